@@ -1,0 +1,17 @@
+#!/usr/bin/env python
+"""Run the portal's management commands, with the development `.env` beside this file if there is one."""
+
+import sys
+
+from portal import env
+
+
+def main() -> None:
+    env.load_dotenv()
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

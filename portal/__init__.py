@@ -1,0 +1,1 @@
+"""TechMail Portal: the Django project and all that the request kinds share."""

@@ -1,0 +1,97 @@
+"""People. The e-mail address is the login name, kept in lower case."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.db import models
+from django.utils import timezone
+
+from portal.accounts.roles import DECIDERS, SEES_EVERYTHING, Role
+
+
+class UserManager(BaseUserManager["User"]):
+    """Creates people; addresses are stored in lower case, so that one person is one row."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Create a person; without a password only single sign-on lets them in. ValueError for no address."""
+        if not email:
+            raise ValueError("A user needs an e-mail address.")
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Create a person with every Django permission (`manage.py createsuperuser`)."""
+        return self.create_user(email, password, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """The person with this address, in any case of letters."""
+        return self.get(email=(username or "").strip().lower())
+
+
+class Theme(models.TextChoices):
+    """The colour scheme a person chose."""
+
+    SYSTEM = "system", "As my device"
+    LIGHT = "light", "Light"
+    DARK = "dark", "Dark"
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person who signs in."""
+
+    email = models.EmailField("e-mail address", unique=True)
+    name = models.CharField(max_length=150)
+    department = models.CharField(max_length=150, blank=True)
+    title = models.CharField(max_length=150, blank=True)
+    is_active = models.BooleanField(default=True)
+    joined_at = models.DateTimeField(default=timezone.now)
+    theme = models.CharField(max_length=10, choices=Theme.choices, default=Theme.SYSTEM)
+    wants_progress_notices = models.BooleanField(
+        "Mail me at every step of my requests",
+        default=True,
+        help_text="Decisions, questions and renewal reminders are always sent.",
+    )
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta:
+        ordering = ("name", "email")
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def get_full_name(self) -> str:
+        """The person's name, as Django's own pages ask for it."""
+        return self.name
+
+    @cached_property
+    def roles(self) -> frozenset[Role]:
+        """The roles this person holds; one query, once per instance."""
+        names = set(self.groups.values_list("name", flat=True))
+        return frozenset(role for role in Role if role in names)
+
+    def has_role(self, *roles: Role) -> bool:
+        """Whether the person is active and holds at least one of `roles`."""
+        return self.is_active and not self.roles.isdisjoint(roles)
+
+    @property
+    def is_decider(self) -> bool:
+        """Whether any stage of any kind may be this person's to decide."""
+        return self.has_role(*DECIDERS)
+
+    @property
+    def sees_everything(self) -> bool:
+        """Whether the person may read every request and grant."""
+        return self.has_role(*SEES_EVERYTHING)
+
+
+def people_with_role(roles: Iterable[Role]) -> models.QuerySet[User]:
+    """Active people who hold any of `roles`, each once."""
+    return User.objects.filter(is_active=True, groups__name__in=[str(role) for role in roles]).distinct()

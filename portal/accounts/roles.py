@@ -1,0 +1,31 @@
+"""The roles of the portal. Each is a Django group of the same name; a person may hold several."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a person may be besides a requester; every signed-in person may ask."""
+
+    REVIEWER = "it_reviewer"
+    POSTMASTER = "postmaster"
+    CIO = "cio_office"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+
+    @property
+    def label(self) -> str:
+        """The role's name for people."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    Role.REVIEWER: "IT reviewer",
+    Role.POSTMASTER: "Postmaster",
+    Role.CIO: "CIO office",
+    Role.AUDITOR: "Auditor",
+    Role.ADMINISTRATOR: "Administrator",
+}
+
+DECIDERS = frozenset({Role.REVIEWER, Role.POSTMASTER, Role.CIO})
+"""The roles that may have a stage of their own to decide."""
+SEES_EVERYTHING = frozenset({Role.REVIEWER, Role.POSTMASTER, Role.CIO, Role.AUDITOR, Role.ADMINISTRATOR})

@@ -1,0 +1,47 @@
+"""The Celery application and its static schedule.
+
+Due work lives in the database and is swept on a schedule; no task carries a long countdown, since a worker
+that is killed while it holds one loses it on the filesystem transport, and Redis gives it back only after
+the visibility timeout.
+"""
+
+from celery import Celery
+from celery.schedules import crontab
+from django.conf import settings
+
+from portal import env
+
+env.load_dotenv()
+
+app = Celery("portal")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_ignore_result=True,
+    task_acks_late=True,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    broker_connection_retry_on_startup=True,
+    timezone=settings.TIME_ZONE,
+    beat_schedule_filename=str(settings.VAR_DIR / "celerybeat-schedule"),
+    beat_schedule={
+        "deliver-outbox": {"task": "portal.outbox.tasks.deliver_outbox", "schedule": 60.0},
+        "send-reminders": {
+            "task": "portal.grants.tasks.send_reminders",
+            "schedule": crontab(hour=7, minute=0),
+        },
+        "lapse-grants": {"task": "portal.grants.tasks.lapse_grants", "schedule": crontab(hour=0, minute=5)},
+        "publish": {"task": "portal.enforcement.tasks.publish", "schedule": crontab(hour=0, minute=15)},
+    },
+)
+if app.conf.broker_url == "filesystem://":
+    folder = settings.CELERY_FOLDER
+    for name in ("queue", "processed", "control"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    app.conf.broker_transport_options = {
+        "data_folder_in": str(folder / "queue"),
+        "data_folder_out": str(folder / "queue"),
+        "processed_folder": str(folder / "processed"),
+        "control_folder": str(folder / "control"),
+        "store_processed": False,
+    }
+app.autodiscover_tasks()

@@ -1,0 +1,139 @@
+"""What is particular to one university, with Texas Tech's values as the default.
+
+Another institution adopts the portal by a TOML file named in `INSTITUTION_FILE`: every key is a field of
+`Institution` below, and what the file does not name keeps its default. Nothing else in the project may
+know a domain, a network, a holiday or the name of an office.
+"""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any
+
+from portal.env import ConfigurationError
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True)
+class ClosedNetwork:
+    """A part of the campus from which no system may relay: why, and what to tell the person."""
+
+    network: str
+    use: str
+    """One of workstation, wireless, vpn, nat, dhcp."""
+    label: str
+
+
+@dataclass(frozen=True)
+class Institution:
+    """Names, domains, networks, terms, calendar and links of the university that runs the portal."""
+
+    name: str = "Texas Tech University"
+    short_name: str = "Texas Tech"
+    product: str = "TechMail Portal"
+    mail_service: str = "TechMail"
+    it_name: str = "Information Technology"
+    cio_office: str = "Office of the CIO"
+    network_name: str = "TTUnet"
+    contact: str = "Director of Unified Communications, Authentication, and Cloud"
+    contact_email: str = "techmail@ttu.edu"
+    mail_domain: str = "ttu.edu"
+    authenticated_smtp_host: str = "smtp.office365.com"
+    relay_host: str = "smtp.ttu.edu"
+    brand_colour: str = "#cc0000"
+    time_zone: str = "America/Chicago"
+
+    campus_networks: tuple[str, ...] = ("129.118.0.0/16", "2001:db8:4000::/48")
+    closed_networks: tuple[ClosedNetwork, ...] = (
+        ClosedNetwork("129.118.128.0/18", "workstation", "staff workstations"),
+        ClosedNetwork("129.118.192.0/19", "wireless", "the campus wireless network"),
+        ClosedNetwork("129.118.224.0/20", "vpn", "the VPN's address pool"),
+        ClosedNetwork("129.118.240.0/22", "nat", "shared NAT addresses"),
+        ClosedNetwork("129.118.244.0/22", "dhcp", "dynamic (DHCP) addresses"),
+        ClosedNetwork("2001:db8:4000:8000::/49", "workstation", "staff workstations"),
+    )
+    host_zones: tuple[str, ...] = ("ttu.edu",)
+    largest_ipv4_range: int = 29
+    largest_ipv6_range: int = 125
+    privileged_mailboxes: tuple[str, ...] = (
+        "abuse", "accounting", "admin", "administrator", "cio", "finance", "helpdesk", "hostmaster", "hr",
+        "itsecurity", "legal", "payroll", "police", "postmaster", "president", "provost", "registrar", "root",
+        "security", "techmail", "webmaster",
+    )  # fmt: skip
+    daily_volume_limit: int = 5000
+    """Messages a day above which relay mail takes the large-volume (campaign) route as well (MKT-4)."""
+    daily_external_limit: int = 500
+
+    relay_term_months: int = 12
+    whitelist_term_months: int = 12
+    longest_sender_term_months: int = 36
+    """A sender authorization ends with its contract, and never later than this many months after approval."""
+    renewal_opens_days: int = 60
+    reminder_days: tuple[int, ...] = (60, 30, 14, 7, 1, 0)
+    review_targets: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Business days for a stage, by "kind.stage", where they differ from the kind's own."""
+    country: str = "US"
+    subdivision: str = "TX"
+    closed_days: tuple[str, ...] = (
+        "2026-11-27", "2026-12-24", "2026-12-28", "2026-12-29", "2026-12-30", "2026-12-31",
+        "2027-11-26", "2027-12-24", "2027-12-27", "2027-12-28", "2027-12-29", "2027-12-30", "2027-12-31",
+    )  # fmt: skip
+    """Days (ISO 8601) on which the offices are closed besides the public holidays."""
+
+    standards_url: str = "https://www.ttu.edu/it/standards/smtp-mail/"
+    safe_senders_url: str = "https://support.microsoft.com/office/safe-senders-in-outlook-com"
+    announcement_url: str = "https://techannounce.ttu.edu/"
+    it_help_url: str = "https://www.ttu.edu/ithelpcentral/"
+
+    @cached_property
+    def campus(self) -> tuple[Network, ...]:
+        """The campus networks, parsed."""
+        return tuple(ip_network(text) for text in self.campus_networks)
+
+    @cached_property
+    def closed(self) -> tuple[tuple[Network, ClosedNetwork], ...]:
+        """The parts of the campus that may not relay, parsed, each with what it is."""
+        return tuple((ip_network(entry.network), entry) for entry in self.closed_networks)
+
+
+def load(path: Path | None) -> Institution:
+    """Read an institution from a TOML file; None gives the defaults.
+
+    Raises ConfigurationError where the file cannot be read, names an unknown field, or has a network that
+    is not one.
+    """
+    if path is None:
+        return Institution()
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"INSTITUTION_FILE cannot be read: {error}") from error
+    known = {field.name for field in dataclasses.fields(Institution)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ConfigurationError(f"INSTITUTION_FILE has unknown keys: {', '.join(unknown)}.")
+    try:
+        institution = Institution(**{name: _frozen(name, value) for name, value in values.items()})
+        _ = institution.campus, institution.closed
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"INSTITUTION_FILE: {error}.") from error
+    return institution
+
+
+def _frozen(name: str, value: Any) -> Any:
+    if name == "closed_networks":
+        return tuple(ClosedNetwork(**entry) for entry in value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def institution() -> Institution:
+    """The institution this process serves."""
+    from django.conf import settings
+
+    configured: Institution = settings.INSTITUTION
+    return configured

@@ -1,0 +1,168 @@
+"""What a kind of request brings: its form, its checks, its stages and what an approval does.
+
+A kind is one folder. It subclasses `Kind`, registers an instance in its `AppConfig.ready`, and everything
+else - screens, queue, timeline, decision - works on it. `portal.grants.kinds.GrantingKind` adds the grant.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from portal.accounts.roles import Role
+from portal.workflow.findings import Found
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+    from portal.accounts.models import User
+    from portal.workflow.forms import StepForm
+    from portal.workflow.models import ServiceRequest
+
+
+def _always(service_request: "ServiceRequest") -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One desk on a request's way: whose it is, its target in business days, and when it applies."""
+
+    key: str
+    role: Role
+    label: str
+    target_days: int
+    applies: Callable[["ServiceRequest"], bool] = _always
+
+
+@dataclass(frozen=True)
+class Step:
+    """One page of a kind's form: a group of questions about one thing."""
+
+    key: str
+    title: str
+    form_class: type["StepForm"]
+    applies: Callable[["ServiceRequest"], bool] = _always
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer as people read it; `field` is stable and compares an answer with its later self."""
+
+    field: str
+    label: str
+    value: str
+    is_code: bool = False
+
+
+@dataclass(frozen=True)
+class AnswerGroup:
+    """The answers of one page of the form."""
+
+    step: str
+    title: str
+    answers: Sequence[Answer]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a decision grants: from when to when, and what the reviewer cut of what was asked.
+
+    `ends_on` is the last day in force. `keep` names, by the kind's own field, which of the values asked for
+    (senders, addresses) are granted; a field that is not named is granted whole.
+    """
+
+    starts_on: date
+    ends_on: date
+    keep: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Values that a reviewer may cut on the decision page, such as the senders of a relay request."""
+
+    field: str
+    label: str
+    values: Sequence[str]
+
+
+class Kind(ABC):
+    """The registry's entry for one kind of request."""
+
+    key: str
+    """In URLs and tables: "relay"."""
+    prefix: str
+    """In references: "R" gives TM-R-1042."""
+    label: str
+    """For people: "SMTP relay"."""
+    summary: str
+    """One sentence: what a person gets by it."""
+    icon: str
+    """The name of a heroicon (outline)."""
+    clauses: tuple[str, ...]
+    """The clauses a decision may cite."""
+    subject_label: str
+    """What `subject_key` is: "Host", "Domain"."""
+    steps: tuple[Step, ...]
+    stages: tuple[Stage, ...]
+
+    # ------------------------------------------------------------------ the form
+    @abstractmethod
+    def new_detail(self, service_request: "ServiceRequest") -> "Model":
+        """Create and return the kind's empty detail row for a new draft."""
+
+    def steps_for(self, service_request: "ServiceRequest") -> list[Step]:
+        """The pages that concern this request, in order."""
+        return [step for step in self.steps if step.applies(service_request)]
+
+    @abstractmethod
+    def answer_groups(self, service_request: "ServiceRequest") -> list[AnswerGroup]:
+        """All answers as people read them, grouped by page."""
+
+    @abstractmethod
+    def search_terms(self, service_request: "ServiceRequest") -> set[str]:
+        """The words it is found by, besides its reference and people: host, addresses, domains."""
+
+    @abstractmethod
+    def summarise(self, service_request: "ServiceRequest") -> tuple[str, str]:
+        """(title, subject_key) for lists, from the answers."""
+
+    # ------------------------------------------------------------------ the checks
+    @abstractmethod
+    def check(self, service_request: "ServiceRequest") -> list[Found]:
+        """Run every check over the answers as saved. May ask the DNS within its deadline; never raises."""
+
+    # ------------------------------------------------------------------ the route
+    def route(self, service_request: "ServiceRequest") -> list[Stage]:
+        """The stages this request passes, in order; never empty (an empty route would approve by itself)."""
+        stages = [stage for stage in self.stages if stage.applies(service_request)]
+        return stages or [self.stages[0]]
+
+    # ------------------------------------------------------------------ the decision
+    @abstractmethod
+    def would_allow(self, service_request: "ServiceRequest") -> str:
+        """What a grant would allow, in one sentence."""
+
+    @abstractmethod
+    def default_terms(self, service_request: "ServiceRequest", today: date) -> Terms:
+        """The term asked for, or the kind's own, from `today`."""
+
+    def choices(self, service_request: "ServiceRequest") -> list[Choice]:
+        """What a reviewer may cut; empty for kinds where there is nothing to cut."""
+        return []
+
+    # ------------------------------------------------------------------ hooks, inside the transaction
+    def on_submitted(self, *, service_request: "ServiceRequest", actor: "User") -> None:
+        """A request was submitted or sent back to review."""
+
+    def on_approved(self, *, service_request: "ServiceRequest", actor: "User", terms: Terms) -> None:
+        """The last stage approved."""
+
+    def on_closed(self, *, service_request: "ServiceRequest", actor: "User | None") -> None:
+        """Denied or withdrawn."""
+
+    # ------------------------------------------------------------------ for the screens
+    def aside(self, service_request: "ServiceRequest") -> Mapping[str, Any]:
+        """What the request page shows besides, by the names of `templates/<kind>/aside.html`."""
+        return {}

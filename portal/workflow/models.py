@@ -1,0 +1,313 @@
+"""The tables of the engine: requests, their timeline, questions, findings and files.
+
+`ServiceRequest` holds what a queue shows, so that a queue is one indexed query; each kind keeps its own
+columns in a detail model whose primary key is a one-to-one to this table.
+"""
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+
+from portal.workflow.querysets import ServiceRequestQuerySet
+from portal.workflow.states import OPEN_STATES, Action, State
+
+if TYPE_CHECKING:
+    from portal.workflow.kinds import Kind, Stage
+
+
+USER = settings.AUTH_USER_MODEL
+
+
+class Intention(models.TextChoices):
+    """Whether a request asks for something new or touches a grant there is."""
+
+    NEW = "new", "New"
+    RENEWAL = "renewal", "Renewal"
+    CHANGE = "change", "Change"
+
+
+class Counter(models.Model):
+    """The last number given to a request of a kind; references are never given twice."""
+
+    kind = models.CharField(max_length=20, primary_key=True)
+    last = models.PositiveIntegerField(default=1000)
+
+
+class ServiceRequest(models.Model):
+    """One person's wish, of any kind, on its way to a decision."""
+
+    kind = models.CharField(max_length=20)
+    reference = models.CharField(max_length=20, unique=True)
+    intention = models.CharField(max_length=10, choices=Intention.choices, default=Intention.NEW)
+    state = models.CharField(max_length=20, choices=State.choices, default=State.DRAFT)
+    stage = models.CharField(max_length=30, blank=True)
+    stage_role = models.CharField(max_length=30, blank=True)
+    revision = models.PositiveIntegerField(default=0)
+
+    requester = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="requests")
+    co_owner = models.ForeignKey(
+        USER, on_delete=models.PROTECT, related_name="co_owned_requests", null=True, blank=True
+    )
+    sponsor = models.ForeignKey(
+        USER, on_delete=models.PROTECT, related_name="sponsored_requests", null=True, blank=True
+    )
+    assignee = models.ForeignKey(
+        USER, on_delete=models.SET_NULL, related_name="assigned_requests", null=True, blank=True
+    )
+    department = models.CharField(max_length=150, blank=True)
+    functional_mailbox = models.EmailField(blank=True)
+    title = models.CharField(max_length=150, blank=True)
+    purpose = models.TextField(max_length=2000, blank=True)
+    subject_key = models.CharField(max_length=255, blank=True)
+
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    stage_entered_at = models.DateTimeField(null=True, blank=True)
+    clock_paused_at = models.DateTimeField(null=True, blank=True)
+    due_on = models.DateField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    blocking_findings = models.PositiveSmallIntegerField(default=0)
+
+    objects = ServiceRequestQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(co_owner__isnull=True) | ~Q(co_owner=F("requester")), name="co_owner_is_another"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="in_review") | ~Q(stage=""), name="in_review_has_a_stage"
+            ),
+        )
+        indexes = (
+            models.Index("state", "due_on", "id", name="queue_by_due"),
+            models.Index("state", "-id", name="queue_by_age"),
+            models.Index("stage_role", "state", "due_on", "id", name="queue_by_role"),
+            models.Index("assignee", "state", "due_on", "id", name="queue_by_assignee"),
+            models.Index("kind", "state", "due_on", "id", name="queue_by_kind"),
+            models.Index("requester", "-id", name="requests_of_requester"),
+            models.Index("co_owner", "-id", name="requests_of_co_owner"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.reference} {self.title}"
+
+    def get_absolute_url(self) -> str:
+        """The request's page."""
+        return reverse("request", args=[self.reference])
+
+    @property
+    def kind_entry(self) -> "Kind":
+        """The registry's entry for this request's kind."""
+        from portal.workflow import registry
+
+        return registry.get(self.kind)
+
+    @property
+    def current_stage(self) -> "Stage | None":
+        """The stage that has the request now, if any."""
+        return next((stage for stage in self.kind_entry.stages if stage.key == self.stage), None)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the request can still change."""
+        return self.state in OPEN_STATES
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the stage's target day has passed while the clock runs."""
+        return self.state == State.IN_REVIEW and self.due_on is not None and self.due_on < timezone.localdate()
+
+
+class SearchTerm(models.Model):
+    """A word a request is found by: its reference, host, addresses, people. Matched by prefix."""
+
+    service_request = models.ForeignKey(ServiceRequest, on_delete=models.CASCADE, related_name="search_terms")
+    term = models.CharField(max_length=255, db_index=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("service_request", "term"), name="one_row_per_search_term"),
+        )
+
+
+class DraftStep(models.Model):
+    """What was typed on one page of a form, exactly as typed, right or wrong, so that nothing is lost."""
+
+    service_request = models.ForeignKey(ServiceRequest, on_delete=models.CASCADE, related_name="draft_steps")
+    step = models.CharField(max_length=30)
+    typed = models.JSONField(default=dict)
+    is_complete = models.BooleanField(default=False)
+    saved_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("service_request", "step"), name="one_draft_per_step"),
+        )
+
+
+class CheckRun(models.Model):
+    """One run of a kind's checks over a request. The run a decision was made on is frozen evidence."""
+
+    class Occasion(models.TextChoices):
+        SUBMISSION = "submission", "At submission"
+        APPROVAL = "approval", "Before the decision"
+        RECHECK = "recheck", "Asked for by a reviewer"
+
+    service_request = models.ForeignKey(ServiceRequest, on_delete=models.CASCADE, related_name="check_runs")
+    occasion = models.CharField(max_length=12, choices=Occasion.choices)
+    ran_at = models.DateTimeField(default=timezone.now)
+    answers_revision = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        get_latest_by = "id"
+        indexes = (models.Index("service_request", "-id", name="newest_check_run"),)
+
+
+class Finding(models.Model):
+    """One stored finding of a run."""
+
+    run = models.ForeignKey(CheckRun, on_delete=models.CASCADE, related_name="findings")
+    clause = models.CharField(max_length=10)
+    rule = models.CharField(max_length=60)
+    outcome = models.CharField(max_length=10)
+    must = models.BooleanField(default=True)
+    waivable = models.BooleanField(default=False)
+    field = models.CharField(max_length=60, blank=True)
+    sentence = models.TextField()
+    evidence = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.clause} {self.outcome}: {self.sentence}"
+
+
+class Waiver(models.Model):
+    """A must-clause set aside for one request, by name and with a reason."""
+
+    service_request = models.ForeignKey(ServiceRequest, on_delete=models.CASCADE, related_name="waivers")
+    rule = models.CharField(max_length=60)
+    clause = models.CharField(max_length=10)
+    reason = models.TextField(max_length=2000)
+    waived_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
+    waived_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("service_request", "rule"), name="one_waiver_per_rule"),
+        )
+
+
+class Visibility(models.TextChoices):
+    """Who reads an entry of the timeline."""
+
+    PUBLIC = "public", "Everybody who sees the request"
+    REVIEWERS = "reviewers", "Reviewers only"
+
+
+class Event(models.Model):
+    """One entry of a request's timeline; never changed, never removed."""
+
+    service_request = models.ForeignKey(ServiceRequest, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(default=timezone.now)
+    actor = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    """None for what the portal did by itself."""
+    action = models.CharField(max_length=20)
+    from_state = models.CharField(max_length=20, blank=True)
+    to_state = models.CharField(max_length=20, blank=True)
+    stage = models.CharField(max_length=30, blank=True)
+    comment = models.TextField(blank=True)
+    clauses = models.JSONField(default=list)
+    visibility = models.CharField(max_length=10, choices=Visibility.choices, default=Visibility.PUBLIC)
+    check_run = models.ForeignKey(
+        CheckRun, on_delete=models.PROTECT, related_name="decisions", null=True, blank=True
+    )
+
+    class Meta:
+        ordering = ("id",)
+        indexes = (models.Index("service_request", "id", name="timeline"),)
+
+    @property
+    def label(self) -> str:
+        """The action in past words."""
+        return PAST_WORDS.get(self.action, self.action)
+
+
+PAST_WORDS = {
+    Action.SUBMIT: "submitted the request",
+    Action.RESUBMIT: "answered and sent it back to review",
+    Action.WITHDRAW: "withdrew the request",
+    Action.TAKE: "took the request",
+    Action.RELEASE: "put the request back",
+    Action.ASK: "asked for information",
+    Action.ADVANCE: "passed the request on",
+    Action.APPROVE: "approved the request",
+    Action.DENY: "denied the request",
+    Action.COMMENT: "commented",
+    "create": "began a draft",
+    "attach": "added a file",
+    "detach": "removed a file",
+    "recheck": "ran the checks again",
+    "waive": "waived a clause",
+    "escalate": "The stage is overdue; its people were reminded",
+}
+
+
+class FieldChange(models.Model):
+    """One answer that differs from before, kept with the event that changed it."""
+
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="changes")
+    field = models.CharField(max_length=60)
+    label = models.CharField(max_length=150)
+    before = models.TextField(blank=True)
+    after = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("id",)
+
+
+class Question(models.Model):
+    """What a reviewer wants to know, anchored at a field of the form or at none."""
+
+    service_request = models.ForeignKey(ServiceRequest, on_delete=models.CASCADE, related_name="questions")
+    field = models.CharField(max_length=60, blank=True)
+    text = models.TextField(max_length=2000)
+    asked_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(default=timezone.now)
+    answer = models.TextField(max_length=4000, blank=True)
+    answered_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("id",)
+
+
+def attachment_path(attachment: "Attachment", filename: str) -> str:
+    """Where a file is kept: by request and content, never by the name somebody typed."""
+    return f"attachments/{attachment.service_request_id}/{attachment.sha256}"
+
+
+class Attachment(models.Model):
+    """A file added to a request; its type was told from its content."""
+
+    service_request = models.ForeignKey(ServiceRequest, on_delete=models.CASCADE, related_name="attachments")
+    uploaded_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
+    uploaded_at = models.DateTimeField(default=timezone.now)
+    name = models.CharField(max_length=150)
+    content_type = models.CharField(max_length=100)
+    size = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    file = models.FileField(upload_to=attachment_path, max_length=200)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(fields=("service_request", "sha256"), name="one_file_per_content"),
+        )

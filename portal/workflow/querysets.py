@@ -1,0 +1,28 @@
+"""Restricted querysets: `visible_to` is the only way from a request's reference to a request."""
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Q
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+    from portal.workflow.models import ServiceRequest  # noqa: F401
+
+
+class ServiceRequestQuerySet(models.QuerySet["ServiceRequest"]):
+    """Requests, narrowed to those a person may know of."""
+
+    def visible_to(self, actor: "User") -> "ServiceRequestQuerySet":
+        """The requests `actor` may see: own, co-owned and sponsored ones; deciders and auditors all but drafts."""
+        if not actor.is_active:
+            return self.none()
+        own = Q(requester=actor) | Q(co_owner=actor)
+        sponsored = Q(sponsor=actor) & ~Q(state="draft")
+        if actor.sees_everything:
+            return self.filter(own | ~Q(state="draft"))
+        return self.filter(own | sponsored)
+
+    def with_people(self) -> "ServiceRequestQuerySet":
+        """With the people a page names, in the same query."""
+        return self.select_related("requester", "co_owner", "sponsor", "assignee")
