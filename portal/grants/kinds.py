@@ -1,0 +1,70 @@
+"""A kind whose approvals leave a grant: what the kind itself adds to issuing, renewing and ending one."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from portal.workflow import registry
+from portal.workflow.kinds import Kind, Terms
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+    from portal.grants.models import Grant
+    from portal.workflow.models import ServiceRequest
+
+
+class GrantingKind(Kind):
+    """A kind of request that leaves a grant. The grant's own rows (addresses, senders) are the kind's."""
+
+    renewable = True
+    needs_proof = False
+    """Whether a fresh grant starts as unproven and becomes active only when evidence arrives."""
+
+    @abstractmethod
+    def write_permission(
+        self, *, grant: "Grant", service_request: "ServiceRequest", terms: Terms
+    ) -> None:
+        """Write what is granted (addresses, senders, ...) as the kind's rows on `grant`, replacing old ones."""
+
+    @abstractmethod
+    def copy_answers(self, *, grant: "Grant", service_request: "ServiceRequest") -> None:
+        """Fill a renewal's or a change's fresh draft with what the grant allows now."""
+
+    @abstractmethod
+    def permission_sentence(self, grant: "Grant") -> str:
+        """What the grant allows, in one sentence."""
+
+    def permission_rows(self, grant: "Grant") -> list[tuple[str, list[str]]]:
+        """What the grant allows, as (label, values) for its page."""
+        return []
+
+    def grant_aside(self, grant: "Grant") -> Mapping[str, Any]:
+        """What the grant's page shows besides, by the names of `templates/<kind>/grant_aside.html`."""
+        return {}
+
+    # ------------------------------------------------------------------ the engine's hooks
+    def on_submitted(self, *, service_request: "ServiceRequest", actor: "User") -> None:
+        """A renewal filed in time keeps its grant in force until it is decided."""
+        from portal.grants.services import issuing
+
+        issuing.hold_open(service_request=service_request)
+
+    def on_approved(self, *, service_request: "ServiceRequest", actor: "User", terms: Terms) -> None:
+        """Issue the grant, or renew or change the one the request is about."""
+        from portal.grants.services import issuing
+
+        issuing.issue(service_request=service_request, actor=actor, terms=terms)
+
+    def on_closed(self, *, service_request: "ServiceRequest", actor: "User | None") -> None:
+        """A renewal denied or withdrawn no longer holds its grant open."""
+        from portal.grants.services import issuing
+
+        issuing.release_hold(service_request=service_request)
+
+
+def granting_kind(key: str) -> GrantingKind:
+    """The registry's entry for `key`; TypeError where that kind leaves no grant."""
+    kind = registry.get(key)
+    if not isinstance(kind, GrantingKind):
+        raise TypeError(f"Kind {key!r} leaves no grant.")
+    return cast(GrantingKind, kind)

@@ -1,0 +1,185 @@
+"""The tables of what was granted: the grant, its history, its reminders, its handing over.
+
+`in_force` looks at state and day alone, so that a grant whose term is over is out of force whatever the
+scheduler did or did not do.
+"""
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+from simple_history.models import HistoricalRecords
+
+from portal.grants.states import OPEN_STATES, GrantState
+from portal.workflow.models import Intention, ServiceRequest
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+    from portal.grants.kinds import GrantingKind
+
+USER = settings.AUTH_USER_MODEL
+
+
+class GrantQuerySet(models.QuerySet["Grant"]):
+    """Grants, narrowed by who asks and by what is in force."""
+
+    def visible_to(self, actor: "User") -> "GrantQuerySet":
+        """The grants `actor` owns, co-owns or is offered; reviewers and auditors see all."""
+        if not actor.is_active:
+            return self.none()
+        if actor.sees_everything:
+            return self.all()
+        offered = Q(handovers__offered_to=actor, handovers__closed_at__isnull=True)
+        return self.filter(Q(owner=actor) | Q(co_owner=actor) | offered).distinct()
+
+    def in_force(self, day: date) -> "GrantQuerySet":
+        """The grants in force on `day` (a day in the institution's zone).
+
+        Active, begun, and not past the term - or held open by a renewal that was filed in time and is not
+        decided yet (`held_open_by`).
+        """
+        return self.filter(
+            Q(ends_on__gte=day) | Q(held_open_by__isnull=False), state=GrantState.ACTIVE, starts_on__lte=day
+        )
+
+
+class Grant(models.Model):
+    """One permission: whose, for what, from when to when, and in which state."""
+
+    kind = models.CharField(max_length=20)
+    reference = models.CharField(max_length=20, unique=True)
+    """The reference of the request that first led to it; renewals keep it."""
+    request = models.OneToOneField(ServiceRequest, on_delete=models.PROTECT, related_name="grant")
+    latest_request = models.ForeignKey(ServiceRequest, on_delete=models.PROTECT, related_name="+")
+    """The request whose answers are in force: the first one, or the last renewal or change approved."""
+    state = models.CharField(max_length=12, choices=GrantState.choices, default=GrantState.ACTIVE)
+    revision = models.PositiveIntegerField(default=0)
+
+    owner = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="grants")
+    co_owner = models.ForeignKey(
+        USER, on_delete=models.PROTECT, related_name="co_owned_grants", null=True, blank=True
+    )
+    department = models.CharField(max_length=150, blank=True)
+    functional_mailbox = models.EmailField(blank=True)
+    title = models.CharField(max_length=150)
+    subject_key = models.CharField(max_length=255, blank=True)
+
+    starts_on = models.DateField()
+    ends_on = models.DateField()
+    """The last day in force."""
+    held_open_by = models.ForeignKey(
+        ServiceRequest, on_delete=models.PROTECT, related_name="holds_open", null=True, blank=True
+    )
+    """A renewal filed in time and not decided yet: it keeps the grant in force past `ends_on`."""
+    created_at = models.DateTimeField(default=timezone.now)
+    state_changed_at = models.DateTimeField(default=timezone.now)
+    state_reason = models.TextField(blank=True)
+
+    objects = GrantQuerySet.as_manager()
+    history = HistoricalRecords()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(ends_on__gte=F("starts_on")), name="grant_ends_after_start"),
+            models.CheckConstraint(
+                condition=Q(co_owner__isnull=True) | ~Q(co_owner=F("owner")), name="grant_co_owner_is_another"
+            ),
+        )
+        indexes = (
+            models.Index("state", "ends_on", "id", name="grants_by_end"),
+            models.Index("owner", "state", "ends_on", name="grants_of_owner"),
+            models.Index("co_owner", "state", "ends_on", name="grants_of_co_owner"),
+            models.Index("kind", "state", "id", name="grants_by_kind"),
+            models.Index("subject_key", name="grants_by_subject"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.reference} {self.title}"
+
+    def get_absolute_url(self) -> str:
+        """The grant's page."""
+        return reverse("grant", args=[self.reference])
+
+    @property
+    def kind_entry(self) -> "GrantingKind":
+        """The registry's entry for this grant's kind."""
+        from portal.grants.kinds import granting_kind
+
+        return granting_kind(self.kind)
+
+    def is_in_force(self, day: date) -> bool:
+        """Whether the grant is in force on `day`; the same rule as `GrantQuerySet.in_force`."""
+        inside = self.starts_on <= day and (day <= self.ends_on or self.held_open_by_id is not None)
+        return self.state == GrantState.ACTIVE and inside
+
+    @property
+    def is_in_force_today(self) -> bool:
+        """Whether the grant is in force today, in the institution's zone."""
+        return self.is_in_force(timezone.localdate())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the grant may still be in force at some time."""
+        return self.state in OPEN_STATES
+
+
+class GrantRequest(models.Model):
+    """A renewal or a change: which grant a request is about."""
+
+    service_request = models.OneToOneField(
+        ServiceRequest, on_delete=models.CASCADE, primary_key=True, related_name="about_grant"
+    )
+    grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="later_requests")
+    intention = models.CharField(max_length=10, choices=Intention.choices)
+
+
+class GrantEvent(models.Model):
+    """One entry of a grant's history; never changed, never removed."""
+
+    grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(default=timezone.now)
+    actor = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    action = models.CharField(max_length=20)
+    from_state = models.CharField(max_length=12, blank=True)
+    to_state = models.CharField(max_length=12, blank=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("id",)
+        indexes = (models.Index("grant", "id", name="grant_timeline"),)
+
+
+class Reminder(models.Model):
+    """A renewal reminder that was queued; unique by grant and due day, so running twice writes once."""
+
+    grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="reminders")
+    due_on = models.DateField()
+    days_left = models.SmallIntegerField()
+    queued_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("due_on",)
+        constraints = (models.UniqueConstraint(fields=("grant", "due_on"), name="one_reminder_per_due_day"),)
+
+
+class Handover(models.Model):
+    """An owner's offer of a grant to somebody else; it changes hands when that person accepts."""
+
+    grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="handovers")
+    offered_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
+    offered_to = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="handovers_offered")
+    offered_at = models.DateTimeField(default=timezone.now)
+    note = models.TextField(max_length=1000, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    accepted = models.BooleanField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("grant",), condition=Q(closed_at__isnull=True), name="one_open_handover_per_grant"
+            ),
+        )

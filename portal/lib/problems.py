@@ -1,0 +1,29 @@
+"""Errors that a person's action can meet, each with the HTTP status that the pages and the API answer.
+
+Services raise them; `portal.middleware.ProblemMiddleware` turns them into a page. They are for what the
+form could not say beside a field: a wrong state, a missing right, a stale page.
+"""
+
+
+class Problem(Exception):
+    """An action could not be carried out; `str(problem)` is a sentence for the person."""
+
+    status = 400
+
+
+class NotAllowed(Problem):
+    """The person may see the thing but may not do this to it (403)."""
+
+    status = 403
+
+
+class WrongState(Problem):
+    """The action does not start from the state that the thing is in (409)."""
+
+    status = 409
+
+
+class Stale(Problem):
+    """Somebody else changed the thing since the person read it (409)."""
+
+    status = 409
