@@ -311,3 +311,16 @@ class Attachment(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("service_request", "sha256"), name="one_file_per_content"),
         )
+
+
+class Snapshot(models.Model):
+    """The answers as they stood at a submission: what a decision was made on, and what changed since."""
+
+    service_request = models.ForeignKey(ServiceRequest, on_delete=models.CASCADE, related_name="snapshots")
+    taken_at = models.DateTimeField(default=timezone.now)
+    answers = models.JSONField(default=list)
+    """A list of {field, label, value}, in the order of the form."""
+
+    class Meta:
+        get_latest_by = "id"
+        indexes = (models.Index("service_request", "-id", name="newest_snapshot"),)

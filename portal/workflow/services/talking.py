@@ -1,0 +1,46 @@
+"""Comments: for everybody who sees the request, or for reviewers only."""
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from portal.lib.problems import NotAllowed
+from portal.workflow import notices
+from portal.workflow.models import Event, ServiceRequest, Visibility
+from portal.workflow.policies import check_action, may_read_internal
+from portal.workflow.services.transition import check_form
+from portal.workflow.states import Action
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+
+
+@transaction.atomic
+def comment(
+    *,
+    service_request: ServiceRequest,
+    actor: "User",
+    text: str,
+    visibility: Visibility = Visibility.PUBLIC,
+) -> Event:
+    """Add a comment. It changes no state, so it needs no revision and never loses a race.
+
+    Raises NotAllowed, WrongState, or ValidationError, keyed `comment`, for an empty one.
+    """
+    check_action(Action.COMMENT, service_request, actor)
+    check_form(Action.COMMENT, comment=text)
+    if visibility == Visibility.REVIEWERS and not may_read_internal(actor):
+        raise NotAllowed("Notes for reviewers are written by reviewers.")
+    event = Event.objects.create(
+        service_request=service_request,
+        actor=actor,
+        action=Action.COMMENT,
+        from_state=service_request.state,
+        to_state=service_request.state,
+        stage=service_request.stage,
+        comment=text.strip(),
+        visibility=visibility,
+    )
+    if visibility == Visibility.PUBLIC:
+        notices.commented(service_request=service_request, event=event)
+    return event

@@ -1,0 +1,85 @@
+"""The one way in which a request changes state.
+
+Look up -> policy -> conditional UPDATE that names the state and revision it was read in -> one row, or
+`Stale` -> event. The callers add the kind's hook and the outbox rows in the same transaction.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from portal.lib.problems import Stale
+from portal.workflow.models import CheckRun, Event, ServiceRequest, Visibility
+from portal.workflow.policies import check_action
+from portal.workflow.states import BY_ACTION, Action
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+
+
+def check_form(action: Action, *, comment: str, clauses: Sequence[str] = ()) -> None:
+    """Raise ValidationError, keyed by form field, where the action's comment or clause is missing."""
+    row, errors = BY_ACTION[action], {}
+    if row.needs_comment and not comment.strip():
+        errors["comment"] = "Say why, in a sentence that the requester can act on."
+    if row.needs_clause and not clauses:
+        errors["clauses"] = "Name at least one clause of the standards that the decision rests on."
+    if errors:
+        raise ValidationError(errors)
+
+
+def apply_transition(
+    *,
+    action: Action,
+    service_request: ServiceRequest,
+    actor: "User",
+    revision: int | None = None,
+    comment: str = "",
+    clauses: Sequence[str] = (),
+    visibility: Visibility = Visibility.PUBLIC,
+    check_run: CheckRun | None = None,
+    **columns: Any,
+) -> Event:
+    """Carry out one row of the table and append its event; returns the event.
+
+    `revision` is the one the person's page was drawn from (the object's own where None). Raises NotAllowed,
+    WrongState, Stale, or ValidationError for a missing comment or clause. Must run inside a transaction, so
+    that hooks and notices stand or fall with it.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("apply_transition needs a transaction around it.")
+    check_action(action, service_request, actor)
+    check_form(action, comment=comment, clauses=clauses)
+    before = service_request.state
+    target = BY_ACTION[action].target or before
+    seen = service_request.revision if revision is None else revision
+    _update(service_request, seen, state=target, **columns)
+    return Event.objects.create(
+        service_request=service_request,
+        actor=actor,
+        action=action,
+        from_state=before,
+        to_state=target,
+        stage=service_request.stage,
+        comment=comment.strip(),
+        clauses=list(clauses),
+        visibility=visibility,
+        check_run=check_run,
+    )
+
+
+def _update(service_request: ServiceRequest, seen_revision: int, **columns: Any) -> None:
+    columns |= {"revision": seen_revision + 1, "updated_at": timezone.now()}
+    rows = ServiceRequest.objects.filter(
+        pk=service_request.pk, state=service_request.state, revision=seen_revision
+    ).update(**columns)
+    if rows != 1:
+        raise Stale(
+            f"Somebody changed {service_request.reference} since you opened this page. "
+            "Read it again, then decide."
+        )
+    for name, value in columns.items():
+        setattr(service_request, name, value)
