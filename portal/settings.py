@@ -44,7 +44,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.socialaccount",
-    "django_bootstrap",
+    "bootstrap",
     "django_htmx",
     "heroicons",
     "simple_history",

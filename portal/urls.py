@@ -8,6 +8,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("accounts/", include("allauth.urls")),
+    path("", include("portal.ui.urls")),
     path("", include("portal.accounts.urls")),
     path("", include("portal.standards.urls")),
     path("", include("portal.outbox.urls")),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
     from portal.accounts.models import User
+    from portal.workflow.guide import Branch
     from portal.workflow.forms import StepForm
     from portal.workflow.models import ServiceRequest
 
@@ -163,6 +164,15 @@ class Kind(ABC):
         """Denied or withdrawn."""
 
     # ------------------------------------------------------------------ for the screens
+    def guide(self) -> "Branch":
+        """What this kind adds to the guide before the forms."""
+        from portal.workflow.guide import Branch
+
+        return Branch()
+
+    def prefill(self, service_request: "ServiceRequest", answers: str) -> None:
+        """Carry an answer of the guide into a fresh draft; unknown words are ignored."""
+
     def aside(self, service_request: "ServiceRequest") -> Mapping[str, Any]:
         """What the request page shows besides, by the names of `templates/<kind>/aside.html`."""
         return {}

@@ -55,6 +55,8 @@ def create_draft(
         **columns,
     )
     kind.new_detail(service_request)
+    if prefill:
+        kind.prefill(service_request, prefill)
     Event.objects.create(
         service_request=service_request, actor=requester, action="create", to_state=State.DRAFT
     )

@@ -1,0 +1,40 @@
+"""`manage.py load_demo`: the demo accounts and a small directory, in DEBUG alone; running twice changes nothing."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.core.management.base import BaseCommand, CommandError
+
+from portal.accounts.models import User
+from portal.accounts.roles import Role
+from portal.institution import institution
+
+PASSWORD = "techmail-demo"
+PEOPLE: tuple[tuple[str, str, str, str, tuple[Role, ...]], ...] = (
+    ("requester", "Riley Ortega", "Physics and Astronomy", "Lab manager", ()),
+    ("colleague", "Casey Lindqvist", "Physics and Astronomy", "Business coordinator", ()),
+    ("reviewer", "Robin Abara", "Information Technology", "Mail engineer", (Role.REVIEWER, Role.POSTMASTER)),
+    ("cio", "Morgan Whitfield", "Office of the CIO", "Chief of staff", (Role.CIO,)),
+    ("auditor", "Ash Nakamura", "Internal Audit", "Auditor", (Role.AUDITOR,)),
+    ("admin", "Alex Moreau", "Information Technology", "Administrator", (Role.ADMINISTRATOR,)),
+)
+
+
+class Command(BaseCommand):
+    """Create the demo people."""
+
+    help = "Create the demo accounts (DEBUG only)."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Create or repair each account and print it."""
+        if not settings.DEMO_ACCOUNTS:
+            raise CommandError("Demo accounts exist only with DEBUG and DEMO_ACCOUNTS on.")
+        domain = institution().mail_domain
+        for local, name, department, title, roles in PEOPLE:
+            email = f"{local}@{domain}"
+            user = User.objects.filter(email=email).first() or User.objects.create_user(
+                email, PASSWORD, name=name, department=department, title=title
+            )
+            user.groups.set(Group.objects.filter(name__in=[str(role) for role in roles]))
+            self.stdout.write(f"{email:28} {PASSWORD}  {', '.join(role.label for role in roles) or 'staff'}")

@@ -1,0 +1,34 @@
+"""Text made safe for the place it goes to: one line, a CSV cell, a comment of a mail map."""
+
+import unicodedata
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def one_line(text: str) -> str:
+    """The text on one line: control and format characters become blanks, runs of blanks become one."""
+    kept = (" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
+    return " ".join("".join(kept).split())
+
+
+def csv_cell(value: object) -> str:
+    """The value as a CSV cell that no spreadsheet takes for a formula."""
+    text = one_line(str(value))
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def ascii_word(text: str) -> str:
+    """The text as one printable ASCII word, for a place where blanks and other scripts have meanings."""
+    return "".join(char if "!" <= char <= "~" else "_" for char in one_line(text))
+
+
+def truncate(text: str, length: int) -> str:
+    """At most `length` characters, the last one an ellipsis where something was cut."""
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def sentence_list(parts: list[str], last: str = "and") -> str:
+    """The parts as in a sentence: "a", "a and b", "a, b and c"."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} {last} {parts[-1]}"

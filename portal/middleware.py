@@ -1,0 +1,26 @@
+"""Turns the services' problems into pages with the right status."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from portal.lib.problems import Problem
+
+
+class ProblemMiddleware:
+    """Renders `<status>.html` for a Problem that a view let through, with its sentence."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """A page for a Problem; everything else goes on as an error."""
+        if not isinstance(exception, Problem):
+            return None
+        return render(
+            request, f"{exception.status}.html", {"reason": str(exception)}, status=exception.status
+        )

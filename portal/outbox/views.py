@@ -1,0 +1,72 @@
+"""Mail that was given up, for those who can act on it; and, in development, the mail that went out."""
+
+from email import message_from_bytes, policy
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from portal.accounts.models import User
+from portal.accounts.roles import Role
+from portal.lib.problems import NotAllowed
+from portal.outbox import services
+from portal.outbox.models import Delivery, OutboxMessage
+
+SHOWN = 100
+
+
+def _operator(request: HttpRequest) -> User:
+    user = request.user
+    if not isinstance(user, User) or not user.has_role(Role.ADMINISTRATOR, Role.REVIEWER, Role.POSTMASTER):
+        raise NotAllowed("The mail list is for administrators and reviewers.")
+    return user
+
+
+@login_required
+@require_safe
+def outbox(request: HttpRequest) -> HttpResponse:
+    """The dead letters, newest first, and how much waits."""
+    _operator(request)
+    dead = OutboxMessage.objects.filter(state=Delivery.DEAD).order_by("-id").defer("text", "html")
+    waiting = OutboxMessage.objects.filter(state=Delivery.QUEUED)
+    context = {"dead": dead[:SHOWN], "waiting": waiting.count(), "oldest": waiting.order_by("created_at").first()}
+    return render(request, "outbox/outbox.html", context)
+
+
+@login_required
+@require_POST
+def act(request: HttpRequest, pk: int) -> HttpResponse:
+    """Retry or discard one dead letter."""
+    actor = _operator(request)
+    message = get_object_or_404(OutboxMessage, pk=pk)
+    if request.POST.get("action") == "discard":
+        services.discard(message=message, actor=actor)
+        messages.success(request, "The message was discarded.")
+    else:
+        services.retry(message=message, actor=actor)
+        messages.success(request, "The message is queued again.")
+    return redirect("outbox")
+
+
+@require_safe
+def dev_mail(request: HttpRequest) -> HttpResponse:
+    """The newest mail in `var/mail`, in DEBUG alone."""
+    if not settings.DEBUG:
+        raise Http404
+    files = sorted(settings.EMAIL_FILE_PATH.glob("*.log"), reverse=True)[:20] if settings.EMAIL_FILE_PATH.is_dir() else []
+    separator = b"-" * 79
+    letters = [
+        message_from_bytes(part.strip(), policy=policy.default)
+        for file in files
+        for part in reversed(file.read_bytes().split(separator))
+        if part.strip()
+    ][:50]
+    shown = [
+        {"subject": letter["Subject"], "to": letter["To"], "date": letter["Date"],
+         "text": letter.get_body(("plain",)).get_content() if letter.get_body(("plain",)) else ""}
+        for letter in letters
+    ]  # fmt: skip
+    return render(request, "outbox/dev_mail.html", {"letters": shown})

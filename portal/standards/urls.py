@@ -1,0 +1,10 @@
+"""Addresses of the standards room."""
+
+from django.urls import path
+
+from portal.standards import views
+
+urlpatterns = [
+    path("standards/", views.standards, name="standards"),
+    path("glossary/", views.glossary, name="glossary"),
+]

@@ -1,0 +1,264 @@
+"""The forms of the engine's screens, and the base of every page of a kind's form."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+
+from portal.institution import institution
+from portal.lib.addresses import MailboxRefused, parse_mailbox
+from portal.workflow.fields import PersonField, RowsWidget
+from portal.workflow.findings import Found
+from portal.workflow.kinds import Choice, Terms
+from portal.workflow.models import Visibility
+
+if TYPE_CHECKING:
+    from portal.workflow.models import ServiceRequest
+
+
+class StepForm(forms.Form):
+    """One page of a kind's form. Subclasses read their answers in `answers_now` and write them in `save`."""
+
+    live_fields: Sequence[str] = ()
+    """Fields whose checks answer while the person types."""
+
+    def __init__(
+        self,
+        service_request: "ServiceRequest",
+        data: Any = None,
+        *,
+        typed: Mapping[str, list[str]] | None = None,
+    ) -> None:
+        """`typed` is a saved draft of this page, shown as it was typed and not yet judged."""
+        self.service_request = service_request
+        super().__init__(data, initial=self.answers_now(service_request))
+        if data is None and typed:
+            self._show_typed(typed)
+
+    def _show_typed(self, typed: Mapping[str, list[str]]) -> None:
+        query = QueryDict(mutable=True)
+        for name, values in typed.items():
+            query.setlist(name, values)
+        for name, field in self.fields.items():
+            if name in query or isinstance(field.widget, forms.CheckboxInput):
+                self.initial[name] = field.widget.value_from_datadict(query, {}, name)
+
+    def answers_now(self, service_request: "ServiceRequest") -> dict[str, Any]:
+        """The saved answers of this page, as initial values."""
+        raise NotImplementedError
+
+    def save(self) -> None:
+        """Write the cleaned answers. Called by the service, in its transaction."""
+        raise NotImplementedError
+
+    def live_findings(self, field: str) -> list[Found]:
+        """What the checks say of one valid field; may ask the DNS within its deadline."""
+        return []
+
+    def add_row(self, name: str) -> None:
+        """Show one more empty row of a list field."""
+        widget = self.fields[name].widget if name in self.fields else None
+        if isinstance(widget, RowsWidget):
+            widget.extra_rows = 1
+
+    def enable_live(self, url: str) -> None:
+        """Let the live fields ask the page at `url`/FIELD/ while the person types (htmx attributes)."""
+        for name in self.live_fields:
+            widget = self.fields[name].widget
+            attributes = {
+                "hx-post": f"{url}{name}/",
+                "hx-trigger": "input changed delay:600ms, change",
+                "hx-target": f"#live-{name}",
+                "hx-include": "closest form",
+                "hx-sync": "this:replace",
+            }
+            if isinstance(widget, RowsWidget):
+                widget.htmx = attributes
+            else:
+                widget.attrs.update(attributes)
+
+
+class PeopleStep(StepForm):
+    """Who owns what is asked for: department, co-owner, mailbox for notices, and what it is for."""
+
+    department = forms.CharField(max_length=150)
+    purpose = forms.CharField(
+        label="What is it for?",
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="In plain words: what is sent, to whom, and why.",
+    )
+    co_owner = PersonField(
+        label="Co-owner",
+        required=False,
+        help_text="A colleague who may act for you and takes over if you leave. Their e-mail address.",
+    )
+    functional_mailbox = forms.CharField(
+        label="Mailbox for notices",
+        required=False,
+        max_length=254,
+        help_text="A shared mailbox that gets the decision and every reminder, besides you.",
+    )
+
+    def answers_now(self, service_request: "ServiceRequest") -> dict[str, Any]:
+        """The request's own columns."""
+        return {
+            "department": service_request.department,
+            "purpose": service_request.purpose,
+            "co_owner": service_request.co_owner.email if service_request.co_owner else "",
+            "functional_mailbox": service_request.functional_mailbox,
+        }
+
+    def clean_co_owner(self) -> Any:
+        """Another person than the requester."""
+        person = self.cleaned_data["co_owner"]
+        if person is not None and person.pk == self.service_request.requester_id:
+            raise ValidationError("You are the owner already. Name another person, or leave this empty.")
+        return person
+
+    def clean_functional_mailbox(self) -> str:
+        """An address on the mail domain, or nothing."""
+        text = self.cleaned_data["functional_mailbox"]
+        if not text:
+            return ""
+        try:
+            return str(parse_mailbox(text, domain=institution().mail_domain))
+        except MailboxRefused as error:
+            raise ValidationError(str(error)) from None
+
+    def save(self) -> None:
+        """Set the request's columns; the service writes them."""
+        for name in ("department", "purpose", "co_owner", "functional_mailbox"):
+            setattr(self.service_request, name, self.cleaned_data[name])
+
+
+class RevisionForm(forms.Form):
+    """An action that needs nothing but the revision of the page it was taken on."""
+
+    revision = forms.IntegerField(widget=forms.HiddenInput)
+
+
+class CommentForm(forms.Form):
+    """A comment."""
+
+    comment = forms.CharField(label="Comment", max_length=4000, widget=forms.Textarea(attrs={"rows": 3}))
+    visibility = forms.ChoiceField(
+        label="Who reads it?", choices=Visibility.choices, initial=Visibility.PUBLIC, widget=forms.RadioSelect
+    )
+
+    def __init__(self, *args: Any, internal: bool = False, **kwargs: Any) -> None:
+        """`internal` offers notes that only reviewers read."""
+        super().__init__(*args, **kwargs)
+        if not internal:
+            del self.fields["visibility"]
+
+
+class AskForm(RevisionForm):
+    """A question to the requester, about one answer or about the whole."""
+
+    field = forms.ChoiceField(label="About which answer?", required=False)
+    question = forms.CharField(
+        label="What do you need to know?", max_length=2000, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+    def __init__(self, *args: Any, fields: Sequence[tuple[str, str]], **kwargs: Any) -> None:
+        """`fields` are (field, label) of the answers."""
+        super().__init__(*args, **kwargs)
+        choice = self.fields["field"]
+        assert isinstance(choice, forms.ChoiceField)
+        choice.choices = [("", "The request as a whole"), *fields]
+
+
+class ReasonForm(RevisionForm):
+    """An action with a comment that may stay empty."""
+
+    comment = forms.CharField(
+        label="A word with it", max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+class DenyForm(RevisionForm):
+    """A denial: the reason and the clauses it rests on."""
+
+    comment = forms.CharField(
+        label="Why is it denied, and what could the requester do?",
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        error_messages={"required": "Say why, in a sentence that the requester can act on."},
+    )
+    clauses = forms.MultipleChoiceField(
+        label="Which clauses is it based on?",
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Name at least one clause of the standards that the decision rests on."},
+    )
+
+    def __init__(self, *args: Any, clauses: Sequence[tuple[str, str]], **kwargs: Any) -> None:
+        """`clauses` are (id, words) of the kind's clauses."""
+        super().__init__(*args, **kwargs)
+        field = self.fields["clauses"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = list(clauses)
+
+
+class ApproveForm(RevisionForm):
+    """An approval: the reason, the last day, and what of the wish is granted."""
+
+    comment = forms.CharField(
+        label="Why is it approved?",
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": "Say why, in a sentence that the requester can act on."},
+    )
+    ends_on = forms.DateField(
+        label="Last day",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text="You may cut the term; you cannot extend it.",
+    )
+
+    def __init__(self, *args: Any, terms: Terms, choices: Sequence[Choice], **kwargs: Any) -> None:
+        """`terms` are those asked for; `choices` are what may be cut."""
+        super().__init__(*args, **kwargs)
+        self.terms, self.choices = terms, choices
+        self.fields["ends_on"].initial = terms.ends_on
+        for choice in choices:
+            self.fields[f"keep_{choice.field}"] = forms.MultipleChoiceField(
+                label=choice.label,
+                choices=[(value, value) for value in choice.values],
+                initial=list(choice.values),
+                widget=forms.CheckboxSelectMultiple,
+                help_text="Untick what you do not grant.",
+                error_messages={"required": "Grant at least one, or deny the request."},
+            )
+
+    def clean_ends_on(self) -> Any:
+        """A day inside the term asked for."""
+        day = self.cleaned_data["ends_on"]
+        if not self.terms.starts_on <= day <= self.terms.ends_on:
+            raise ValidationError(
+                f"The last day must lie between {self.terms.starts_on:%Y-%m-%d} and {self.terms.ends_on:%Y-%m-%d}."
+            )
+        return day
+
+    def granted(self) -> Terms:
+        """The terms as the reviewer left them."""
+        keep = {choice.field: self.cleaned_data[f"keep_{choice.field}"] for choice in self.choices}
+        return Terms(self.terms.starts_on, self.cleaned_data["ends_on"], keep)
+
+
+class WaiveForm(forms.Form):
+    """A waiver of one clause."""
+
+    rule = forms.CharField(widget=forms.HiddenInput)
+    reason = forms.CharField(
+        label="Why may it be set aside?", max_length=2000, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+class UploadForm(forms.Form):
+    """One file."""
+
+    upload = forms.FileField(
+        label="Add a file", help_text="PDF, PNG, JPEG, DOCX, XLSX, ODT, TXT, CSV or EML, at most 10 MB."
+    )

@@ -1,0 +1,187 @@
+"""What the engine's screens read: lists that cost the same at ten rows and at a hundred thousand."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import F, Prefetch, Q, Subquery
+from django.db.models.fields import IntegerField
+from django.utils import timezone
+
+from portal.accounts.models import User
+from portal.workflow.models import CheckRun, Event, Finding, SearchTerm, ServiceRequest, Visibility
+from portal.workflow.policies import may_read_internal
+from portal.workflow.querysets import ServiceRequestQuerySet
+from portal.workflow.states import LIVE_STATES, State
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+PAGE_SIZE = 25
+COUNT_CAP = 1000
+TABS = (
+    ("mine", "Mine"), ("role", "My desk"), ("unassigned", "Unassigned"), ("overdue", "Overdue"), ("all", "All"),
+)  # fmt: skip
+
+
+class CappedCount(Subquery):
+    """How many rows a sliced queryset has: an exact count of a large table costs a hundred times as much."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) _counted)"
+    output_field = IntegerField()
+
+
+@dataclass(frozen=True)
+class QueueFilters:
+    """What the queue is narrowed by; every value comes from the URL."""
+
+    tab: str = "role"
+    kind: str = ""
+    state: str = ""
+    stage: str = ""
+    department: str = ""
+    assignee: int | None = None
+    older_than_days: int | None = None
+    query: str = ""
+    sort: str = "due"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a keyset-paginated list: its rows and the keys of its neighbours."""
+
+    rows: list[ServiceRequest]
+    after: str
+    before: str
+
+
+def my_requests(actor: User) -> ServiceRequestQuerySet:
+    """The requests that the actor asked for, co-owns or sponsors, newest first."""
+    own = Q(requester=actor) | Q(co_owner=actor) | (Q(sponsor=actor) & ~Q(state=State.DRAFT))
+    return ServiceRequest.objects.with_people().filter(own).order_by("-id")
+
+
+def tab_queue(actor: User, tab: str, today: date) -> ServiceRequestQuerySet:
+    """The open requests under one tab of the queue."""
+    live = ServiceRequest.objects.visible_to(actor).filter(state__in=LIVE_STATES)
+    if tab == "mine":
+        return live.filter(assignee=actor)
+    if tab == "role":
+        return live.filter(stage_role__in=[str(role) for role in actor.roles]).exclude(
+            Q(requester=actor) | Q(co_owner=actor) | Q(sponsor=actor)
+        )
+    if tab == "unassigned":
+        return live.filter(assignee__isnull=True)
+    if tab == "overdue":
+        return live.filter(state=State.IN_REVIEW, due_on__lt=today)
+    return ServiceRequest.objects.visible_to(actor).exclude(state=State.DRAFT)
+
+
+def queue(actor: User, filters: QueueFilters) -> ServiceRequestQuerySet:
+    """The queue under a tab and its filters, with the people that its rows name."""
+    rows = tab_queue(actor, filters.tab, timezone.localdate())
+    for name in ("kind", "state", "stage", "department"):
+        if value := getattr(filters, name):
+            rows = rows.filter(**{name: value})
+    if filters.assignee is not None:
+        rows = rows.filter(assignee_id=filters.assignee)
+    if filters.older_than_days is not None:
+        rows = rows.filter(submitted_at__lt=timezone.now() - timedelta(days=filters.older_than_days))
+    if filters.query:
+        rows = rows.filter(pk__in=found_by(filters.query))
+    return rows.select_related("requester", "assignee").defer("purpose")
+
+
+def found_by(query: str) -> "QuerySet[SearchTerm, int]":
+    """The ids of requests that have a word beginning with `query`."""
+    term = query.strip().lower()
+    return SearchTerm.objects.filter(term__startswith=term).values_list("service_request_id", flat=True)
+
+
+def tab_counts(actor: User) -> Mapping[str, int]:
+    """How many requests each tab has, in one query, each capped at COUNT_CAP + 1."""
+    today = timezone.localdate()
+    counts = {
+        f"count_{tab}": CappedCount(tab_queue(actor, tab, today).order_by().values("pk")[: COUNT_CAP + 1])
+        for tab, _ in TABS
+    }
+    row = User.objects.filter(pk=actor.pk).annotate(**counts).values(*counts).get()
+    return {name.removeprefix("count_"): value for name, value in row.items()}
+
+
+def page_of(rows: ServiceRequestQuerySet, *, sort: str, after: str = "", before: str = "") -> Page:
+    """One page after or before a key. Keys are `<id>` or `<due day>_<id>`; a malformed one gives the first page."""
+    backwards = bool(before)
+    key = _parse_key(before or after, sort)
+    ordered = _ordered(rows, sort, reverse=backwards)
+    if key is not None:
+        ordered = ordered.filter(_beyond(key, sort, reverse=backwards))
+    found = list(ordered[: PAGE_SIZE + 1])
+    more = len(found) > PAGE_SIZE
+    found = found[:PAGE_SIZE]
+    if backwards:
+        found.reverse()
+    has_previous = more if backwards else key is not None
+    has_next = key is not None if backwards else more
+    return Page(
+        rows=found,
+        after=_key_of(found[-1], sort) if found and has_next else "",
+        before=_key_of(found[0], sort) if found and has_previous else "",
+    )
+
+
+def _ordered(rows: ServiceRequestQuerySet, sort: str, *, reverse: bool) -> ServiceRequestQuerySet:
+    if sort == "due":
+        order = ("-due_on", "-id") if reverse else ("due_on", "id")
+        return rows.filter(due_on__isnull=False).order_by(*order)
+    newest_first = (sort == "newest") != reverse
+    return rows.order_by("-id" if newest_first else "id")
+
+
+def _beyond(key: tuple[date | None, int], sort: str, *, reverse: bool) -> Q:
+    day, pk = key
+    if sort == "due":
+        compare = "lt" if reverse else "gt"
+        return Q(**{f"due_on__{compare}": day}) | Q(due_on=day, **{f"id__{compare}": pk})
+    lower = (sort == "newest") != reverse
+    return Q(id__lt=pk) if lower else Q(id__gt=pk)
+
+
+def _key_of(row: ServiceRequest, sort: str) -> str:
+    return f"{row.due_on}_{row.pk}" if sort == "due" else str(row.pk)
+
+
+def _parse_key(text: str, sort: str) -> tuple[date | None, int] | None:
+    day, _, pk = text.rpartition("_")
+    try:
+        return (date.fromisoformat(day) if sort == "due" else None), int(pk)
+    except ValueError:
+        return None
+
+
+# ---------------------------------------------------------------- one request
+def timeline(service_request: ServiceRequest, actor: User) -> list[Event]:
+    """The request's events with their actors and changes, oldest first, as far as the actor may read them."""
+    events = service_request.events.select_related("actor").prefetch_related(Prefetch("changes"))
+    if not may_read_internal(actor):
+        events = events.filter(visibility=Visibility.PUBLIC)
+    return list(events)
+
+
+def newest_findings(service_request: ServiceRequest) -> list[Finding]:
+    """The findings of the newest run, with the run; for a closed request that is the frozen evidence."""
+    newest = CheckRun.objects.filter(service_request=service_request).order_by("-id").values("pk")[:1]
+    return list(Finding.objects.filter(run_id=Subquery(newest)).select_related("run"))
+
+
+def waived_rules(service_request: ServiceRequest, findings: Sequence[Finding]) -> Mapping[str, Any]:
+    """The waivers of the request by rule; asks the database only where a finding could be waived."""
+    if not any(finding.waivable for finding in findings):
+        return {}
+    return {waiver.rule: waiver for waiver in service_request.waivers.select_related("waived_by")}
+
+
+def oldest_waiting(actor: User) -> ServiceRequest | None:
+    """The request of the actor's desk that is due first."""
+    return tab_queue(actor, "role", timezone.localdate()).order_by(F("due_on").asc(nulls_last=True), "id").first()

@@ -1,0 +1,26 @@
+"""Addresses of the engine's screens."""
+
+from django.urls import path
+
+from portal.workflow.views import acting, asking, reading
+
+urlpatterns = [
+    path("", reading.home, name="home"),
+    path("ask/", asking.guide, name="guide"),
+    path("ask/<slug:kind_key>/", asking.start, name="start"),
+    path("search/", reading.search, name="search"),
+    path("queue/", reading.queue, name="queue"),
+    path("requests/", reading.requests, name="requests"),
+    path("requests/<str:reference>/", reading.detail, name="request"),
+    path("requests/<str:reference>/answers/", asking.answers, name="request_answers"),
+    path("requests/<str:reference>/receipt/", asking.receipt, name="request_receipt"),
+    path("requests/<str:reference>/edit/<slug:key>/", asking.step, name="request_step"),
+    path("requests/<str:reference>/edit/<slug:key>/save/", asking.autosave, name="request_autosave"),
+    path("requests/<str:reference>/edit/<slug:key>/check/<slug:field>/", asking.check_field, name="request_check"),
+    path("requests/<str:reference>/do/<slug:action>/", acting.act, name="request_act"),
+    path("requests/<str:reference>/recheck/", acting.recheck, name="request_recheck"),
+    path("requests/<str:reference>/waive/", acting.waive, name="request_waive"),
+    path("requests/<str:reference>/files/", acting.upload, name="request_upload"),
+    path("requests/<str:reference>/files/<int:pk>/", acting.download, name="request_file"),
+    path("requests/<str:reference>/files/<int:pk>/remove/", acting.remove_file, name="request_file_remove"),
+]

@@ -1,0 +1,1 @@
+"""The engine's screens. They read selectors, fill forms and call services; they decide nothing."""

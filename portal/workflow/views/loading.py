@@ -1,0 +1,21 @@
+"""Getting a request for a page: by reference, and only where the person may know of it."""
+
+from typing import cast
+
+from django.http import Http404, HttpRequest
+
+from portal.accounts.models import User
+from portal.workflow.models import ServiceRequest
+
+
+def person(request: HttpRequest) -> User:
+    """The signed-in person; the view is behind `login_required`."""
+    return cast(User, request.user)
+
+
+def load(request: HttpRequest, reference: str) -> ServiceRequest:
+    """The request of this reference, with its people; 404 where the person may not know of it."""
+    found = ServiceRequest.objects.visible_to(person(request)).with_people().filter(reference=reference).first()
+    if found is None:
+        raise Http404("No such request.")
+    return found

@@ -1,0 +1,260 @@
+"""Home, my requests, the queue, search, and the page of one request."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from portal.accounts.models import people_with_role
+from portal.accounts.roles import DECIDERS
+from portal.lib.problems import NotAllowed
+from portal.standards.clauses import clause
+from portal.workflow import registry, selectors
+from portal.workflow.forms import (
+    ApproveForm,
+    AskForm,
+    CommentForm,
+    DenyForm,
+    ReasonForm,
+    UploadForm,
+    WaiveForm,
+)
+from portal.workflow.kinds import Kind, Stage
+from portal.workflow.models import Event, ServiceRequest
+from portal.workflow.policies import available_actions, is_decider, is_party_to, may_read_internal
+from portal.workflow.selectors import QueueFilters
+from portal.workflow.services.attaching import may_attach
+from portal.workflow.states import LIVE_STATES, Action, State
+from portal.workflow.views.loading import load, person
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """What waits for this person; for a visitor, what the portal is."""
+    if not request.user.is_authenticated:
+        return render(request, "workflow/welcome.html", {"kinds": registry.kinds()})
+    actor = person(request)
+    own = selectors.my_requests(actor)
+    context: dict[str, Any] = {
+        "kinds": registry.kinds(),
+        "questions": own.filter(state=State.NEEDS_INFORMATION)[:5],
+        "recent": own.exclude(state=State.NEEDS_INFORMATION)[:5],
+    }
+    if actor.is_decider:
+        context |= {"counts": selectors.tab_counts(actor), "next_due": selectors.oldest_waiting(actor)}
+    return render(request, "workflow/home.html", context)
+
+
+@login_required
+@require_safe
+def requests(request: HttpRequest) -> HttpResponse:
+    """The person's own requests, newest first."""
+    page = selectors.page_of(
+        selectors.my_requests(person(request)),
+        sort="newest",
+        after=request.GET.get("after", ""),
+        before=request.GET.get("before", ""),
+    )
+    return render(request, "workflow/requests.html", {"page": page})
+
+
+@login_required
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    """Find by reference, host, address or person; one exact reference goes straight to its page."""
+    query = request.GET.get("q", "").strip()[:255]
+    actor = person(request)
+    rows = ServiceRequest.objects.visible_to(actor)
+    exact = rows.filter(reference__iexact=query).first() if query else None
+    if exact is not None:
+        return redirect(exact)
+    found = rows.filter(pk__in=selectors.found_by(query)).with_people() if query else rows.none()
+    page = selectors.page_of(
+        found, sort="newest", after=request.GET.get("after", ""), before=request.GET.get("before", "")
+    )
+    return render(request, "workflow/search.html", {"page": page, "query": query})
+
+
+# ---------------------------------------------------------------- the queue
+def _filters(request: HttpRequest) -> QueueFilters:
+    query = request.GET
+
+    def number(name: str) -> int | None:
+        text = query.get(name, "")
+        return int(text) if text.isdigit() and len(text) < 10 else None
+
+    tab = query.get("tab", "role")
+    sort = query.get("sort", "due")
+    return QueueFilters(
+        tab=tab if tab in dict(selectors.TABS) else "role",
+        kind=query.get("kind", "")[:20],
+        state=query.get("state", "")[:20],
+        stage=query.get("stage", "")[:30],
+        department=query.get("department", "").strip()[:150],
+        assignee=number("assignee"),
+        older_than_days=number("older"),
+        query=query.get("q", "").strip()[:255],
+        sort=sort if sort in ("due", "newest", "oldest") else "due",
+    )
+
+
+@login_required
+@require_safe
+def queue(request: HttpRequest) -> HttpResponse:
+    """The one list of all kinds, under tabs and filters that live in the URL."""
+    actor = person(request)
+    if not actor.sees_everything:
+        raise NotAllowed("The queue is for reviewers, the CIO office and auditors.")
+    filters = _filters(request)
+    page = selectors.page_of(
+        selectors.queue(actor, filters),
+        sort=filters.sort,
+        after=request.GET.get("after", ""),
+        before=request.GET.get("before", ""),
+    )
+    deciders = list(people_with_role(DECIDERS))
+    context = {
+        "page": page,
+        "filters": filters,
+        "tabs": _tabs(request, filters),
+        "kinds": registry.kinds(),
+        "stages": _stage_choices(),
+        "states": [(state.value, state.label) for state in State if state != State.DRAFT],
+        "deciders": deciders,
+        "chips": _chips(filters, {user.pk: str(user) for user in deciders}),
+        "cap": selectors.COUNT_CAP,
+        "today": timezone.localdate(),
+    }
+    partial = request.headers.get("HX-Request") == "true" and request.headers.get("HX-Boosted") != "true"
+    return render(request, "workflow/queue_list.html" if partial else "workflow/queue.html", context)
+
+
+def _tabs(request: HttpRequest, filters: QueueFilters) -> list[dict[str, Any]]:
+    counts = selectors.tab_counts(person(request))
+    return [
+        {"key": key, "label": label, "count": counts[key], "is_current": key == filters.tab}
+        for key, label in selectors.TABS
+    ]
+
+
+def _stage_choices() -> list[tuple[str, str]]:
+    return list(dict.fromkeys((stage.key, stage.label) for kind in registry.kinds() for stage in kind.stages))
+
+
+def _chips(filters: QueueFilters, people: Mapping[int, str]) -> list[tuple[str, str]]:
+    kinds = {kind.key: kind.label for kind in registry.kinds()}
+    shown = [
+        ("q", f"“{filters.query}”" if filters.query else ""),
+        ("kind", kinds.get(filters.kind, filters.kind)),
+        ("state", State(filters.state).label if filters.state in State.values else filters.state),
+        ("stage", dict(_stage_choices()).get(filters.stage, filters.stage)),
+        ("department", filters.department),
+        ("assignee", people.get(filters.assignee or 0, "somebody") if filters.assignee else ""),
+        ("older", f"older than {filters.older_than_days} days" if filters.older_than_days is not None else ""),
+    ]
+    return [(name, label) for name, label in shown if label]
+
+
+# ---------------------------------------------------------------- one request
+@login_required
+@require_safe
+def detail(request: HttpRequest, reference: str) -> HttpResponse:
+    """The page of one request."""
+    service_request = load(request, reference)
+    if service_request.state == State.DRAFT:
+        return redirect("request_answers", reference)
+    return show_request(request, service_request)
+
+
+def show_request(
+    request: HttpRequest,
+    service_request: ServiceRequest,
+    *,
+    bound: Mapping[str, Any] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """Render the page of a request; `bound` are forms with errors, by action."""
+    actor, kind = person(request), service_request.kind_entry
+    actions = available_actions(service_request, actor)
+    groups = kind.answer_groups(service_request)
+    findings = selectors.newest_findings(service_request)
+    events = selectors.timeline(service_request, actor)
+    blocking = [f for f in findings if f.must and f.outcome in ("fail", "unknown")]
+    context = {
+        "service_request": service_request,
+        "kind": kind,
+        "groups": groups,
+        "findings": findings,
+        "waivers": selectors.waived_rules(service_request, findings),
+        "blocking": blocking,
+        "events": events,
+        "questions": list(service_request.questions.select_related("asked_by", "answered_by")),
+        "attachments": list(service_request.attachments.all()),
+        "route": _route(kind, service_request, events),
+        "actions": actions,
+        "forms": _forms(service_request, actions, groups, actor) | dict(bound or {}),
+        "may_attach": may_attach(service_request, actor),
+        "may_waive": is_decider(service_request, actor) and service_request.state == State.IN_REVIEW,
+        "may_recheck": is_decider(service_request, actor) and service_request.state in LIVE_STATES,
+        "is_own": is_party_to(service_request, actor),
+        "reads_internal": may_read_internal(actor),
+        "would_allow": kind.would_allow(service_request),
+        "changed_fields": {change.field for event in events for change in event.changes.all()},
+        "decision": next((e for e in reversed(events) if e.action in (Action.APPROVE, Action.DENY)), None),
+        "aside": kind.aside(service_request),
+    }
+    return render(request, "workflow/request.html", context, status=status)
+
+
+def _forms(
+    service_request: ServiceRequest, actions: list[Action], groups: list[Any], actor: Any
+) -> dict[str, Any]:
+    kind, initial = service_request.kind_entry, {"revision": service_request.revision}
+    fields = [(answer.field, f"{group.title}: {answer.label}") for group in groups for answer in group.answers]
+    makers = {
+        Action.ASK: lambda: AskForm(initial=initial, fields=fields, prefix="ask"),
+        Action.ADVANCE: lambda: ReasonForm(initial=initial, prefix="advance"),
+        Action.APPROVE: lambda: approve_form(service_request),
+        Action.DENY: lambda: deny_form(kind, initial=initial),
+        Action.WITHDRAW: lambda: ReasonForm(initial=initial, prefix="withdraw"),
+        Action.COMMENT: lambda: CommentForm(internal=may_read_internal(actor), prefix="comment"),
+    }
+    forms = {str(action): make() for action, make in makers.items() if action in actions}
+    return forms | {"upload": UploadForm(), "waive": WaiveForm(prefix="waive")}
+
+
+def approve_form(service_request: ServiceRequest, data: Any = None) -> ApproveForm:
+    """The approval form of a request, with its terms and what may be cut."""
+    kind = service_request.kind_entry
+    return ApproveForm(
+        data,
+        initial={"revision": service_request.revision},
+        terms=kind.default_terms(service_request, timezone.localdate()),
+        choices=kind.choices(service_request),
+        prefix="approve",
+    )
+
+
+def deny_form(kind: Kind, data: Any = None, initial: Mapping[str, Any] | None = None) -> DenyForm:
+    """The denial form of a kind, with its clauses in words."""
+    words = [(key, f"{key} {clause(key).title}") for key in kind.clauses]
+    return DenyForm(data, initial=initial, clauses=words, prefix="deny")
+
+
+def _route(kind: Kind, service_request: ServiceRequest, events: list[Event]) -> list[dict[str, Any]]:
+    stages: list[Stage] = kind.route(service_request)
+    keys = [stage.key for stage in stages]
+    at = keys.index(service_request.stage) if service_request.stage in keys else -1
+    closed = service_request.state not in LIVE_STATES
+    rows = []
+    for position, stage in enumerate(stages):
+        passed = next(
+            (e for e in reversed(events) if e.stage == stage.key and e.action in ("advance", "approve", "deny")), None
+        )
+        done = (passed is not None and position < at) or (closed and passed is not None)
+        rows.append({"stage": stage, "event": passed, "is_done": done, "is_now": position == at and not closed})
+    return rows
