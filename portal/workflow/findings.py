@@ -1,7 +1,8 @@
 """What a check found: one clause, one outcome, one sentence for a person, and the evidence behind it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made_by
 from typing import Any
 
 from portal.lib.outcome import Outcome
@@ -23,7 +24,7 @@ class Found:
     must: bool = True
     waivable: bool = False
     field: str = ""
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = made_by(default_factory=dict)
 
     @property
     def blocks(self) -> bool:

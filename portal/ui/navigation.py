@@ -1,0 +1,72 @@
+"""The links of the frame: what this person may do, and where they are now."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from portal.accounts.roles import Role
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+
+
+@dataclass(frozen=True)
+class Item:
+    """One link of the navigation."""
+
+    label: str
+    url: str
+    icon: str
+    is_current: bool
+
+
+_ALL: Final = (
+    ("guide", "Ask", "plus-circle"),
+    ("requests", "My requests", "document-text"),
+    ("grants", "My grants", "shield-check"),
+)
+_REVIEW: Final = (
+    ("queue", "Queue", "inbox-stack"),
+    ("calendar", "Calendar", "calendar-days"),
+    ("in_force", "In force", "signal"),
+)
+_RULES: Final = (("standards", "Standards", "book-open"),)
+_ADMINISTER: Final = (("outbox", "Mail out", "paper-airplane"),)
+
+
+def url_or_none(name: str, *args: object) -> str | None:
+    """The address of a page by its name, or None where the installation does not have that page."""
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return None
+
+
+def navigation(request: HttpRequest) -> list[Item]:
+    """The links for the person of `request`; nobody signed in gets none."""
+    user: User | None = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return []
+    found = [
+        (label, url, icon) for name, label, icon in _entries(user) if (url := url_or_none(name)) is not None
+    ]
+    current = _current(request.path, [url for _, url, _ in found])
+    return [Item(label, url, icon, url == current) for label, url, icon in found]
+
+
+def _entries(user: "User") -> Iterable[tuple[str, str, str]]:
+    yield from _ALL
+    if user.sees_everything:
+        yield from _REVIEW
+    yield from _RULES
+    if user.has_role(Role.ADMINISTRATOR):
+        yield from _ADMINISTER
+
+
+def _current(path: str, urls: list[str]) -> str | None:
+    """The link whose page, or a page below it, is shown: the longest match, never the start page."""
+    below = [url for url in urls if url != "/" and path.startswith(url)]
+    return max(below, key=len) if below else None
