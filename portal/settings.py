@@ -82,7 +82,11 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.messages.context_processors.messages",
                 "portal.context.frame",
             ],
-            "builtins": ["django.templatetags.static", "portal.workflow.templatetags.portal_ui"],
+            "builtins": [
+                "django.templatetags.static",
+                "portal.workflow.templatetags.portal_ui",
+                "portal.workflow.templatetags.portal_words",
+            ],
         },
     }
 ]

@@ -1,95 +1,148 @@
-"""Words that pages say of days, ages and clauses. The parts of a page are in `portal_ui`."""
+"""Words that pages say of days, ages and clauses, and small readings. The parts of a page are in `portal_ui`."""
 
-from collections.abc import Mapping, Sequence
-from datetime import date
-from typing import Any
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
 
 from django import template
-from django.http import QueryDict
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import slugify
+
+from portal.ui import moments
+from portal.ui.icons import icon
+from portal.ui.navigation import url_or_none
+
+if TYPE_CHECKING:
+    from django.http import QueryDict
 
 register = template.Library()
 
 
-@register.filter
+# ------------------------------------------------------------------ times
+@register.simple_tag
+def when(value: datetime | date | None, exact: bool = False) -> SafeString | str:
+    """A moment as "3 days ago" with the exact time on hover; `exact=True` shows the exact time."""
+    if value is None:
+        return "—"
+    if not isinstance(value, datetime):
+        return moments.time_tag(value, moments.format_date(value, moments.DAY))
+    if exact:
+        return moments.time_tag(value, moments.format_date(timezone.localtime(value), moments.EXACT))
+    return moments.time_tag(value, moments.in_words(value, timezone.now()))
+
+
 def day(value: date | None) -> SafeString | str:
-    """A day in words and as <time>."""
-    if value is None:
-        return "—"
-    return format_html('<time datetime="{}">{}</time>', value.isoformat(), value.strftime("%-d %B %Y"))
+    """A day such as "Mar 4, 2027"; of a moment, the institution's day."""
+    return when(timezone.localdate(value) if isinstance(value, datetime) else value)
+
+
+register.simple_tag(day)
+register.filter("day", day)
 
 
 @register.filter
-def moment(value: Any) -> SafeString | str:
-    """A moment in the institution's zone, as <time>."""
+def moment(value: datetime | None) -> SafeString | str:
+    """A moment as its exact time."""
+    return when(value, exact=True)
+
+
+@register.simple_tag
+def due(value: date | None, paused: bool = False) -> SafeString | str:
+    """A target day in words ("in 3 days", "2 days overdue"); `paused` says that the clock stands still."""
+    if paused:
+        return format_html('<span class="due">{} paused</span>', icon("pause-circle", 16))
     if value is None:
         return "—"
-    local = timezone.localtime(value)
-    return format_html(
-        '<time datetime="{}">{}</time>', local.isoformat(timespec="seconds"), local.strftime("%-d %b %Y, %H:%M")
-    )
+    today = timezone.localdate()
+    words = moments.time_tag(value, moments.due_in_words(value, today))
+    tone = "late" if value < today else "soon" if (value - today).days < 2 else "later"
+    sign = icon("clock", 16) if tone != "later" else ""
+    return format_html('<span class="due due-{}">{}{}</span>', tone, sign, words)
 
 
 @register.filter
 def days_from_now(value: date | None) -> str:
-    """How far a day is from today, in words: "in 3 days", "today", "2 days ago"."""
-    if value is None:
-        return ""
-    days = (value - timezone.localdate()).days
-    if days == 0:
-        return "today"
-    count = f"{abs(days)} day{'s' if abs(days) != 1 else ''}"
-    return f"in {count}" if days > 0 else f"{count} ago"
+    """How far a day is from today: "in 3 days", "today", "2 days ago"."""
+    return moments.days_in_words(value, timezone.localdate()) if value else ""
 
 
 @register.filter
 def overdue_words(value: date | None) -> str:
-    """The due day of a row: "due today", "due in 3 days", "overdue by 2 days"."""
+    """A due day in words: "due in 3 days", "2 days overdue"."""
     if value is None:
         return ""
-    days = (value - timezone.localdate()).days
-    if days >= 0:
-        return f"due {days_from_now(value)}"
-    return f"overdue by {-days} day{'s' if days != -1 else ''}"
+    words = moments.due_in_words(value, timezone.localdate())
+    return words if words.endswith("overdue") else f"due {words}"
 
 
 @register.filter
-def age_words(value: Any) -> str:
-    """How old a moment is, in the largest sensible unit."""
-    if value is None:
-        return ""
-    seconds = (timezone.now() - value).total_seconds()
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        count = int(seconds // size)
-        if count >= 1:
-            return f"{count} {unit}{'s' if count != 1 else ''}"
-    return "just now"
+def age_words(value: datetime | None) -> str:
+    """How old a moment is, in its largest unit: "3 days"."""
+    return moments.age_in_words(value, timezone.now()) if value else ""
+
+
+# ------------------------------------------------------------------ links to the rules
+@register.filter
+def clause_link(clause: str) -> SafeString:
+    """A clause's id as a link to its text."""
+    if not (page := url_or_none("standards")):
+        return format_html('<span class="clause">{}</span>', clause)
+    return format_html('<a class="clause" href="{}#{}">{}</a>', page, clause, clause)
 
 
 @register.filter
-def get(mapping: Mapping[str, Any], key: str) -> Any:
+def clause_links(clauses: Iterable[str]) -> SafeString:
+    """Several clauses as links, separated by commas."""
+    return format_html_join(", ", "{}", ((clause_link(clause),) for clause in clauses))
+
+
+register.simple_tag(clause_links, name="clause_list")
+
+
+@register.simple_tag
+def term(word: str, shown: str = "", expansion: str = "") -> SafeString:
+    """A term of the glossary as a link to its entry; `expansion` is what an abbreviation stands for."""
+    text: str | SafeString = shown or word
+    if expansion:
+        text = format_html('<abbr title="{}">{}</abbr>', expansion, text)
+    if not (page := url_or_none("glossary")):
+        return format_html('<span class="term">{}</span>', text)
+    return format_html('<a class="term" href="{}#{}">{}</a>', page, slugify(word), text)
+
+
+# ------------------------------------------------------------------ small readings
+@register.filter
+def get(mapping: Mapping[str, Any] | None, key: str) -> Any:
     """An entry of a mapping by a key that is a variable; None where there is none."""
     return mapping.get(key) if mapping else None
 
 
 @register.simple_tag(takes_context=True)
 def url_with(context: template.Context, **changes: Any) -> str:
-    """The present address with some query parameters changed; None or "" removes one."""
+    """The present address with some query parameters changed; None or "" removes one.
+
+    A change of a filter leads to the first page again, so the keyset's `after` and `before` go as well.
+    """
     query: QueryDict = context["request"].GET.copy()
-    for key, value in changes.items():
+    for key in ("after", "before", *changes):
         query.pop(key, None)
+    for key, value in changes.items():
         if value not in (None, ""):
             query[key] = str(value)
-    for key in ("after", "before"):
-        if key not in changes:
-            query.pop(key, None)
-    return f"?{query.urlencode()}" if query else context["request"].path
+    return f"?{query.urlencode()}" if query else str(context["request"].path)
 
 
-@register.simple_tag
-def clause_list(clauses: Sequence[str]) -> SafeString:
-    """Clause ids as links, separated by commas."""
-    return format_html_join(", ", "{}", ((format_html('<a class="clause" href="{}#{}">{}</a>', reverse("standards"), clause, clause),) for clause in clauses))
+@register.filter
+def pretty_json(value: object) -> str:
+    """Evidence as indented JSON, in the order it was recorded."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+@register.filter
+def initials(name: object) -> str:
+    """The first letters of the first and last word of a name."""
+    words = [word for word in str(name).split() if word[0].isalnum()]
+    return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()
