@@ -161,7 +161,9 @@ if DEBUG and not env.text("SMTP_HOST", ""):
 DNS_RESOLVER = env.text("DNS_RESOLVER", "")
 env.host_port("DNS_RESOLVER")
 DNS_DEADLINE_SECONDS = 3.0
+DIRECTORY = env.text("DIRECTORY", "portal.accounts.directory.TableDirectory")
 PUBLISH_DIR = env.text("PUBLISH_DIR", "")
+POSTFIX_MAP_DIR = env.text("POSTFIX_MAP_DIR", "/etc/postfix/portal")
 
 # ---------------------------------------------------------------- files
 MEDIA_ROOT = env.folder("MEDIA_DIR", VAR_DIR / "media")

@@ -1,10 +1,11 @@
 """Every address of the portal. Rooms bring their own; the core comes before the kinds."""
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from portal import health
+from portal.workflow import registry
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("accounts/", include("allauth.urls")),
@@ -16,3 +17,5 @@ urlpatterns = [
     path("", include("portal.grants.urls")),
     path("", include("portal.enforcement.urls")),
 ]
+for kind in registry.kinds():
+    urlpatterns += kind.urls()

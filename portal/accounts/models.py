@@ -95,3 +95,25 @@ class User(AbstractBaseUser, PermissionsMixin):
 def people_with_role(roles: Iterable[Role]) -> models.QuerySet[User]:
     """Active people who hold any of `roles`, each once."""
     return User.objects.filter(is_active=True, groups__name__in=[str(role) for role in roles]).distinct()
+
+
+class AddressKind(models.TextChoices):
+    """Whose an address is."""
+
+    PERSON = "person", "A person's own"
+    SHARED = "shared", "A shared mailbox"
+    LIST = "list", "A list"
+
+
+class DirectoryAddress(models.Model):
+    """A valid address of the mail domain, as the institution's directory has it (REL-3)."""
+
+    address = models.EmailField(unique=True)
+    kind = models.CharField(max_length=10, choices=AddressKind.choices, default=AddressKind.SHARED)
+    name = models.CharField(max_length=150, blank=True)
+    department = models.CharField(max_length=150, blank=True)
+    gone_at = models.DateTimeField(null=True, blank=True)
+    """When an import no longer had it; such an address is not valid."""
+
+    def __str__(self) -> str:
+        return self.address

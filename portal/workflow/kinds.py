@@ -15,6 +15,7 @@ from portal.workflow.findings import Found
 
 if TYPE_CHECKING:
     from django.db.models import Model
+    from django.urls import URLPattern, URLResolver
 
     from portal.accounts.models import User
     from portal.workflow.guide import Branch
@@ -169,6 +170,10 @@ class Kind(ABC):
         from portal.workflow.guide import Branch
 
         return Branch()
+
+    def urls(self) -> "list[URLPattern | URLResolver]":
+        """Pages of the kind's own, beside the engine's screens."""
+        return []
 
     def prefill(self, service_request: "ServiceRequest", answers: str) -> None:
         """Carry an answer of the guide into a fresh draft; unknown words are ignored."""

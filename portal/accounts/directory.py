@@ -1,0 +1,129 @@
+"""Which addresses of the mail domain exist: an interface, and the table that stands behind it.
+
+Another source (LDAP, Graph) implements `Directory` and is named in the setting `DIRECTORY`.
+"""
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TextIO
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from portal.accounts.models import AddressKind, DirectoryAddress
+from portal.institution import institution
+from portal.lib.addresses import MailboxRefused, parse_mailbox
+from portal.lib.text import one_line
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the directory knows of one address."""
+
+    address: str
+    kind: AddressKind
+    name: str = ""
+
+
+class DirectoryUnavailable(Exception):
+    """The directory did not answer; whether an address is valid is unknown."""
+
+
+class Directory(Protocol):
+    """Where valid addresses are looked up."""
+
+    def lookup(self, addresses: Iterable[str]) -> Mapping[str, Entry]:
+        """The entries of those `addresses` (in lower case) that are valid; raises DirectoryUnavailable."""
+
+
+class TableDirectory:
+    """The directory kept in our own table by `manage.py import_directory`."""
+
+    def lookup(self, addresses: Iterable[str]) -> Mapping[str, Entry]:
+        """One query for all addresses."""
+        rows = DirectoryAddress.objects.filter(address__in=list(addresses), gone_at__isnull=True)
+        return {row.address: Entry(row.address, AddressKind(row.kind), row.name) for row in rows}
+
+
+def directory() -> Directory:
+    """The directory of this installation."""
+    made: Directory = import_string(settings.DIRECTORY)()
+    return made
+
+
+# ---------------------------------------------------------------- import
+class ImportRefused(ValueError):
+    """The file cannot be imported; `str(error)` names the line and what is wrong."""
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did."""
+
+    added: int
+    changed: int
+    gone: int
+    same: int
+
+
+COLUMNS = ("address", "kind", "name", "department")
+MOST_GONE_SHARE = 0.5
+
+
+def _read(file: TextIO) -> dict[str, dict[str, str]]:
+    reader = csv.DictReader(file)
+    if set(COLUMNS[:2]) - set(reader.fieldnames or ()):
+        raise ImportRefused("The first line must name the columns: address,kind,name,department.")
+    rows: dict[str, dict[str, str]] = {}
+    for number, row in enumerate(reader, start=2):
+        try:
+            address = str(parse_mailbox(row["address"] or "", domain=institution().mail_domain))
+        except MailboxRefused as error:
+            raise ImportRefused(f"Line {number}: {error}") from None
+        kind = (row["kind"] or "").strip().lower()
+        if kind not in AddressKind.values:
+            raise ImportRefused(f"Line {number}: kind must be one of {', '.join(AddressKind.values)}.")
+        rows[address] = {
+            "kind": kind,
+            "name": one_line(row.get("name") or "")[:150],
+            "department": one_line(row.get("department") or "")[:150],
+        }
+    return rows
+
+
+@transaction.atomic
+def import_directory(*, file: TextIO, accept_change: bool = False) -> ImportReport:
+    """Make the table equal to a CSV file; running twice changes nothing the second time.
+
+    Addresses that the file lacks are kept but marked as gone. Raises ImportRefused for a malformed line, and
+    where more than half of the addresses would go without `accept_change` (an empty file is no directory).
+    """
+    rows = _read(file)
+    known = {row.address: row for row in DirectoryAddress.objects.all()}
+    live = [row for row in known.values() if row.gone_at is None]
+    gone = [row for row in live if row.address not in rows]
+    if live and len(gone) > MOST_GONE_SHARE * len(live) and not accept_change:
+        raise ImportRefused(
+            f"{len(gone)} of {len(live)} addresses would go. If that is right, use --accept-change."
+        )
+    added = [DirectoryAddress(address=a, **values) for a, values in rows.items() if a not in known]
+    changed = [known[a] for a, values in rows.items() if a in known and _update(known[a], values)]
+    now = timezone.now()
+    for row in gone:
+        row.gone_at = now
+    DirectoryAddress.objects.bulk_create(added, batch_size=1000)
+    DirectoryAddress.objects.bulk_update(
+        [*changed, *gone], ["kind", "name", "department", "gone_at"], batch_size=500
+    )
+    return ImportReport(len(added), len(changed), len(gone), len(rows) - len(added) - len(changed))
+
+
+def _update(row: DirectoryAddress, values: Mapping[str, str]) -> bool:
+    differs = row.gone_at is not None or any(getattr(row, name) != value for name, value in values.items())
+    row.gone_at = None
+    for name, value in values.items():
+        setattr(row, name, value)
+    return differs

@@ -1,0 +1,17 @@
+"""The enforcement room: what is granted, in the mail system's own formats."""
+
+from django.apps import AppConfig
+
+
+class EnforcementConfig(AppConfig):
+    """Exports, their manifest, and when they are written."""
+
+    name = "portal.enforcement"
+    verbose_name = "Enforcement"
+
+    def ready(self) -> None:
+        """Hear of every change of a grant."""
+        from portal.enforcement.services import mark_changed
+        from portal.grants import publication
+
+        publication.listen(mark_changed)

@@ -1,0 +1,38 @@
+"""`manage.py publish --to DIR`: write what is in force for the mail system."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from portal.enforcement.publishing import ChangeRefused
+from portal.enforcement.services import publish
+from portal.enforcement.targets import LintError
+from portal.grants.management.dated import DatedCommand
+
+
+class Command(DatedCommand):
+    """Publish to a folder."""
+
+    help = "Write the mail system's maps and the manifest for the grants in force."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Where to, and whether a large change is meant."""
+        super().add_arguments(parser)
+        parser.add_argument("--to", required=True, type=Path, metavar="DIR")
+        parser.add_argument("--accept-change", action="store_true", help="even if more than 20 %% would change")
+        parser.add_argument("--install-path", metavar="DIR", help="where the mail host will hold the files")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Publish and say what is there now."""
+        try:
+            done = publish(
+                folder=options["to"].absolute(),
+                accept_change=options["accept_change"],
+                day=self.day(options),
+                install_path=options["install_path"],
+            )
+        except (ChangeRefused, LintError, OSError) as error:
+            raise CommandError(str(error)) from error
+        state = "published" if done.is_new else "unchanged"
+        self.stdout.write(f"{state}: serial {done.serial}, {done.grants} grants, {done.entries} entries")

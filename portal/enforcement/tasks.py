@@ -1,0 +1,17 @@
+"""Celery's way to publication."""
+
+from celery import shared_task
+
+from portal.enforcement import services
+
+
+@shared_task
+def publish_changes() -> None:
+    """Publish if a grant changed."""
+    services.publish_changes()
+
+
+@shared_task
+def publish() -> None:
+    """Publish for the new day: grants begin and end at midnight without anybody's act."""
+    services.publish_changes(force=True)

@@ -1,0 +1,39 @@
+"""What is in force, for those who look after the mail system."""
+
+from typing import cast
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from portal.accounts.models import User
+from portal.enforcement.models import Pending, Publication
+from portal.enforcement.targets import targets
+from portal.grants.models import Grant
+from portal.lib.problems import NotAllowed
+from portal.workflow import registry
+
+SHOWN = 10
+
+
+@login_required
+@require_safe
+def in_force(request: HttpRequest) -> HttpResponse:
+    """How many grants are in force, what was published last, and what waits."""
+    if not cast(User, request.user).sees_everything:
+        raise NotAllowed("This page is for those who look after the mail system, and for auditors.")
+    counts = dict(
+        Grant.objects.in_force(timezone.localdate()).order_by().values_list("kind").annotate(Count("pk"))
+    )
+    context = {
+        "counts": [(kind, counts.get(kind.key, 0)) for kind in registry.kinds()],
+        "targets": list(targets()),
+        "publications": list(Publication.objects.order_by("-serial")[:SHOWN]),
+        "pending": Pending.objects.first(),
+        "publish_dir": settings.PUBLISH_DIR,
+    }
+    return render(request, "enforcement/in_force.html", context)

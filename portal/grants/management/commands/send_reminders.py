@@ -1,0 +1,16 @@
+"""`manage.py send_reminders`: what Celery beat runs daily, by hand or for another day."""
+
+from typing import Any
+
+from portal.grants.management.dated import DatedCommand
+from portal.grants.services import dates
+
+class Command(DatedCommand):
+    """Run the service for a day and say how many grants it touched."""
+
+    help = "Queue the renewal reminders that are due."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run once."""
+        count = dates.send_reminders(today=self.day(options))
+        self.stdout.write(f"queued {count}")

@@ -1,0 +1,27 @@
+"""The base of commands that do a day's work, today's by default."""
+
+from datetime import date
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from portal.lib.dates import parse_day
+
+
+class DatedCommand(BaseCommand):
+    """A command with `--today YYYY-MM-DD`."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The day to act for."""
+        parser.add_argument("--today", metavar="YYYY-MM-DD", help="act as if it were this day")
+
+    def day(self, options: dict[str, Any]) -> date:
+        """The day asked for, or today in the institution's zone; CommandError for no day."""
+        text = options["today"]
+        if not text:
+            return timezone.localdate()
+        try:
+            return parse_day(text)
+        except ValueError:
+            raise CommandError("--today takes a day such as 2027-08-22.") from None

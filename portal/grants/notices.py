@@ -1,0 +1,92 @@
+"""Who is told what, when a grant changes. Called by services, inside their transactions."""
+
+from typing import TYPE_CHECKING, Any
+
+from portal.grants.models import Grant, GrantEvent, Handover
+from portal.outbox.services import enqueue
+
+if TYPE_CHECKING:
+    from datetime import date
+
+WORDS = {
+    "suspend": "Suspended",
+    "resume": "In force again",
+    "revoke": "Revoked",
+    "end": "Ended",
+    "renew": "Renewed",
+    "change": "Changed",
+    "accept": "New owner",
+    "decline": "Offer declined",
+    "prove": "Now in force",
+}
+SENTENCES = {
+    "suspend": "The permission is suspended. The mail system refuses it until it is resumed.",
+    "resume": "The permission is in force again.",
+    "revoke": "The permission is revoked. The mail system refuses it.",
+    "end": "The permission was ended by its owner.",
+    "decline": "The offer was declined; the permission stays with its owner.",
+}
+
+
+def people_of(grant: Grant) -> list[str]:
+    """The addresses of owner, co-owner and functional mailbox, each once."""
+    people = [grant.owner, grant.co_owner]
+    addresses = [person.email for person in people if person is not None and person.is_active]
+    if grant.functional_mailbox:
+        addresses.append(grant.functional_mailbox)
+    return list(dict.fromkeys(addresses))
+
+
+def _tell(template: str, grant: Grant, key: str, recipients: list[str], **context: Any) -> None:
+    for recipient in recipients:
+        enqueue(
+            recipient=recipient,
+            template=template,
+            thread=grant.reference,
+            unique_key=f"{template}:{key}:{recipient}",
+            context={
+                "reference": grant.reference,
+                "title": grant.title,
+                "path": grant.get_absolute_url(),
+                "sentence": grant.kind_entry.permission_sentence(grant),
+                "starts_on": grant.starts_on,
+                "ends_on": grant.ends_on,
+                **context,
+            },
+        )
+
+
+def issued(*, grant: Grant, event: GrantEvent) -> None:
+    """A new permission is there."""
+    _tell("grant_issued", grant, str(event.pk), people_of(grant))
+
+
+def changed(*, grant: Grant, event: GrantEvent) -> None:
+    """Something happened to the permission."""
+    context: dict[str, Any] = {
+        "what": WORDS.get(event.action, event.action),
+        "reason": event.reason,
+        "actor": str(event.actor) if event.actor else "",
+    }
+    if event.action in SENTENCES:
+        context["sentence"] = SENTENCES[event.action]
+    _tell("grant_changed", grant, str(event.pk), people_of(grant), **context)
+
+
+def reminder(*, grant: Grant, due_on: "date", days_left: int) -> None:
+    """The term ends soon; `days_left` counts from today."""
+    _tell("grant_reminder", grant, f"{grant.pk}:{due_on}", people_of(grant), days_left=days_left)
+
+
+def lapsed(*, grant: Grant, event: GrantEvent) -> None:
+    """The term is over."""
+    _tell("grant_lapsed", grant, str(event.pk), people_of(grant))
+
+
+def offered(*, grant: Grant, handover: Handover) -> None:
+    """Somebody is asked to take the permission over."""
+    recipients = [handover.offered_to.email]
+    _tell(
+        "grant_offered", grant, f"offer:{handover.pk}", recipients, actor=str(handover.offered_by),
+        reason=handover.note,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Every write to a grant; pages, tasks and commands share these functions."""

@@ -1,0 +1,105 @@
+"""What a day brings to grants: reminders and lapses. Safe to run twice, late, or not at all.
+
+Each function scans ids, then handles each id in a transaction of its own that tests again what selected it;
+one that fails is logged and the others go on.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from portal.grants import notices
+from portal.grants.models import Grant, Reminder
+from portal.grants.schedule import reminder_due
+from portal.grants.services.transition import change_grant
+from portal.grants.states import GrantState
+from portal.institution import institution
+from portal.workflow.states import OPEN_STATES
+
+logger = logging.getLogger(__name__)
+CHUNK = 2000
+
+
+def send_reminders(*, today: date) -> int:
+    """Queue the reminder that is due for each grant, once; returns how many were queued."""
+    days = institution().reminder_days
+    horizon = today + timedelta(days=max(days, default=0))
+    candidates = Grant.objects.filter(
+        state=GrantState.ACTIVE, held_open_by__isnull=True, ends_on__range=(today, horizon)
+    ).order_by("pk")
+    return sum(_guarded(_remind, pk, today) for pk in _ids(candidates))
+
+
+def lapse_grants(*, today: date) -> int:
+    """Mark grants whose last day is past as lapsed, unless a renewal holds them open; returns how many.
+
+    They are out of force already: this writes the state, the event and the notice.
+    """
+    past = Grant.objects.filter(
+        state__in=(GrantState.ACTIVE, GrantState.UNPROVEN, GrantState.SUSPENDED),
+        held_open_by__isnull=True,
+        ends_on__lt=today,
+    ).order_by("pk")
+    return sum(_guarded(_lapse, pk, today) for pk in _ids(past))
+
+
+def _ids(grants: QuerySet[Grant]) -> Iterator[int]:
+    last = 0
+    while keys := list(grants.filter(pk__gt=last).values_list("pk", flat=True)[:CHUNK]):
+        yield from keys
+        last = keys[-1]
+
+
+def _guarded(step: Callable[[int, date], bool], pk: int, today: date) -> int:
+    try:
+        return int(step(pk, today))
+    except Exception:
+        logger.exception("Grant %s could not be handled; the others go on.", pk)
+        return 0
+
+
+@transaction.atomic
+def _remind(pk: int, today: date) -> bool:
+    grant = _locked(pk)
+    if grant is None or grant.state != GrantState.ACTIVE or grant.held_open_by_id or _renewal_begun(grant):
+        return False
+    due = reminder_due(
+        starts_on=grant.starts_on,
+        ends_on=grant.ends_on,
+        today=today,
+        days_before=institution().reminder_days,
+        done=grant.reminders.values_list("due_on", flat=True),
+    )
+    if due is None:
+        return False
+    due_on, _ = due
+    left = (grant.ends_on - today).days
+    _, created = Reminder.objects.get_or_create(grant=grant, due_on=due_on, defaults={"days_left": left})
+    if created:
+        notices.reminder(grant=grant, due_on=due_on, days_left=left)
+    return created
+
+
+def _renewal_begun(grant: Grant) -> bool:
+    # Somebody acted: a renewal that is on a reviewer's desk needs no more reminders; a mere draft does.
+    submitted = [state for state in OPEN_STATES if state != "draft"]
+    return grant.later_requests.filter(service_request__state__in=submitted).exists()
+
+
+@transaction.atomic
+def _lapse(pk: int, today: date) -> bool:
+    grant = _locked(pk)
+    if grant is None or not grant.is_open or grant.held_open_by_id or grant.ends_on >= today:
+        return False
+    event = change_grant(grant=grant, action="lapse", actor=None, state=GrantState.LAPSED)
+    notices.lapsed(grant=grant, event=event)
+    return True
+
+
+def _locked(pk: int) -> Grant | None:
+    people = Grant.objects.select_related("owner", "co_owner")
+    return people.select_for_update(of=("self",)).filter(pk=pk).first()
+

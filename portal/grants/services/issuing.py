@@ -1,0 +1,113 @@
+"""From an approval to a grant: issue, renew, change; and what holds a grant open meanwhile."""
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils import timezone
+
+from portal.grants import notices, publication
+from portal.grants.kinds import granting_kind
+from portal.grants.models import Grant, GrantEvent, GrantRequest
+from portal.grants.policies import check_grant_action
+from portal.grants.services.transition import change_grant
+from portal.grants.states import GrantAction, GrantState
+from portal.workflow.kinds import Terms
+from portal.workflow.models import Intention, ServiceRequest
+from portal.workflow.services import requesting
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+
+
+def issue(*, service_request: ServiceRequest, actor: "User", terms: Terms) -> Grant:
+    """Make the approved request take effect: a new grant, or a renewal or change of the one it is about.
+
+    Runs inside the approval's transaction, so that an approval without its grant cannot exist.
+    """
+    about = GrantRequest.objects.select_related("grant").filter(service_request=service_request).first()
+    if about is None:
+        return _issue_new(service_request, actor, terms)
+    return _apply_to(about.grant, service_request, actor, terms)
+
+
+def _issue_new(service_request: ServiceRequest, actor: "User", terms: Terms) -> Grant:
+    kind = granting_kind(service_request.kind)
+    grant = Grant.objects.create(
+        kind=service_request.kind,
+        reference=service_request.reference,
+        request=service_request,
+        latest_request=service_request,
+        state=GrantState.UNPROVEN if kind.needs_proof else GrantState.ACTIVE,
+        owner=service_request.requester,
+        co_owner=service_request.co_owner,
+        department=service_request.department,
+        functional_mailbox=service_request.functional_mailbox,
+        title=service_request.title,
+        subject_key=service_request.subject_key,
+        starts_on=terms.starts_on,
+        ends_on=terms.ends_on,
+    )
+    kind.write_permission(grant=grant, service_request=service_request, terms=terms)
+    event = GrantEvent.objects.create(grant=grant, actor=actor, action="issue", to_state=grant.state)
+    publication.changed()
+    notices.issued(grant=grant, event=event)
+    return grant
+
+
+def _apply_to(grant: Grant, service_request: ServiceRequest, actor: "User", terms: Terms) -> Grant:
+    renews = service_request.intention == Intention.RENEWAL
+    event = change_grant(
+        grant=grant,
+        action="renew" if renews else "change",
+        actor=actor,
+        latest_request=service_request,
+        held_open_by=None,
+        title=service_request.title,
+        subject_key=service_request.subject_key,
+        department=service_request.department,
+        functional_mailbox=service_request.functional_mailbox,
+        co_owner=service_request.co_owner if service_request.co_owner_id != grant.owner_id else None,
+        ends_on=max(terms.ends_on, grant.ends_on) if renews else terms.ends_on,
+        # A lapsed grant begins anew on the day of approval: the days between stay out of force.
+        **({"state": GrantState.ACTIVE, "starts_on": terms.starts_on} if grant.state == GrantState.LAPSED else {}),
+    )
+    grant.kind_entry.write_permission(grant=grant, service_request=service_request, terms=terms)
+    notices.changed(grant=grant, event=event)
+    return grant
+
+
+def hold_open(*, service_request: ServiceRequest) -> None:
+    """A renewal submitted while its grant is in force keeps it in force until it is decided."""
+    about = GrantRequest.objects.select_related("grant").filter(service_request=service_request).first()
+    if about is None or about.intention != Intention.RENEWAL:
+        return
+    grant = about.grant
+    if grant.is_in_force(timezone.localdate()) and grant.held_open_by_id is None:
+        change_grant(grant=grant, action="hold", actor=service_request.requester, held_open_by=service_request)
+
+
+def release_hold(*, service_request: ServiceRequest) -> None:
+    """A renewal that was denied or withdrawn holds its grant open no longer."""
+    for grant in Grant.objects.filter(held_open_by=service_request):
+        change_grant(grant=grant, action="release", actor=None, held_open_by=None)
+
+
+@transaction.atomic
+def begin_renewal(*, grant: Grant, actor: "User", intention: Intention = Intention.RENEWAL) -> ServiceRequest:
+    """Begin a renewal or a change: a draft with the present answers. Raises NotAllowed or WrongState."""
+    check_grant_action(GrantAction.RENEW if intention == Intention.RENEWAL else GrantAction.CHANGE, grant, actor)
+    other = grant.co_owner if grant.owner_id == actor.pk else grant.owner
+    service_request = requesting.create_draft(
+        kind=grant.kind_entry,
+        requester=actor,
+        intention=intention,
+        department=grant.department,
+        co_owner=other,
+        functional_mailbox=grant.functional_mailbox,
+        purpose=grant.latest_request.purpose,
+        title=grant.title,
+        subject_key=grant.subject_key,
+    )
+    GrantRequest.objects.create(service_request=service_request, grant=grant, intention=intention)
+    grant.kind_entry.copy_answers(grant=grant, service_request=service_request)
+    return service_request

@@ -1,0 +1,73 @@
+"""What people do to a grant: suspend, resume, revoke, end, hand over."""
+
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from portal.grants import notices
+from portal.grants.models import Grant, GrantEvent, Handover
+from portal.grants.policies import check_grant_action, open_handover
+from portal.grants.services.transition import change_grant
+from portal.grants.states import BY_GRANT_ACTION, GrantAction
+from portal.lib.problems import WrongState
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+
+
+@transaction.atomic
+def change_state(
+    *, grant: Grant, action: GrantAction, actor: "User", reason: str, revision: int | None = None
+) -> GrantEvent:
+    """Suspend, resume, revoke or end a grant, with a reason.
+
+    Raises NotAllowed, WrongState, Stale, or ValidationError, keyed `reason`, where it is missing.
+    """
+    row = BY_GRANT_ACTION[action]
+    check_grant_action(action, grant, actor)
+    if row.target is None:
+        raise WrongState(f"“{action.label}” is not a change of state.")
+    if row.needs_reason and not reason.strip():
+        raise ValidationError({"reason": "Say why. The owner reads it."})
+    event = change_grant(
+        grant=grant, action=action, actor=actor, reason=reason, revision=revision, state=row.target,
+        held_open_by=grant.held_open_by if action in (GrantAction.SUSPEND, GrantAction.RESUME) else None,
+    )  # fmt: skip
+    notices.changed(grant=grant, event=event)
+    return event
+
+
+@transaction.atomic
+def hand_over(*, grant: Grant, actor: "User", to: "User", note: str = "") -> Handover:
+    """Offer the grant to another person. Raises NotAllowed, WrongState, or ValidationError, keyed `to`."""
+    check_grant_action(GrantAction.HAND_OVER, grant, actor)
+    if to.pk == grant.owner_id or not to.is_active:
+        raise ValidationError({"to": "Name another person than the present owner."})
+    handover = Handover.objects.create(grant=grant, offered_by=actor, offered_to=to, note=note.strip())
+    GrantEvent.objects.create(
+        grant=grant, actor=actor, action="hand_over", from_state=grant.state, to_state=grant.state,
+        reason=f"Offered to {to}",
+    )  # fmt: skip
+    notices.offered(grant=grant, handover=handover)
+    return handover
+
+
+@transaction.atomic
+def answer_offer(*, grant: Grant, actor: "User", accept: bool) -> Handover:
+    """Accept or decline an offer. Raises NotAllowed, WrongState or Stale."""
+    action = GrantAction.ACCEPT if accept else GrantAction.DECLINE
+    check_grant_action(action, grant, actor)
+    handover = open_handover(grant)
+    closed = Handover.objects.filter(pk=getattr(handover, "pk", None), closed_at__isnull=True).update(
+        closed_at=timezone.now(), accepted=accept
+    )
+    if handover is None or closed != 1:
+        raise WrongState("This offer was answered already.")
+    columns = {}
+    if accept:
+        columns = {"owner": actor, "co_owner": None if grant.co_owner_id == actor.pk else grant.co_owner}
+    event = change_grant(grant=grant, action=action, actor=actor, **columns)
+    notices.changed(grant=grant, event=event)
+    return handover

@@ -1,0 +1,51 @@
+"""The one way in which a grant changes: a conditional UPDATE, an event, a notice, a publication."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from portal.grants import publication
+from portal.grants.models import Grant, GrantEvent
+from portal.lib.problems import Stale
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+
+
+def change_grant(
+    *,
+    grant: Grant,
+    action: str,
+    actor: "User | None",
+    reason: str = "",
+    revision: int | None = None,
+    **columns: Any,
+) -> GrantEvent:
+    """Write `columns` if the grant still is as it was read, and append the event; returns the event.
+
+    Raises Stale where somebody else was first. Must run inside a transaction.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("change_grant needs a transaction around it.")
+    before, seen = grant.state, grant.revision if revision is None else revision
+    if "state" in columns and columns["state"] != before:
+        columns |= {"state_changed_at": timezone.now(), "state_reason": reason.strip()}
+    columns["revision"] = seen + 1
+    rows = Grant.objects.filter(pk=grant.pk, state=before, revision=seen).update(**columns)
+    if rows != 1:
+        raise Stale(f"Somebody changed {grant.reference} since you opened this page. Read it again.")
+    for name, value in columns.items():
+        setattr(grant, name, value)
+    _record_history(grant, actor)
+    publication.changed()
+    return GrantEvent.objects.create(
+        grant=grant, actor=actor, action=action, from_state=before, to_state=grant.state, reason=reason.strip()
+    )
+
+
+def _record_history(grant: Grant, actor: "User | None") -> None:
+    # A conditional UPDATE bypasses save(), so the auditors' row is written here by name.
+    from simple_history.utils import bulk_update_with_history
+
+    bulk_update_with_history([grant], Grant, ["revision"], default_user=actor)

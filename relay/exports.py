@@ -1,0 +1,273 @@
+"""Who may relay, as whom and to whom, as Postfix maps.
+
+cidr_table(5): the first match wins, so the longest prefixes come first; host bits must be zero. A table
+cannot be a table's result, so each grant has a restriction class (RESTRICTION_CLASS_README). Postfix skips a
+malformed line with a warning: `lint` refuses to publish one.
+"""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from ipaddress import ip_network
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from portal.enforcement.publishing import SERIAL
+from portal.enforcement.targets import Entry, Export, LintError
+from portal.grants.models import Grant
+from portal.grants.states import GrantState
+from portal.institution import institution
+from portal.lib.text import one_line
+from portal.standards.clauses import current_edition
+from relay.models import Recipients, RelayPermission
+
+REMEMBERED_DAYS = 400
+"""How long an ended grant's address is refused with a sentence of its own."""
+CLIENTS = "relay_clients.cidr"
+UNGRANTED_SENDERS = "ungranted_senders"
+_POSTMAP_SECONDS = 10
+
+
+def permissions_in_force(day: date) -> QuerySet[RelayPermission]:
+    """The relay permissions in force on `day`, with their rows."""
+    grants = Grant.objects.in_force(day).filter(kind="relay")
+    return (
+        RelayPermission.objects.filter(grant__in=grants)
+        .select_related("grant__owner")
+        .prefetch_related("addresses", "senders")
+        .order_by("grant__reference")
+    )
+
+
+def permissions_ended(day: date) -> QuerySet[RelayPermission]:
+    """The relay permissions that were in force and are not on `day`, remembered for a while."""
+    since = day - timedelta(days=REMEMBERED_DAYS)
+    return (
+        RelayPermission.objects.filter(grant__kind="relay", grant__ends_on__gte=since)
+        .exclude(grant__in=Grant.objects.in_force(day))
+        .exclude(grant__state=GrantState.ACTIVE, grant__starts_on__gt=day)
+        .select_related("grant")
+        .prefetch_related("addresses")
+        .order_by("-grant__ends_on", "grant__reference")
+    )
+
+
+def class_of(grant: Grant) -> str:
+    """The name of the grant's restriction class: tm_r_1042."""
+    return re.sub(r"[^a-z0-9]", "_", grant.reference.lower())
+
+
+def _reply(text: str) -> str:
+    """A REJECT with a text for the sender's operator: one line of ASCII, safe in a map and inside braces."""
+    plain = "".join(char if " " <= char <= "~" and char not in "{}$,;" else "_" for char in one_line(text))
+    return f"REJECT 5.7.1 {plain}"
+
+
+def _link(grant: Grant) -> str:
+    return f"{settings.PUBLIC_URL}{grant.get_absolute_url()}"
+
+
+def ended_reply(grant: Grant) -> str:
+    """What an address hears whose grant is out of force, and what to do."""
+    if grant.state == GrantState.SUSPENDED:
+        return _reply(f"Relay permission {grant.reference} is suspended. See {_link(grant)}")
+    if grant.state in (GrantState.REVOKED, GrantState.ENDED):
+        on = f"{grant.state_changed_at:%Y-%m-%d}"
+        return _reply(f"Relay permission {grant.reference} was {grant.state} on {on}. See {_link(grant)}")
+    return _reply(f"Relay permission {grant.reference} ended {grant.ends_on:%Y-%m-%d}. To renew it: {_link(grant)}")
+
+
+class PostfixRelay:
+    """The Postfix target: client map, sender maps, recipient maps and the main.cf fragment."""
+
+    key = "postfix"
+    label = "Postfix (SMTP relay)"
+
+    def render(self, *, day: date, install_path: str) -> Export:
+        """The maps for `day`."""
+        live = list(permissions_in_force(day))
+        files = {CLIENTS: _clients(live, permissions_ended(day))}
+        for permission in live:
+            files |= _class_files(permission)
+        files[UNGRANTED_SENDERS] = _ungranted(live)
+        files["main.cf"] = _main_cf(live, install_path)
+        entries = tuple(
+            Entry(permission.grant.reference, f"{row.network} {sender.address}", permission.grant.ends_on)
+            for permission in live
+            for row in permission.addresses.all()
+            for sender in permission.senders.all()
+        )
+        return Export(files, entries)
+
+    def lint(self, folder: Path) -> None:
+        """Our own parser over every line, then Postfix's own reader where it is installed."""
+        for path in sorted(folder.iterdir()):
+            if path.suffix == ".cidr":
+                lint_cidr(path.read_text(encoding="utf-8"))
+            elif path.name != "main.cf":
+                lint_map(path.read_text(encoding="utf-8"))
+        postmap = shutil.which("postmap") or shutil.which("postmap", path="/usr/sbin:/usr/local/sbin")
+        if postmap:
+            _ask_postmap(postmap, folder)
+
+
+# ---------------------------------------------------------------- the maps
+def _head(what: str) -> list[str]:
+    return [f"# {what}", f"# serial={SERIAL} policy={current_edition().id}; written by the portal, not by hand"]
+
+
+def _clients(live: Sequence[RelayPermission], ended: Iterable[RelayPermission]) -> str:
+    rows: list[tuple[tuple[int, int, int, int], str, str, str]] = []
+    taken = set()
+    for permission in live:
+        for address in permission.addresses.all():
+            taken.add(address.network)
+            rows.append(_row(address.network, 0, class_of(permission.grant), _note(permission.grant)))
+    for permission in ended:
+        for address in permission.addresses.all():
+            if address.network not in taken:
+                taken.add(address.network)
+                note = f"# {permission.grant.reference} out of force"
+                rows.append(_row(address.network, 1, ended_reply(permission.grant), note))
+    for campus in institution().campus:
+        rows.append(_row(str(campus), 2, "tm_no_grant", "# the rest of the campus"))
+    lines = _head("Who may relay: the first match wins")
+    for _, network, result, note in sorted(rows):
+        lines += [note, f"{network}\t{result}"]
+    return "\n".join(lines) + "\n"
+
+
+def _row(network: str, rank: int, result: str, note: str) -> tuple[tuple[int, int, int, int], str, str, str]:
+    parsed = ip_network(network)
+    length = parsed.prefixlen if parsed.version == 6 else parsed.prefixlen + 96
+    return (-length, parsed.version, int(parsed.network_address), rank), str(parsed), result, note
+
+
+def _note(grant: Grant) -> str:
+    return f"# {grant.reference} owner={one_line(grant.owner.email)} ends={grant.ends_on:%Y-%m-%d}"
+
+
+def _class_files(permission: RelayPermission) -> dict[str, str]:
+    grant, name = permission.grant, class_of(permission.grant)
+    scoped = permission.recipients != Recipients.ANYONE
+    result = f"{name}_to" if scoped else "OK"
+    lines = _head(f"{grant.reference}: as whom it may send")
+    lines += [f"{sender.address}\t{result}" for sender in permission.senders.all()]
+    lines.append(f"<>\t{_reply(f'{grant.reference} may not send without a sender address. {_link(grant)}')}")
+    files = {name: "\n".join(lines) + "\n"}
+    if scoped:
+        domains = [institution().mail_domain, *permission.recipient_domains.split()]
+        to = _head(f"{grant.reference}: to whom it may send")
+        to += [f"{domain}\tOK" for domain in dict.fromkeys(domains)]
+        files[f"{name}_to"] = "\n".join(to) + "\n"
+    return files
+
+
+def _ungranted(live: Sequence[RelayPermission]) -> str:
+    # An address without a permission that uses a granted sender hears whose sender that is.
+    holders: dict[str, list[str]] = {}
+    for permission in live:
+        for sender in permission.senders.all():
+            holders.setdefault(sender.address, []).append(permission.grant.reference)
+    lines = _head("Senders of the grants, for addresses that have none")
+    for address, references in sorted(holders.items()):
+        text = f"{address} is for {' and '.join(references[:3])} and this system has no part in it. {_ask_link()}"
+        lines.append(f"{address}\t{_reply(text)}")
+    return "\n".join(lines) + "\n"
+
+
+def _ask_link() -> str:
+    return f"Ask: {settings.PUBLIC_URL}/ask/"
+
+
+def _main_cf(live: Sequence[RelayPermission], install_path: str) -> str:
+    scoped = [p for p in live if p.recipients != Recipients.ANYONE]
+    names = ["tm_no_grant", *(class_of(p.grant) for p in live), *(f"{class_of(p.grant)}_to" for p in scoped)]
+    lines = [*_head("Put this into main.cf, then: postfix reload"), "smtpd_restriction_classes ="]
+    lines += [f"    {name}" for name in names]
+    none = f"No relay permission for this system. {_ask_link()}"
+    lines += _class("tm_no_grant", f"check_sender_access texthash:{install_path}/{UNGRANTED_SENDERS}", none)
+    for permission in live:
+        lines += _grant_classes(permission, install_path)
+    lines += [
+        "smtpd_relay_restrictions =",
+        f"    check_client_access cidr:{install_path}/{CLIENTS}",
+        "    reject_unauth_destination",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _grant_classes(permission: RelayPermission, install_path: str) -> list[str]:
+    grant, name = permission.grant, class_of(permission.grant)
+    senders = " or ".join(sender.address for sender in permission.senders.all())
+    other = f"{grant.reference} may send only as {senders}. {_link(grant)}"
+    lines = _class(name, f"check_sender_access texthash:{install_path}/{name}", other)
+    if permission.recipients != Recipients.ANYONE:
+        scope = f"{grant.reference} may not send to this recipient. {_link(grant)}"
+        lines += _class(f"{name}_to", f"check_recipient_access texthash:{install_path}/{name}_to", scope)
+    return lines
+
+
+def _class(name: str, check: str, otherwise: str) -> list[str]:
+    # Braces keep the blanks of the reply together (Postfix 3.0 and later).
+    return [f"{name} =", f"    {check}", f"    check_client_access static:{{{_reply(otherwise)}}}"]
+
+
+# ---------------------------------------------------------------- lint
+_RESULT = re.compile(r"(OK|tm_[a-z0-9_]+|REJECT 5\.7\.1 [ -~]+)")
+_KEY = re.compile(r"<>|[!-~]+")
+
+
+def _lines(text: str) -> Iterable[tuple[int, str, str]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.startswith("#"):
+            continue
+        key, separator, result = line.partition("\t")
+        if not separator or not _KEY.fullmatch(key) or not _RESULT.fullmatch(result):
+            raise LintError(f"Line {number} is malformed: {line[:80]!r}")
+        yield number, key, result
+
+
+def lint_cidr(text: str) -> None:
+    """Every line a network without host bits and a result, longest prefixes first. Raises LintError."""
+    last = 1000
+    for number, key, _ in _lines(text):
+        try:
+            network = ip_network(key)
+        except ValueError as error:
+            raise LintError(f"Line {number}: {error}") from None
+        length = network.prefixlen if network.version == 6 else network.prefixlen + 96
+        if length > last:
+            raise LintError(f"Line {number}: a longer prefix after a shorter one would never match.")
+        last = length
+
+
+def lint_map(text: str) -> None:
+    """Every line a key and a result, each key once. Raises LintError."""
+    seen = set()
+    for number, key, _ in _lines(text):
+        if key.lower() in seen:
+            raise LintError(f"Line {number}: {key} stands twice.")
+        seen.add(key.lower())
+
+
+def _ask_postmap(postmap: str, folder: Path) -> None:
+    for path in sorted(folder.iterdir()):
+        if path.name == "main.cf":
+            continue
+        kind = "cidr" if path.suffix == ".cidr" else "texthash"
+        key = "192.0.2.1" if kind == "cidr" else "nobody@invalid"
+        done = subprocess.run(
+            [postmap, "-q", key, f"{kind}:{path}"],
+            capture_output=True,
+            text=True,
+            timeout=_POSTMAP_SECONDS,
+            check=False,
+        )
+        complaints = [line for line in done.stderr.splitlines() if str(path) in line or path.name in line]
+        if complaints:
+            raise LintError(f"postmap: {complaints[0]}")

@@ -1,0 +1,285 @@
+"""The pages of the relay form. Each refusal names its clause and the next step."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from portal.institution import institution
+from portal.lib.addresses import MailboxRefused, parse_mailbox
+from portal.lib.hostnames import HostnameRefused, is_within, parse_hostname
+from portal.lib.networks import Network, parse_network
+from portal.workflow.fields import RowsField
+from portal.workflow.findings import Found
+from portal.workflow.forms import StepForm
+from portal.workflow.models import ServiceRequest
+from relay import rules, services
+from relay.models import Capability, Contents, Recipients, RelayRequest, SystemKind, Tls
+
+MOST_ADDRESSES = 10
+MOST_SENDERS = 10
+
+
+class RelayStep(StepForm):
+    """A page that reads and writes columns of the detail row."""
+
+    columns: tuple[str, ...] = ()
+
+    @property
+    def detail(self) -> RelayRequest:
+        """The request's own row."""
+        return services.detail_of(self.service_request)
+
+    def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
+        """The columns of this page."""
+        detail = services.detail_of(service_request)
+        return {name: getattr(detail, name) for name in self.columns}
+
+    def save(self) -> None:
+        """Write the columns of this page."""
+        services.write_columns(
+            detail=self.detail, columns={name: self.cleaned_data[name] for name in self.columns}
+        )
+
+
+class SystemStep(RelayStep):
+    """What the system is, and whether it needs relay at all (REL-0, WKS-1)."""
+
+    columns = ("system_kind", "capability", "capability_reason")
+    system_kind = forms.ChoiceField(
+        label="What kind of system is it?", choices=SystemKind.choices, widget=forms.RadioSelect
+    )
+    capability = forms.ChoiceField(
+        label="Can it sign in to a mail server?",
+        choices=Capability.choices,
+        widget=forms.RadioSelect,
+        help_text="A system that can sign in with OAuth 2 needs no relay permission.",
+    )
+    capability_reason = forms.CharField(
+        label="If it can sign in with OAuth 2: why does it need relay?",
+        required=False,
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+    def clean_system_kind(self) -> str:
+        """Everything but a workstation, which has its own way (WKS-1)."""
+        value: str = self.cleaned_data["system_kind"]
+        if value == SystemKind.WORKSTATION:
+            host = institution().authenticated_smtp_host
+            raise ValidationError(
+                f"WKS-1: a workstation does not relay. Set its mail program to {host} and sign in there; "
+                "the guide under “Ask” says how."
+            )
+        return value
+
+    def clean(self) -> dict[str, Any]:
+        """A system that can do OAuth says why it does not."""
+        data = super().clean() or self.cleaned_data
+        if data.get("capability") == Capability.OAUTH and not data.get("capability_reason"):
+            host = institution().authenticated_smtp_host
+            self.add_error(
+                "capability_reason",
+                f"REL-0: a system that can sign in should use {host}. If it cannot in this case, say why.",
+            )
+        return data
+
+
+class NetworkStep(RelayStep):
+    """Where the system is: its addresses and its name (REL-2, WKS-1)."""
+
+    columns = ("hostname", "range_reason")
+    live_fields = ("addresses", "hostname")
+    addresses = RowsField(
+        label="IP address",
+        row_label="IP address",
+        parse=parse_network,
+        max_rows=MOST_ADDRESSES,
+        add_label="Add an address",
+        help_text="The address from which the system sends, IPv4 or IPv6, as in 192.0.2.25. "
+        "One in each row. It must be fixed and on campus.",
+    )
+    range_reason = forms.CharField(
+        label="If you named a range: why are single addresses not enough?",
+        required=False,
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    hostname = forms.CharField(
+        label="Host name", max_length=260, help_text="The name that the DNS has for this address."
+    )
+
+    def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
+        """Columns and addresses."""
+        return super().answers_now(service_request) | {"addresses": services.addresses_of(service_request)}
+
+    def clean_addresses(self) -> list[Network]:
+        """On campus, outside the closed networks, a host's own, and nobody else's."""
+        networks: list[Network] = self.cleaned_data["addresses"]
+        problems = [
+            found.sentence for found in rules.address_findings(self.service_request, networks) if found.blocks
+        ]
+        if problems:
+            raise ValidationError(problems)
+        return networks
+
+    def clean_hostname(self) -> str:
+        """A host name under an allowed zone."""
+        try:
+            name = parse_hostname(self.cleaned_data["hostname"])
+        except HostnameRefused as error:
+            raise ValidationError(str(error)) from None
+        zones = institution().host_zones
+        if not any(is_within(name, zone) for zone in zones):
+            raise ValidationError(f"REL-2: the name must end in {' or '.join(zones)}. {name} is elsewhere.")
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        """A range has its reason."""
+        data = super().clean() or self.cleaned_data
+        ranges = [network for network in data.get("addresses", []) if network.num_addresses > 1]
+        if ranges and not data.get("range_reason"):
+            self.add_error("range_reason", "Say why a range is needed, or name the single addresses.")
+        return data
+
+    def live_findings(self, field: str) -> list[Found]:
+        """Addresses against the campus networks; the host name against the DNS."""
+        if field == "addresses":
+            return rules.address_findings(self.service_request, self.cleaned_data["addresses"])
+        networks = self.cleaned_data.get("addresses", [])
+        return rules.hostname_findings(self.cleaned_data["hostname"], networks)
+
+    def save(self) -> None:
+        """Columns and addresses."""
+        super().save()
+        services.write_addresses(detail=self.detail, networks=self.cleaned_data["addresses"])
+
+
+class SendersStep(RelayStep):
+    """As whom it sends (REL-3, OVR-5)."""
+
+    columns = ("bounce_address",)
+    live_fields = ("senders",)
+    senders = RowsField(
+        label="Sender address",
+        row_label="Sender address",
+        parse=lambda text: str(parse_mailbox(text, domain=institution().mail_domain)),
+        max_rows=MOST_SENDERS,
+        add_label="Add a sender",
+        help_text="The exact address that the system puts in From. It must exist.",
+    )
+    bounce_address = forms.CharField(
+        label="Bounce address",
+        required=False,
+        max_length=254,
+        help_text="Where reports of undeliverable mail go. Leave it empty to use the sender.",
+    )
+
+    def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
+        """Columns and senders."""
+        return super().answers_now(service_request) | {"senders": services.senders_of(service_request)}
+
+    def clean_senders(self) -> list[str]:
+        """Neither privileged nor unknown to the directory."""
+        addresses: list[str] = self.cleaned_data["senders"]
+        found = rules.sender_findings(self.service_request, addresses)
+        problems = [finding.sentence for finding in found if finding.blocks and not finding.rule.startswith("consent")]
+        if problems:
+            raise ValidationError(problems)
+        return addresses
+
+    def clean_bounce_address(self) -> str:
+        """An address on the mail domain, or nothing."""
+        text = self.cleaned_data["bounce_address"]
+        if not text:
+            return ""
+        try:
+            return str(parse_mailbox(text, domain=institution().mail_domain))
+        except MailboxRefused as error:
+            raise ValidationError(f"REL-3: {error}") from None
+
+    def live_findings(self, field: str) -> list[Found]:
+        """Senders against the directory."""
+        return rules.sender_findings(self.service_request, self.cleaned_data["senders"])
+
+    def save(self) -> None:
+        """Columns and senders."""
+        super().save()
+        services.write_senders(detail=self.detail, addresses=self.cleaned_data["senders"])
+
+
+class MailStep(RelayStep):
+    """How much, to whom, and what is in it."""
+
+    columns = (
+        "recipients", "recipient_domains", "typical_per_day", "peak_per_hour", "external_per_day",
+        "recipients_per_message", "is_fed_by_web_form", "contents", "tls",
+    )  # fmt: skip
+    recipients = forms.ChoiceField(
+        label="Who receives its mail?", choices=Recipients.choices, widget=forms.RadioSelect
+    )
+    recipient_domains = forms.CharField(
+        label="Which other domains?",
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="One domain in each line.",
+    )
+    typical_per_day = forms.IntegerField(label="Messages on a typical day", min_value=1, max_value=10_000_000)
+    peak_per_hour = forms.IntegerField(label="Most messages in one hour", min_value=1, max_value=10_000_000)
+    external_per_day = forms.IntegerField(
+        label="Of these, to outside addresses on a day", min_value=0, max_value=10_000_000, required=False
+    )
+    recipients_per_message = forms.IntegerField(
+        label="Most recipients of one message", min_value=1, max_value=100_000, initial=1
+    )
+    is_fed_by_web_form = forms.BooleanField(
+        label="A public web form can cause it to send",
+        required=False,
+        help_text="Then anybody on the Internet can. Say under “purpose” how abuse is prevented.",
+    )
+    contents = forms.ChoiceField(
+        label="The most sensitive thing a message may hold", choices=Contents.choices, widget=forms.RadioSelect
+    )
+    tls = forms.ChoiceField(
+        label="Does it encrypt the connection to the relay (TLS)?", choices=Tls.choices, widget=forms.RadioSelect
+    )
+
+    def clean_recipient_domains(self) -> str:
+        """Domains, one a line, each a domain."""
+        names = []
+        for line in self.cleaned_data["recipient_domains"].splitlines():
+            if not line.strip():
+                continue
+            try:
+                names.append(parse_hostname(line))
+            except HostnameRefused as error:
+                raise ValidationError(f"“{line.strip()[:60]}”: {error}") from None
+        return "\n".join(dict.fromkeys(names))
+
+    def clean(self) -> dict[str, Any]:
+        """The domains where they are asked for; a day's mail is no less than its hour's share."""
+        data = super().clean() or self.cleaned_data
+        if data.get("recipients") == Recipients.DOMAINS and not data.get("recipient_domains"):
+            self.add_error("recipient_domains", "Name the domains, one in each line.")
+        if data.get("recipients") == Recipients.ANYONE and data.get("external_per_day") is None:
+            self.add_error("external_per_day", "Estimate how many messages a day go outside; 0 is an answer.")
+        return data
+
+
+class AttestStep(RelayStep):
+    """Who answers for the system after hours, and what the requester states."""
+
+    columns = ("asset_tag", "after_hours_contact", "is_attested")
+    asset_tag = forms.CharField(label="Asset tag or inventory number", required=False, max_length=60)
+    after_hours_contact = forms.CharField(
+        label="Who can be reached outside office hours?",
+        max_length=150,
+        help_text="A name with a phone number or a mailbox.",
+    )
+    is_attested = forms.BooleanField(
+        label="I administer this system, its mail is wanted by those who get it, and I will say when it is "
+        "no longer needed.",
+        help_text="REL-0, REL-1, MKT-2. Your name stands with this statement.",
+        error_messages={"required": "REL-0: without this statement the request cannot be judged."},
+    )

@@ -1,0 +1,161 @@
+"""What a relay request asks, and what a relay permission allows."""
+
+from ipaddress import ip_address, ip_network
+
+from django.db import models
+from simple_history.models import HistoricalRecords
+
+from portal.grants.models import Grant
+from portal.lib.networks import Network
+from portal.workflow.models import ServiceRequest
+
+
+class SystemKind(models.TextChoices):
+    """What relays (REL-0)."""
+
+    APPLICATION = "application", "An application on a server"
+    WEB_SITE = "web_site", "A web site"
+    PRINTER = "printer", "A printer"
+    COPIER = "copier", "A copier or scanner"
+    APPLIANCE = "appliance", "An appliance (UPS, camera, building control ...)"
+    MAIL_SERVER = "mail_server", "A mail server of our own"
+    WORKSTATION = "workstation", "A workstation or a person's mail program"
+
+
+class Capability(models.TextChoices):
+    """How the system could sign in instead."""
+
+    OAUTH = "oauth", "It can sign in with OAuth 2"
+    BASIC = "basic", "It can sign in with a user name and password"
+    NEITHER = "neither", "It cannot sign in"
+    UNKNOWN = "unknown", "I do not know"
+
+
+class Recipients(models.TextChoices):
+    """To whom the system sends."""
+
+    INTERNAL = "internal", "Addresses of our own mail domain only"
+    DOMAINS = "domains", "These other domains as well"
+    ANYONE = "anyone", "Anyone"
+
+
+class Contents(models.TextChoices):
+    """The most sensitive thing a message may hold."""
+
+    PUBLIC = "public", "Nothing confidential"
+    FERPA = "ferpa", "Student records (FERPA)"
+    PHI = "phi", "Health information (PHI)"
+    PCI = "pci", "Card data (PCI)"
+
+
+class Tls(models.TextChoices):
+    """Whether the system encrypts on the way to the relay."""
+
+    YES = "yes", "Yes"
+    NO = "no", "No"
+    UNKNOWN = "unknown", "I do not know"
+
+
+class RelayRequest(models.Model):
+    """The answers of one relay request."""
+
+    service_request = models.OneToOneField(
+        ServiceRequest, on_delete=models.CASCADE, primary_key=True, related_name="relay"
+    )
+    system_kind = models.CharField(max_length=12, choices=SystemKind.choices, blank=True)
+    capability = models.CharField(max_length=8, choices=Capability.choices, blank=True)
+    capability_reason = models.TextField(max_length=1000, blank=True)
+    hostname = models.CharField(max_length=253, blank=True)
+    range_reason = models.TextField(max_length=1000, blank=True)
+    bounce_address = models.EmailField(blank=True)
+    recipients = models.CharField(max_length=8, choices=Recipients.choices, default=Recipients.INTERNAL)
+    recipient_domains = models.TextField(blank=True)
+    """One domain a line."""
+    typical_per_day = models.PositiveIntegerField(null=True, blank=True)
+    peak_per_hour = models.PositiveIntegerField(null=True, blank=True)
+    external_per_day = models.PositiveIntegerField(null=True, blank=True)
+    recipients_per_message = models.PositiveIntegerField(null=True, blank=True)
+    is_fed_by_web_form = models.BooleanField(default=False)
+    contents = models.CharField(max_length=6, choices=Contents.choices, blank=True)
+    tls = models.CharField(max_length=8, choices=Tls.choices, blank=True)
+    asset_tag = models.CharField(max_length=60, blank=True)
+    after_hours_contact = models.CharField(max_length=150, blank=True)
+    is_attested = models.BooleanField(default=False)
+
+    history = HistoricalRecords()
+
+    def __str__(self) -> str:
+        return f"{self.service_request_id} {self.hostname}"
+
+
+class RelayAddress(models.Model):
+    """One address or range a request names, in canonical CIDR form."""
+
+    relay_request = models.ForeignKey(RelayRequest, on_delete=models.CASCADE, related_name="addresses")
+    network = models.CharField(max_length=50)
+
+    class Meta:
+        ordering = ("id",)
+
+
+class RelaySender(models.Model):
+    """One sender a request names; a person's own address needs that person's consent."""
+
+    relay_request = models.ForeignKey(RelayRequest, on_delete=models.CASCADE, related_name="senders")
+    address = models.EmailField()
+    consent_asked_at = models.DateTimeField(null=True, blank=True)
+    consent_given_at = models.DateTimeField(null=True, blank=True)
+    consent_refused_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("id",)
+
+
+class RelayPermission(models.Model):
+    """What a relay grant allows."""
+
+    grant = models.OneToOneField(Grant, on_delete=models.CASCADE, primary_key=True, related_name="relay")
+    hostname = models.CharField(max_length=253)
+    recipients = models.CharField(max_length=8, choices=Recipients.choices)
+    recipient_domains = models.TextField(blank=True)
+    peak_per_hour = models.PositiveIntegerField(null=True, blank=True)
+
+    history = HistoricalRecords()
+
+    def __str__(self) -> str:
+        return f"{self.grant_id} {self.hostname}"
+
+
+class PermittedAddress(models.Model):
+    """One address or range that may relay. `first` and `last` are sortable, for overlap by index."""
+
+    permission = models.ForeignKey(RelayPermission, on_delete=models.CASCADE, related_name="addresses")
+    network = models.CharField(max_length=50)
+    first = models.CharField(max_length=34, db_index=True)
+    last = models.CharField(max_length=34)
+
+    class Meta:
+        ordering = ("id",)
+
+
+class PermittedSender(models.Model):
+    """One sender that the system may use."""
+
+    permission = models.ForeignKey(RelayPermission, on_delete=models.CASCADE, related_name="senders")
+    address = models.EmailField()
+
+    class Meta:
+        ordering = ("address",)
+
+
+def sortable(address: str) -> str:
+    """An IP address as text that sorts as the addresses do, its version first."""
+    parsed = ip_address(address)
+    width = 8 if parsed.version == 4 else 32
+    return f"{parsed.version}:{int(parsed):0{width}x}"
+
+
+def bounds(network: Network | str) -> tuple[str, str]:
+    """The first and last address of a network in sortable form."""
+    parsed = ip_network(network) if isinstance(network, str) else network
+    return sortable(str(parsed.network_address)), sortable(str(parsed.broadcast_address))
