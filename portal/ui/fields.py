@@ -94,4 +94,12 @@ def problems_of(parts: Iterable[Any]) -> Iterator[tuple[str, str]]:
         elif isinstance(part, forms.BaseForm) and part.is_bound:
             yield from (("", str(error)) for error in part.non_field_errors())
             for field in part:
-                yield from ((field_id(field), str(error)) for error in field.errors)
+                yield from ((field_id(field), in_plain_words(error, field.label)) for error in field.errors)
+
+
+def in_plain_words(error: object, label: str = "") -> str:
+    """An error as a sentence: Django's own "required", which names no field, says what is missing."""
+    sentence = str(error)
+    if sentence != str(forms.Field.default_error_messages["required"]):
+        return sentence
+    return f"“{label}” needs an answer." if label else "This needs an answer."

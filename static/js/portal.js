@@ -33,8 +33,6 @@
       group.scrollIntoView({ block: "start" });
       field.focus({ preventScroll: true });
     });
-    const summary = document.getElementById("error-summary");
-    if (summary) summary.focus();
   }
 
   /* <button data-copy="text" hidden>: shown where the clipboard is at hand. */

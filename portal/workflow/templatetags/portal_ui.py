@@ -85,6 +85,7 @@ register.filter("is_single_checkbox", fields.is_single_checkbox)
 register.filter("live_id", fields.live_id)
 register.filter("described_by", fields.described_by)
 register.filter("shown_when", fields.shown_when)
+register.filter("in_plain_words", fields.in_plain_words)
 
 
 @register.inclusion_tag("components/error_summary.html")
