@@ -1,8 +1,6 @@
 """The registry's entry of the relay kind."""
 
-from collections.abc import Mapping
 from datetime import date
-from typing import Any
 
 from django.urls import URLPattern, URLResolver
 
@@ -203,10 +201,6 @@ class RelayKind(GrantingKind):
         from relay.urls import urlpatterns
 
         return list(urlpatterns)
-
-    def aside(self, service_request: ServiceRequest) -> Mapping[str, Any]:
-        """Nothing besides."""
-        return {}
 
 
 def _sentence(addresses: list[str], senders: list[str], recipients: str, domains: str) -> str:

@@ -1,8 +1,7 @@
 """A kind whose approvals leave a grant: what the kind itself adds to issuing, renewing and ending one."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from portal.workflow import registry
 from portal.workflow.kinds import Kind, Terms
@@ -38,9 +37,12 @@ class GrantingKind(Kind):
         """What the grant allows, as (label, values) for its page."""
         return []
 
-    def grant_aside(self, grant: "Grant") -> Mapping[str, Any]:
-        """What the grant's page shows besides, by the names of `templates/<kind>/grant_aside.html`."""
-        return {}
+    def links(self, service_request: "ServiceRequest") -> list[tuple[str, str]]:
+        """The grant that the request led to, or that it is about."""
+        from portal.grants.selectors import grant_of
+
+        grant = grant_of(service_request)
+        return [] if grant is None else [(f"The permission {grant.reference}", grant.get_absolute_url())]
 
     # ------------------------------------------------------------------ the engine's hooks
     def on_submitted(self, *, service_request: "ServiceRequest", actor: "User") -> None:

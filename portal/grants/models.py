@@ -90,11 +90,11 @@ class Grant(models.Model):
             ),
         )
         indexes = (
-            models.Index("state", "ends_on", "id", name="grants_by_end"),
-            models.Index("owner", "state", "ends_on", name="grants_of_owner"),
-            models.Index("co_owner", "state", "ends_on", name="grants_of_co_owner"),
-            models.Index("kind", "state", "id", name="grants_by_kind"),
-            models.Index("subject_key", name="grants_by_subject"),
+            models.Index(fields=("state", "ends_on", "id"), name="grants_by_end"),
+            models.Index(fields=("owner", "state", "ends_on"), name="grants_of_owner"),
+            models.Index(fields=("co_owner", "state", "ends_on"), name="grants_of_co_owner"),
+            models.Index(fields=("kind", "state", "id"), name="grants_by_kind"),
+            models.Index(fields=("subject_key",), name="grants_by_subject"),
         )
 
     def __str__(self) -> str:
@@ -150,7 +150,30 @@ class GrantEvent(models.Model):
 
     class Meta:
         ordering = ("id",)
-        indexes = (models.Index("grant", "id", name="grant_timeline"),)
+        indexes = (models.Index(fields=("grant", "id"), name="grant_timeline"),)
+
+    @property
+    def label(self) -> str:
+        """The action in past words."""
+        return PAST_WORDS.get(self.action, self.action)
+
+
+PAST_WORDS = {
+    "issue": "issued the permission",
+    "renew": "renewed it",
+    "change": "changed it",
+    "hold": "filed a renewal in time; it stays in force until that is decided",
+    "release": "the renewal holds it open no longer",
+    "prove": "proof arrived; it is in force",
+    "lapse": "the term ended without a renewal",
+    "end": "ended it",
+    "hand_over": "offered it to somebody else",
+    "accept": "took it over",
+    "decline": "declined to take it over",
+    "suspend": "suspended it",
+    "resume": "resumed it",
+    "revoke": "revoked it",
+}
 
 
 class Reminder(models.Model):

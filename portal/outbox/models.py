@@ -36,8 +36,8 @@ class OutboxMessage(models.Model):
     class Meta:
         ordering = ("id",)
         indexes = (
-            models.Index("state", "next_attempt_at", "id", name="outbox_due"),
-            models.Index("state", "-id", name="outbox_by_state"),
+            models.Index(fields=("state", "next_attempt_at", "id"), name="outbox_due"),
+            models.Index(fields=("state", "-id"), name="outbox_by_state"),
         )
 
     def __str__(self) -> str:

@@ -70,7 +70,7 @@ class StepForm(forms.Form):
             attributes = {
                 "hx-post": f"{url}{name}/",
                 "hx-trigger": "input changed delay:600ms, change",
-                "hx-target": f"#live-{name}",
+                "hx-target": f"#id_{name}_live",
                 "hx-include": "closest form",
                 "hx-sync": "this:replace",
             }

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from portal.accounts.roles import Role
 from portal.workflow.findings import Found
@@ -178,6 +178,6 @@ class Kind(ABC):
     def prefill(self, service_request: "ServiceRequest", answers: str) -> None:
         """Carry an answer of the guide into a fresh draft; unknown words are ignored."""
 
-    def aside(self, service_request: "ServiceRequest") -> Mapping[str, Any]:
-        """What the request page shows besides, by the names of `templates/<kind>/aside.html`."""
-        return {}
+    def links(self, service_request: "ServiceRequest") -> list[tuple[str, str]]:
+        """(label, address) of pages that belong to the request, such as its grant's."""
+        return []

@@ -85,13 +85,13 @@ class ServiceRequest(models.Model):
             ),
         )
         indexes = (
-            models.Index("state", "due_on", "id", name="queue_by_due"),
-            models.Index("state", "-id", name="queue_by_age"),
-            models.Index("stage_role", "state", "due_on", "id", name="queue_by_role"),
-            models.Index("assignee", "state", "due_on", "id", name="queue_by_assignee"),
-            models.Index("kind", "state", "due_on", "id", name="queue_by_kind"),
-            models.Index("requester", "-id", name="requests_of_requester"),
-            models.Index("co_owner", "-id", name="requests_of_co_owner"),
+            models.Index(fields=("state", "due_on", "id"), name="queue_by_due"),
+            models.Index(fields=("state", "-id"), name="queue_by_age"),
+            models.Index(fields=("stage_role", "state", "due_on", "id"), name="queue_by_role"),
+            models.Index(fields=("assignee", "state", "due_on", "id"), name="queue_by_assignee"),
+            models.Index(fields=("kind", "state", "due_on", "id"), name="queue_by_kind"),
+            models.Index(fields=("requester", "-id"), name="requests_of_requester"),
+            models.Index(fields=("co_owner", "-id"), name="requests_of_co_owner"),
         )
 
     def __str__(self) -> str:
@@ -166,7 +166,7 @@ class CheckRun(models.Model):
 
     class Meta:
         get_latest_by = "id"
-        indexes = (models.Index("service_request", "-id", name="newest_check_run"),)
+        indexes = (models.Index(fields=("service_request", "-id"), name="newest_check_run"),)
 
 
 class Finding(models.Model):
@@ -232,7 +232,7 @@ class Event(models.Model):
 
     class Meta:
         ordering = ("id",)
-        indexes = (models.Index("service_request", "id", name="timeline"),)
+        indexes = (models.Index(fields=("service_request", "id"), name="timeline"),)
 
     @property
     def label(self) -> str:
@@ -323,4 +323,4 @@ class Snapshot(models.Model):
 
     class Meta:
         get_latest_by = "id"
-        indexes = (models.Index("service_request", "-id", name="newest_snapshot"),)
+        indexes = (models.Index(fields=("service_request", "-id"), name="newest_snapshot"),)

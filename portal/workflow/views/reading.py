@@ -13,6 +13,7 @@ from portal.accounts.models import people_with_role
 from portal.accounts.roles import DECIDERS
 from portal.lib.problems import NotAllowed
 from portal.standards.clauses import clause
+from portal.ui.parts import RouteStop
 from portal.workflow import registry, selectors
 from portal.workflow.forms import (
     ApproveForm,
@@ -30,6 +31,9 @@ from portal.workflow.selectors import QueueFilters
 from portal.workflow.services.attaching import may_attach
 from portal.workflow.states import LIVE_STATES, Action, State
 from portal.workflow.views.loading import load, person
+
+
+_PASSING = (Action.ADVANCE, Action.APPROVE, Action.DENY)
 
 
 @require_safe
@@ -205,7 +209,7 @@ def show_request(
         "would_allow": kind.would_allow(service_request),
         "changed_fields": {change.field for event in events for change in event.changes.all()},
         "decision": next((e for e in reversed(events) if e.action in (Action.APPROVE, Action.DENY)), None),
-        "aside": kind.aside(service_request),
+        "links": kind.links(service_request),
     }
     return render(request, "workflow/request.html", context, status=status)
 
@@ -245,16 +249,29 @@ def deny_form(kind: Kind, data: Any = None, initial: Mapping[str, Any] | None = 
     return DenyForm(data, initial=initial, clauses=words, prefix="deny")
 
 
-def _route(kind: Kind, service_request: ServiceRequest, events: list[Event]) -> list[dict[str, Any]]:
+def _route(kind: Kind, service_request: ServiceRequest, events: list[Event]) -> list[RouteStop]:
     stages: list[Stage] = kind.route(service_request)
     keys = [stage.key for stage in stages]
     at = keys.index(service_request.stage) if service_request.stage in keys else -1
-    closed = service_request.state not in LIVE_STATES
-    rows = []
-    for position, stage in enumerate(stages):
-        passed = next(
-            (e for e in reversed(events) if e.stage == stage.key and e.action in ("advance", "approve", "deny")), None
+    return [_stop(service_request, stage, position, at, events) for position, stage in enumerate(stages)]
+
+
+def _stop(
+    service_request: ServiceRequest, stage: Stage, position: int, at: int, events: list[Event]
+) -> RouteStop:
+    passed = next((e for e in reversed(events) if e.stage == stage.key and e.action in _PASSING), None)
+    target = f"{stage.target_days} business day{'s' if stage.target_days != 1 else ''}"
+    if position == at and service_request.state in LIVE_STATES:
+        paused = service_request.state == State.NEEDS_INFORMATION
+        return RouteStop(
+            label=stage.label,
+            status="now",
+            who=str(service_request.assignee or ""),
+            at=service_request.stage_entered_at,
+            due_on=None if paused else service_request.due_on,
+            note="The clock stands still" if paused else "",
         )
-        done = (passed is not None and position < at) or (closed and passed is not None)
-        rows.append({"stage": stage, "event": passed, "is_done": done, "is_now": position == at and not closed})
-    return rows
+    if passed is not None:
+        stopped = passed.action == Action.DENY
+        return RouteStop(stage.label, "stopped" if stopped else "done", str(passed.actor), passed.at)
+    return RouteStop(stage.label, "next" if service_request.is_open else "skipped", target=target)

@@ -1,0 +1,42 @@
+"""What the grants' pages read."""
+
+from datetime import date, timedelta
+
+from django.db.models import Case, IntegerField, Q, Value, When
+
+from portal.accounts.models import User
+from portal.grants.models import Grant, GrantEvent, GrantQuerySet
+from portal.grants.states import OPEN_STATES, GrantState
+from portal.institution import institution
+from portal.workflow.models import ServiceRequest
+
+
+def grant_of(service_request: ServiceRequest) -> Grant | None:
+    """The grant that a request led to, or that it asks to renew or change."""
+    return (
+        Grant.objects.filter(Q(request=service_request) | Q(later_requests__service_request=service_request))
+        .distinct()
+        .first()
+    )
+
+
+def my_grants(actor: User, today: date) -> GrantQuerySet:
+    """The actor's grants, those that need action first: offered, ending soon, then by their end; closed last."""
+    soon = today + timedelta(days=institution().renewal_opens_days)
+    rank = Case(
+        When(handovers__offered_to=actor, handovers__closed_at__isnull=True, then=Value(0)),
+        When(state=GrantState.SUSPENDED, then=Value(1)),
+        When(state=GrantState.ACTIVE, ends_on__lte=soon, held_open_by__isnull=True, then=Value(1)),
+        When(state__in=OPEN_STATES, then=Value(2)),
+        When(state=GrantState.LAPSED, then=Value(3)),
+        default=Value(4),
+        output_field=IntegerField(),
+    )
+    offered = Q(handovers__offered_to=actor, handovers__closed_at__isnull=True)
+    mine = Grant.objects.filter(Q(owner=actor) | Q(co_owner=actor) | offered)
+    return mine.annotate(rank=rank).order_by("rank", "ends_on", "pk").select_related("owner").distinct()
+
+
+def grant_timeline(grant: Grant) -> list[GrantEvent]:
+    """The grant's events with their actors, oldest first."""
+    return list(grant.events.select_related("actor"))

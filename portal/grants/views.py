@@ -1,0 +1,143 @@
+"""My grants, the page of one grant, and what may be done there."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from portal.accounts.models import User
+from portal.grants import selectors
+from portal.grants.forms import GrantReasonForm, HandOverForm
+from portal.grants.models import Grant
+from portal.grants.policies import available_grant_actions, check_grant_action, open_handover
+from portal.grants.schedule import renewal_opens_on
+from portal.grants.services import issuing, managing
+from portal.grants.states import BY_GRANT_ACTION, GrantAction
+from portal.institution import institution
+from portal.workflow.models import Intention
+
+SHOWN = 200
+_REASONED = (GrantAction.SUSPEND, GrantAction.RESUME, GrantAction.REVOKE, GrantAction.END)
+
+
+def _person(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+def _load(request: HttpRequest, reference: str) -> Grant:
+    grants = Grant.objects.visible_to(_person(request)).select_related(
+        "owner", "co_owner", "held_open_by", "latest_request"
+    )
+    grant = grants.filter(reference=reference).first()
+    if grant is None:
+        raise Http404("No such grant.")
+    return grant
+
+
+@login_required
+@require_safe
+def grants(request: HttpRequest) -> HttpResponse:
+    """The person's own grants, what needs action first."""
+    today = timezone.localdate()
+    rows = list(selectors.my_grants(_person(request), today)[:SHOWN])
+    return render(request, "grants/grants.html", {"grants": rows, "today": today})
+
+
+@login_required
+@require_safe
+def detail(request: HttpRequest, reference: str) -> HttpResponse:
+    """The page of one grant."""
+    return _show(request, _load(request, reference))
+
+
+def _show(
+    request: HttpRequest, grant: Grant, *, bound: Mapping[str, Any] | None = None, status: int = 200
+) -> HttpResponse:
+    handover = open_handover(grant)
+    actions = available_grant_actions(grant, _person(request), handover)
+    forms: dict[str, Any] = {
+        str(action): GrantReasonForm(initial={"revision": grant.revision}, prefix=str(action))
+        for action in _REASONED
+        if action in actions
+    }
+    if GrantAction.HAND_OVER in actions:
+        forms["hand_over"] = HandOverForm(prefix="hand_over")
+    later = grant.later_requests.select_related("service_request").order_by("-pk")
+    context = {
+        "grant": grant,
+        "kind": grant.kind_entry,
+        "in_force": grant.is_in_force_today,
+        "sentence": grant.kind_entry.permission_sentence(grant),
+        "rows": [
+            {"label": label, "lines": lines, "is_code": True}
+            for label, lines in grant.kind_entry.permission_rows(grant)
+        ],
+        "events": selectors.grant_timeline(grant),
+        "later": list(later),
+        "handover": handover,
+        "actions": actions,
+        "forms": forms | dict(bound or {}),
+        "renewal_opens_on": renewal_opens_on(grant.ends_on, institution().renewal_opens_days),
+    }
+    return render(request, "grants/grant.html", context, status=status)
+
+
+@login_required
+@require_POST
+def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
+    """Carry out one action of the grants' table."""
+    grant = _load(request, reference)
+    if action not in GrantAction.values:
+        raise Http404("There is no such action.")
+    chosen = GrantAction(action)
+    check_grant_action(chosen, grant, _person(request))
+    if chosen in (GrantAction.RENEW, GrantAction.CHANGE):
+        return _begin(request, grant, chosen)
+    if chosen in (GrantAction.ACCEPT, GrantAction.DECLINE):
+        managing.answer_offer(grant=grant, actor=_person(request), accept=chosen == GrantAction.ACCEPT)
+        messages.success(request, "The permission is yours." if chosen == GrantAction.ACCEPT else "You declined.")
+        return redirect("grants" if chosen == GrantAction.DECLINE else grant)
+    if chosen == GrantAction.HAND_OVER:
+        return _hand_over(request, grant)
+    return _change_state(request, grant, chosen)
+
+
+def _begin(request: HttpRequest, grant: Grant, action: GrantAction) -> HttpResponse:
+    intention = Intention.RENEWAL if action == GrantAction.RENEW else Intention.CHANGE
+    draft = issuing.begin_renewal(grant=grant, actor=_person(request), intention=intention)
+    return redirect("request_answers", draft.reference)
+
+
+def _hand_over(request: HttpRequest, grant: Grant) -> HttpResponse:
+    form = HandOverForm(request.POST, prefix="hand_over")
+    if form.is_valid():
+        data = form.cleaned_data
+        try:
+            managing.hand_over(grant=grant, actor=_person(request), to=data["to"], note=data["note"])
+        except ValidationError as error:
+            form.add_error(None, ValidationError(error.messages))
+        else:
+            messages.success(request, f"The offer is with {data['to']}.")
+            return redirect(grant)
+    return _show(request, grant, bound={"hand_over": form}, status=422)
+
+
+def _change_state(request: HttpRequest, grant: Grant, action: GrantAction) -> HttpResponse:
+    form = GrantReasonForm(request.POST, prefix=str(action))
+    if form.is_valid():
+        managing.change_state(
+            grant=grant,
+            action=action,
+            actor=_person(request),
+            reason=form.cleaned_data["reason"],
+            revision=form.cleaned_data["revision"],
+        )
+        messages.success(request, f"Done: {BY_GRANT_ACTION[action].action.label.lower()}.")
+        return redirect(grant)
+    return _show(request, grant, bound={str(action): form}, status=422)
