@@ -8,3 +8,7 @@ class OutboxConfig(AppConfig):
 
     name = "portal.outbox"
     verbose_name = "Mail out"
+
+    def ready(self) -> None:
+        """Bind the rooms' shared tasks to the portal's Celery application, in the web process too."""
+        from portal import celery  # noqa: F401

@@ -43,9 +43,17 @@ def next_reference(kind: Kind) -> str:
 
 @transaction.atomic
 def create_draft(
-    *, kind: Kind, requester: "User", intention: Intention = Intention.NEW, **columns: Any
+    *,
+    kind: Kind,
+    requester: "User",
+    intention: Intention = Intention.NEW,
+    prefill: str = "",
+    **columns: Any,
 ) -> ServiceRequest:
-    """Begin a request of `kind` for `requester`; returns the draft with the kind's empty detail row."""
+    """Begin a request of `kind` for `requester`; returns the draft with the kind's empty detail row.
+
+    `prefill` is an answer of the guide that the kind may carry into the form.
+    """
     service_request = ServiceRequest.objects.create(
         kind=kind.key,
         reference=next_reference(kind),

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.accounts.models import User
+from portal.accounts.models import AddressKind, DirectoryAddress, User
 from portal.accounts.roles import Role
 from portal.institution import institution
 
@@ -21,8 +21,11 @@ PEOPLE: tuple[tuple[str, str, str, str, tuple[Role, ...]], ...] = (
 )
 
 
+MAILBOXES = ("noreply-lab", "physics-copier", "alerts", "printing")
+
+
 class Command(BaseCommand):
-    """Create the demo people."""
+    """Create the demo people and the mailboxes that a demo needs."""
 
     help = "Create the demo accounts (DEBUG only)."
 
@@ -37,4 +40,10 @@ class Command(BaseCommand):
                 email, PASSWORD, name=name, department=department, title=title
             )
             user.groups.set(Group.objects.filter(name__in=[str(role) for role in roles]))
+            self._add_address(email, AddressKind.PERSON, name)
             self.stdout.write(f"{email:28} {PASSWORD}  {', '.join(role.label for role in roles) or 'staff'}")
+        for local in MAILBOXES:
+            self._add_address(f"{local}@{domain}", AddressKind.SHARED, "")
+
+    def _add_address(self, address: str, kind: AddressKind, name: str) -> None:
+        DirectoryAddress.objects.get_or_create(address=address, defaults={"kind": kind, "name": name})
