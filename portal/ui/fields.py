@@ -56,6 +56,8 @@ def widget_attrs(field: BoundField) -> dict[str, Any]:
     """The attributes to render the field's widget with: class, described-by, and the live check's defaults."""
     widget = field.field.widget
     attrs: dict[str, Any] = {"class": " ".join(filter(None, (widget.attrs.get("class"), _css(field))))}
+    if "placeholder" in widget.attrs:
+        attrs["placeholder"] = False  # Examples stand in the help: a placeholder is gone when it is needed.
     if not field.use_fieldset and (described := described_by(field)):
         attrs["aria-describedby"] = described
     if widget.attrs.keys() & {"hx-get", "hx-post"}:
