@@ -1,0 +1,157 @@
+"""What `make setup`, `run`, `test`, `check`, `bench` and `lock` do. Needs Python 3.11 and nothing else.
+
+Run from anywhere; works in the checkout that holds it. The steps that need our packages run in `.venv`.
+"""
+
+import hashlib
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+BIN = VENV / "bin"
+PYTHON = BIN / "python"
+DEVELOPMENT = {"DEBUG": "true", "DEMO_ACCOUNTS": "true", "SMTP_HOST": ""}
+CHECKED = ["portal", "relay", "senders", "whitelist", "campaigns", "tests", "benchmarks", "scripts", "manage.py"]
+PRODUCTION = {
+    "DEBUG": "false",
+    "PUBLIC_URL": "https://techmail.example.edu",
+    "ALLOWED_HOSTS": "techmail.example.edu",
+    "MAIL_FROM": "TechMail Portal <no-reply@example.edu>",
+}
+
+
+def call(command: Sequence[str | Path], extra: Mapping[str, str] | None = None) -> None:
+    """Run a command in the checkout; end with its exit code if it fails."""
+    done = subprocess.run([str(part) for part in command], cwd=ROOT, env={**os.environ, **(extra or {})}, check=False)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+
+
+def manage(*words: str, extra: Mapping[str, str] | None = None) -> None:
+    """Run `manage.py` in the virtual environment."""
+    call([PYTHON, "manage.py", *words], extra)
+
+
+# ---------------------------------------------------------------- setup
+def install(requirements: str) -> None:
+    """Make `.venv` hold what `requirements` pins; does nothing where it does already."""
+    wanted = hashlib.sha256((ROOT / requirements).read_bytes()).hexdigest()
+    stamp = VENV / ".installed"
+    have = stamp.read_text().split() if stamp.is_file() and PYTHON.exists() else []
+    if wanted in have:
+        return
+    print(f"Installing {requirements} ...", flush=True)
+    uv = shutil.which("uv")
+    if not PYTHON.exists():
+        call([uv, "venv", "--quiet", "--python", sys.executable, VENV] if uv else [sys.executable, "-m", "venv", VENV])
+    if uv:
+        call([uv, "pip", "install", "--quiet", "--python", PYTHON, "--require-hashes", "-r", requirements])
+    else:
+        call([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes",
+              "-r", requirements])  # fmt: skip
+    stamp.write_text(" ".join([*have, wanted]))
+
+
+def write_dotenv() -> None:
+    """A development `.env` with a secret of its own, unless there is one."""
+    path = ROOT / ".env"
+    if path.exists():
+        return
+    lines = [f"SECRET_KEY={secrets.token_urlsafe(60)}", *(f"{k}={v}" for k, v in DEVELOPMENT.items())]
+    path.write_text("# Development only; written by `make setup`, never committed.\n" + "\n".join(lines) + "\n")
+    path.chmod(0o600)
+
+
+def setup(requirements: str = "requirements.txt") -> None:
+    """Packages and the development `.env`."""
+    if sys.version_info < (3, 11):
+        raise SystemExit(f"Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}.")
+    install(requirements)
+    write_dotenv()
+
+
+# ---------------------------------------------------------------- run
+def run() -> None:
+    """Prepare the database and the demo, then start web, worker and beat until Ctrl-C."""
+    setup()
+    os.execv(PYTHON, [str(PYTHON), str(ROOT / "scripts" / "serve.py")])
+
+
+# ---------------------------------------------------------------- check and test
+def check() -> None:
+    """Style, types, templates, layers, deployment settings, missing migrations."""
+    setup("requirements-dev.txt")
+    secret = {"SECRET_KEY": secrets.token_urlsafe(60)}
+    call([BIN / "ruff", "check", "--quiet", "."])
+    call([BIN / "ruff", "format", "--check", "--quiet", "."])
+    call([BIN / "mypy", *(p for p in ["portal", "relay", "senders", "whitelist", "campaigns", "scripts"] if _has_python(p))])
+    call([BIN / "djlint", "templates", "--lint", "--quiet"])
+    call([BIN / "lint-imports"], {"PYTHONPATH": str(ROOT), **secret})
+    manage("check", "--deploy", "--fail-level", "WARNING", extra=PRODUCTION | secret)
+    manage("makemigrations", "--check", "--dry-run", extra=PRODUCTION | secret)
+    print("check: ruff, mypy, djlint, import layers, check --deploy and migrations are clean", flush=True)
+
+
+def _has_python(folder: str) -> bool:
+    return any((ROOT / folder).rglob("*.py"))
+
+
+def test() -> None:
+    """`check`, then the suite on SQLite, then what speaks to a database on PostgreSQL and Redis."""
+    setup("requirements-dev.txt")
+    system_programs()
+    check()
+    call([BIN / "pytest", "-q", "-p", "no:cacheprovider"])
+    call([BIN / "pytest", "-q", "-p", "no:cacheprovider", "-m", "not browser and not once", "--servers"])
+
+
+PROGRAMS = {"chromium": "chromium", "postfix": "postfix", "nsd": "nsd"}
+
+
+def missing_programs() -> list[str]:
+    """The system programs that the suite wants and that are not installed."""
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin:/sbin"
+    return [name for name in PROGRAMS if not shutil.which(name, path=path)]
+
+
+def system_programs() -> None:
+    """Install Chromium, Postfix and NSD where this is Debian and we are root; else say what is missing."""
+    missing = missing_programs()
+    if not missing:
+        return
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        print(f"Installing {', '.join(missing)} ...", flush=True)
+        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+        call(["apt-get", "-qq", "update"], quiet)
+        call(["apt-get", "-qq", "install", "-y", "--no-install-recommends", *(PROGRAMS[n] for n in missing)], quiet)
+        return
+    print(f"Not installed here: {', '.join(missing)}. Their tests are skipped (with CI=true they fail).", flush=True)
+
+
+# ---------------------------------------------------------------- bench and lock
+def bench() -> None:
+    """The benchmarks, against a PostgreSQL of their own."""
+    setup("requirements-dev.txt")
+    call([PYTHON, "benchmarks/run.py"])
+
+
+def lock() -> None:
+    """Compile the pinned requirements from pyproject.toml (needs uv)."""
+    compile_ = ["uv", "pip", "compile", "--quiet", "--generate-hashes", "--python-version", "3.11",
+                "--no-emit-index-url", "--no-header", "pyproject.toml"]  # fmt: skip
+    call([*compile_, "-o", "requirements.txt"])
+    call([*compile_, "--group", "dev", "-c", "requirements.txt", "-o", "requirements-dev.txt"])
+
+
+COMMANDS = {"setup": setup, "run": run, "test": test, "check": check, "bench": bench, "lock": lock}
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in COMMANDS:
+        raise SystemExit(f"usage: portal.py {'|'.join(COMMANDS)}")
+    COMMANDS[sys.argv[1]]()

@@ -1,0 +1,67 @@
+"""Development server: database and demo, then web, worker and beat under honcho, until Ctrl-C."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+BIN = Path(sys.executable).parent
+DEADLINE_SECONDS = 60
+
+
+def prepare() -> str:
+    """Migrate, make the cache table, load the demo; returns what the demo command printed."""
+    python = [sys.executable, "manage.py"]
+    subprocess.run([*python, "migrate", "--verbosity", "0"], cwd=ROOT, check=True)
+    subprocess.run([*python, "createcachetable"], cwd=ROOT, check=True)
+    demo = subprocess.run([*python, "load_demo"], cwd=ROOT, check=False, capture_output=True, text=True)
+    return demo.stdout
+
+
+def announce(port: str, accounts: str) -> None:
+    """Print the address and the accounts once the web process answers."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):
+                break
+        except OSError:
+            time.sleep(0.2)
+    print(f"\nTechMail Portal is at http://localhost:{port}/\n\n{accounts}\nCtrl-C stops everything.\n", flush=True)
+
+
+def main() -> int:
+    """Run the three processes; the exit code is honcho's."""
+    from portal import env
+
+    env.load_dotenv()
+    port = os.environ.setdefault("PORT", "8000")
+    os.environ.setdefault("PUBLIC_URL", f"http://localhost:{port}")
+    for folder in ("var", "var/mail", "var/celery"):
+        (ROOT / folder).mkdir(parents=True, exist_ok=True)
+    accounts = prepare()
+
+    from honcho.manager import Manager
+
+    manager = Manager()
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    celery = f"{BIN / 'celery'} -A portal.celery"
+    commands = {
+        "web": f"{BIN / 'gunicorn'} portal.wsgi --bind 0.0.0.0:{port} --workers 2 --threads 2 --log-level warning",
+        "worker": f"{celery} worker --loglevel WARNING --concurrency 2 --without-mingle --without-gossip",
+        "beat": f"{celery} beat --loglevel WARNING --pidfile=",
+    }
+    for name, command in commands.items():
+        manager.add_process(name, f"exec {command}", cwd=str(ROOT), env=environment)
+    threading.Thread(target=announce, args=(port, accounts), daemon=True).start()
+    manager.loop()
+    return int(manager.returncode or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
