@@ -6,6 +6,6 @@ endif
 
 .PHONY: setup run test check bench lock clean
 setup run test check bench lock:
-	@$(PYTHON) scripts/portal.py $@
+	@$(PYTHON) scripts/tasks.py $@
 clean:
 	rm -rf .venv var staticfiles

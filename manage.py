@@ -7,6 +7,7 @@ from portal import env
 
 
 def main() -> None:
+    """Hand the words of the command line to Django."""
     env.load_dotenv()
     from django.core.management import execute_from_command_line
 

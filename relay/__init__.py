@@ -1,0 +1,1 @@
+"""The room of relay; `apps.py` says what it is."""

@@ -183,7 +183,9 @@ class SendersStep(RelayStep):
         """Neither privileged nor unknown to the directory."""
         addresses: list[str] = self.cleaned_data["senders"]
         found = rules.sender_findings(self.service_request, addresses)
-        problems = [finding.sentence for finding in found if finding.blocks and not finding.rule.startswith("consent")]
+        problems = [
+            finding.sentence for finding in found if finding.blocks and not finding.rule.startswith("consent")
+        ]
         if problems:
             raise ValidationError(problems)
         return addresses
@@ -239,10 +241,14 @@ class MailStep(RelayStep):
         help_text="Then anybody on the Internet can. Say under “purpose” how abuse is prevented.",
     )
     contents = forms.ChoiceField(
-        label="The most sensitive thing a message may hold", choices=Contents.choices, widget=forms.RadioSelect
+        label="The most sensitive thing a message may hold",
+        choices=Contents.choices,
+        widget=forms.RadioSelect,
     )
     tls = forms.ChoiceField(
-        label="Does it encrypt the connection to the relay (TLS)?", choices=Tls.choices, widget=forms.RadioSelect
+        label="Does it encrypt the connection to the relay (TLS)?",
+        choices=Tls.choices,
+        widget=forms.RadioSelect,
     )
 
     def clean_recipient_domains(self) -> str:

@@ -100,8 +100,16 @@ class RelayKind(GrantingKind):
                 Answer("typical_per_day", "Messages on a typical day", number(detail.typical_per_day)),
                 Answer("peak_per_hour", "Most in one hour", number(detail.peak_per_hour)),
                 Answer("external_per_day", "To the outside, a day", number(detail.external_per_day)),
-                Answer("recipients_per_message", "Recipients of one message", number(detail.recipients_per_message)),
-                Answer("is_fed_by_web_form", "Fed by a public web form", "Yes" if detail.is_fed_by_web_form else "No"),
+                Answer(
+                    "recipients_per_message",
+                    "Recipients of one message",
+                    number(detail.recipients_per_message),
+                ),
+                Answer(
+                    "is_fed_by_web_form",
+                    "Fed by a public web form",
+                    "Yes" if detail.is_fed_by_web_form else "No",
+                ),
                 Answer("contents", "Most sensitive contents", detail.get_contents_display()),
                 Answer("tls", "Encrypts (TLS)", detail.get_tls_display()),
             ],
@@ -119,7 +127,9 @@ class RelayKind(GrantingKind):
         }
         optional = {"capability_reason", "range_reason", "recipient_domains", "external_per_day"}
         return [
-            AnswerGroup(step.key, step.title, [a for a in groups[step.key] if a.value or a.field not in optional])
+            AnswerGroup(
+                step.key, step.title, [a for a in groups[step.key] if a.value or a.field not in optional]
+            )
             for step in self.steps
         ]
 
@@ -162,7 +172,9 @@ class RelayKind(GrantingKind):
         """Ask the people whose own addresses are named; keep a grant under renewal in force."""
         super().on_submitted(service_request=service_request, actor=actor)
         found = rules.sender_findings(service_request, services.senders_of(service_request))
-        personal = [finding.rule.removeprefix("consent:") for finding in found if finding.rule.startswith("consent:")]
+        personal = [
+            finding.rule.removeprefix("consent:") for finding in found if finding.rule.startswith("consent:")
+        ]
         services.ask_consent(service_request=service_request, personal=personal, actor=actor)
 
     # ------------------------------------------------------------------ the grant

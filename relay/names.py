@@ -56,7 +56,7 @@ def look_up(hostname: str, addresses: Sequence[str]) -> NameAnswer:
     with ThreadPoolExecutor(max_workers=len(queries)) as pool:
         answers = list(pool.map(partial(_ask, resolver(), deadline), queries))
     ipv4, ipv6 = answers[:2]
-    unknown = ipv4 is None and ipv6 is None or (not (ipv4 or ipv6) and None in (ipv4, ipv6))
+    unknown = (ipv4 is None and ipv6 is None) or (not (ipv4 or ipv6) and None in (ipv4, ipv6))
     forward = None if unknown else [*(ipv4 or []), *(ipv6 or [])]
     return NameAnswer(forward, dict(zip(asked, answers[2:], strict=True)))
 

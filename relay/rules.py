@@ -32,13 +32,23 @@ def address_findings(service_request: ServiceRequest, networks: Sequence[Network
 def _one_address(network: Network) -> list[Found]:
     place, name = institution(), shown(network)
     if not is_inside(network, place.campus):
-        return [_fail("REL-2", "on-campus", f"REL-2: {name} is outside {place.network_name}. External systems may "
-                      "not relay. A vendor’s service asks for an Intended Use of Technology authorization.", name)]
+        return [
+            _fail(
+                "REL-2",
+                "on-campus",
+                f"REL-2: {name} is outside {place.network_name}. External systems may "
+                "not relay. A vendor’s service asks for an Intended Use of Technology authorization.",
+                name,
+            )
+        ]
     for closed, entry in place.closed:
         if overlaps(network, closed):
             clause = "WKS-1" if entry.use == "workstation" else "REL-2"
-            step = (f"Use {place.authenticated_smtp_host} with sign-in there."
-                    if entry.use == "workstation" else "Give the system a fixed address of its own first.")
+            step = (
+                f"Use {place.authenticated_smtp_host} with sign-in there."
+                if entry.use == "workstation"
+                else "Give the system a fixed address of its own first."
+            )
             return [_fail(clause, "closed-network", f"{clause}: {name} is in {entry.label}. {step}", name)]
     return _range_findings(network) or [
         _pass("REL-2", "on-campus", f"{name} is on {place.network_name}.", name)
@@ -63,7 +73,11 @@ def _is_edge(network: IPv4Network) -> bool:
 
 
 def _taken(service_request: ServiceRequest, networks: Sequence[Network]) -> list[Found]:
-    own = GrantRequest.objects.filter(service_request=service_request).values_list("grant_id", flat=True).first()
+    own = (
+        GrantRequest.objects.filter(service_request=service_request)
+        .values_list("grant_id", flat=True)
+        .first()
+    )
     findings = []
     for network in networks:
         holder = _holder_of(network, own)
@@ -78,7 +92,8 @@ def _taken(service_request: ServiceRequest, networks: Sequence[Network]) -> list
 
 def _holder_of(network: Network, own_grant: int | None) -> Grant | None:
     first, last = bounds(network)
-    lowest = f"{first[:2]}{max(int(first[2:], 16) - LARGEST_RANGE, 0):0{len(first) - 2}x}"
+    version, digits = first.split(":")
+    lowest = f"{version}:{max(int(digits, 16) - LARGEST_RANGE, 0):0{len(digits)}x}"
     row = (
         PermittedAddress.objects.filter(Q(first__gte=lowest) & Q(first__lte=last), last__gte=first)
         .filter(permission__grant__in=Grant.objects.in_force(timezone.localdate()))
@@ -120,13 +135,17 @@ def _agreement(found: Callable[..., Found], hostname: str, answer: names.NameAns
     missing = [address for address in answer.reverse if address not in (answer.forward or [])]
     if missing:
         names = ", ".join(answer.forward or [])
-        return found("forward-dns", Outcome.WARN, f"{hostname} leads to {names}, not to {', '.join(missing)}.")
+        return found(
+            "forward-dns", Outcome.WARN, f"{hostname} leads to {names}, not to {', '.join(missing)}."
+        )
     return found("forward-dns", Outcome.PASS, f"{hostname} leads to {', '.join(answer.forward or [])}.")
 
 
 def _reverse(found: Callable[..., Found], hostname: str, address: str, back: list[str] | None) -> Found:
     if back is None:
-        return found("reverse-dns", Outcome.UNKNOWN, f"The DNS did not answer for the reverse name of {address}.")
+        return found(
+            "reverse-dns", Outcome.UNKNOWN, f"The DNS did not answer for the reverse name of {address}."
+        )
     if hostname in back:
         return found("reverse-dns", Outcome.PASS, f"{address} leads back to {hostname}.")
     instead = f"leads back to {', '.join(back)}" if back else "has no reverse name"
@@ -168,7 +187,9 @@ def _sender(
 def _consent(address: str, sender: Any) -> Found:
     rule = f"consent:{address}"
     if sender is not None and sender.consent_given_at is not None:
-        return _pass("REL-3", rule, f"{address} is a person’s own; that person agreed.", address, field="senders")
+        return _pass(
+            "REL-3", rule, f"{address} is a person’s own; that person agreed.", address, field="senders"
+        )
     if sender is not None and sender.consent_refused_at is not None:
         return _fail("REL-3", rule, f"REL-3: the person whose address is {address} refused. Use another sender.",
                      address, field="senders")  # fmt: skip
@@ -198,9 +219,13 @@ def _missing(clause: str, rule: str, what: str) -> Found:
 def _system(detail: Any) -> Found:
     label = detail.get_system_kind_display()
     if detail.system_kind == SystemKind.WORKSTATION:
-        return Found("WKS-1", "system-kind", Outcome.FAIL, "WKS-1: a workstation signs in; it does not relay.")
+        return Found(
+            "WKS-1", "system-kind", Outcome.FAIL, "WKS-1: a workstation signs in; it does not relay."
+        )
     if not detail.system_kind or not detail.is_attested:
-        return Found("REL-0", "system-kind", Outcome.FAIL, "REL-0: the statement about the system is missing.")
+        return Found(
+            "REL-0", "system-kind", Outcome.FAIL, "REL-0: the statement about the system is missing."
+        )
     if detail.capability == Capability.OAUTH:
         return Found("REL-0", "system-kind", Outcome.WARN, f"{label} could sign in with OAuth 2; the requester says "
                      "why it does not.", evidence={"reason": detail.capability_reason})  # fmt: skip
@@ -215,11 +240,17 @@ def _mail(detail: Any) -> list[Found]:
                               f"day, or {place.daily_external_limit} to the outside). It needs the campaign route "
                               "as well.", {"per_day": detail.typical_per_day, "external": external}))  # fmt: skip
     if detail.is_fed_by_web_form:
-        findings.append(_warn("MKT-2", "web-form", "A public form can cause mail: judge the protection against abuse."))
+        findings.append(
+            _warn("MKT-2", "web-form", "A public form can cause mail: judge the protection against abuse.")
+        )
     if detail.contents in (Contents.PHI, Contents.PCI, Contents.FERPA) and detail.tls != Tls.YES:
-        findings.append(_warn("OVR-2", "tls", f"{detail.get_contents_display()} without encryption on the way."))
+        findings.append(
+            _warn("OVR-2", "tls", f"{detail.get_contents_display()} without encryption on the way.")
+        )
     if detail.recipients == Recipients.ANYONE:
-        findings.append(_warn("MKT-4", "recipients", "The system may write to anyone: judge whether that is needed."))
+        findings.append(
+            _warn("MKT-4", "recipients", "The system may write to anyone: judge whether that is needed.")
+        )
     return findings
 
 

@@ -32,7 +32,10 @@ def announce(port: str, accounts: str) -> None:
                 break
         except OSError:
             time.sleep(0.2)
-    print(f"\nTechMail Portal is at http://localhost:{port}/\n\n{accounts}\nCtrl-C stops everything.\n", flush=True)
+    print(
+        f"\nTechMail Portal is at http://localhost:{port}/\n\n{accounts}\nCtrl-C stops everything.\n",
+        flush=True,
+    )
 
 
 def main() -> int:

@@ -1,0 +1,1 @@
+"""The room of accounts; `apps.py` says what it is."""

@@ -26,7 +26,9 @@ def settings_page(request: HttpRequest) -> HttpResponse:
         messages.success(request, "Your settings are saved.")
         return redirect("settings")
     status = 422 if form.is_bound else 200
-    return render(request, "accounts/settings.html", {"form": form, "rows": directory_rows(user)}, status=status)
+    return render(
+        request, "accounts/settings.html", {"form": form, "rows": directory_rows(user)}, status=status
+    )
 
 
 def directory_rows(user: User) -> list[Row]:

@@ -1,0 +1,1 @@
+"""The room of enforcement; `apps.py` says what it is."""

@@ -45,7 +45,9 @@ class Rendered:
     def files(self) -> dict[str, str]:
         """All files by path `<target>/<name>`."""
         return {
-            f"{key}/{name}": text for key, export in self.exports.items() for name, text in export.files.items()
+            f"{key}/{name}": text
+            for key, export in self.exports.items()
+            for name, text in export.files.items()
         }
 
     @property

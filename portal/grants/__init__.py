@@ -1,0 +1,1 @@
+"""The room of grants; `apps.py` says what it is."""

@@ -20,9 +20,7 @@ class GrantingKind(Kind):
     """Whether a fresh grant starts as unproven and becomes active only when evidence arrives."""
 
     @abstractmethod
-    def write_permission(
-        self, *, grant: "Grant", service_request: "ServiceRequest", terms: Terms
-    ) -> None:
+    def write_permission(self, *, grant: "Grant", service_request: "ServiceRequest", terms: Terms) -> None:
         """Write what is granted (addresses, senders, ...) as the kind's rows on `grant`, replacing old ones."""
 
     @abstractmethod

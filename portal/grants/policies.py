@@ -60,9 +60,7 @@ def has_open_request(grant: "Grant") -> bool:
     return grant.later_requests.filter(service_request__state__in=OPEN_STATES).exists()
 
 
-def available_grant_actions(
-    grant: "Grant", actor: "User", handover: "Handover | None"
-) -> list[GrantAction]:
+def available_grant_actions(grant: "Grant", actor: "User", handover: "Handover | None") -> list[GrantAction]:
     """The actions that `actor` may take on `grant` now, in the table's order."""
     return [
         row.action

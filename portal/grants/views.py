@@ -101,7 +101,9 @@ def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
         return _begin(request, grant, chosen)
     if chosen in (GrantAction.ACCEPT, GrantAction.DECLINE):
         managing.answer_offer(grant=grant, actor=_person(request), accept=chosen == GrantAction.ACCEPT)
-        messages.success(request, "The permission is yours." if chosen == GrantAction.ACCEPT else "You declined.")
+        messages.success(
+            request, "The permission is yours." if chosen == GrantAction.ACCEPT else "You declined."
+        )
         return redirect("grants" if chosen == GrantAction.DECLINE else grant)
     if chosen == GrantAction.HAND_OVER:
         return _hand_over(request, grant)

@@ -56,7 +56,9 @@ def _refuse_shapes(typed: str) -> None:
     if len(typed) > LONGEST_ADDRESS + 64:
         raise MailboxRefused("This is too long to be one e-mail address. Enter one address in each row.")
     if any(ord(char) < 32 or ord(char) == 127 for char in typed):
-        raise MailboxRefused("There is a line break or another control character in it. Enter the address alone.")
+        raise MailboxRefused(
+            "There is a line break or another control character in it. Enter the address alone."
+        )
     if any(char in typed for char in '<>"(),;:\\[]') or any(char.isspace() for char in typed):
         raise MailboxRefused("Enter the address alone, without a name, quotes, brackets or blanks.")
     if typed.count("@") != 1:
@@ -69,7 +71,9 @@ def _check_local(local: str) -> None:
     if len(local) > LONGEST_LOCAL:
         raise MailboxRefused(f"The part before the @ has at most {LONGEST_LOCAL} characters.")
     if not local.isascii():
-        raise MailboxRefused("The part before the @ has a letter from another alphabet. Type it in plain letters.")
+        raise MailboxRefused(
+            "The part before the @ has a letter from another alphabet. Type it in plain letters."
+        )
     if not _ATOM.fullmatch(local):
         raise MailboxRefused("The part before the @ has a character or a dot where none can be.")
 

@@ -61,7 +61,9 @@ def _refuse_spellings(typed: str) -> None:
 
 def _refuse_special(network: Network) -> None:
     address = network.network_address
-    if isinstance(address, IPv6Address) and (address.ipv4_mapped is not None or address.sixtofour is not None):
+    if isinstance(address, IPv6Address) and (
+        address.ipv4_mapped is not None or address.sixtofour is not None
+    ):
         raise NetworkRefused("This is an IPv4 address in IPv6 clothes. Write it as plain IPv4.")
     if address.is_unspecified or address.is_multicast or network.prefixlen == 0:
         raise NetworkRefused("This address does not belong to one system. Enter the system's own address.")

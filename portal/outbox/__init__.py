@@ -1,0 +1,1 @@
+"""The room of outbox; `apps.py` says what it is."""

@@ -32,7 +32,11 @@ def outbox(request: HttpRequest) -> HttpResponse:
     _operator(request)
     dead = OutboxMessage.objects.filter(state=Delivery.DEAD).order_by("-id").defer("text", "html")
     waiting = OutboxMessage.objects.filter(state=Delivery.QUEUED)
-    context = {"dead": dead[:SHOWN], "waiting": waiting.count(), "oldest": waiting.order_by("created_at").first()}
+    context = {
+        "dead": dead[:SHOWN],
+        "waiting": waiting.count(),
+        "oldest": waiting.order_by("created_at").first(),
+    }
     return render(request, "outbox/outbox.html", context)
 
 
@@ -56,7 +60,11 @@ def dev_mail(request: HttpRequest) -> HttpResponse:
     """The newest mail in `var/mail`, in DEBUG alone."""
     if not settings.DEBUG:
         raise Http404
-    files = sorted(settings.EMAIL_FILE_PATH.glob("*.log"), reverse=True)[:20] if settings.EMAIL_FILE_PATH.is_dir() else []
+    files = (
+        sorted(settings.EMAIL_FILE_PATH.glob("*.log"), reverse=True)[:20]
+        if settings.EMAIL_FILE_PATH.is_dir()
+        else []
+    )
     separator = b"-" * 79
     letters = [
         message_from_bytes(part.strip(), policy=policy.default)

@@ -1,0 +1,1 @@
+"""The room of standards; `apps.py` says what it is."""

@@ -49,7 +49,8 @@ class SampleForm(forms.Form):
     file = forms.FileField(label="A file", required=False, help_text="PDF, text or an image, up to 10 MB.")
     locked = forms.CharField(label="Requester", initial="Maria Ortiz", disabled=True, required=False)
     agree = forms.BooleanField(
-        label="The system belongs to my department, and I answer for what it sends.", help_text="Clause REL-0."
+        label="The system belongs to my department, and I answer for what it sends.",
+        help_text="Clause REL-0.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -118,23 +119,58 @@ def evidence() -> list[Evidence]:
     """Findings of every outcome."""
     record = {"name": "copier-12.library.ttu.edu", "A": ["129.118.10.9"], "PTR": "copier-12.library.ttu.edu"}
     return [
-        Evidence("REL-2", "pass", "129.118.10.9 lies inside the campus network.", evidence={"network": "129.118.0.0/16"}),
-        Evidence("REL-0", "warn", "The name in the DNS and the reverse name differ.", must=False, evidence=record),
+        Evidence(
+            "REL-2",
+            "pass",
+            "129.118.10.9 lies inside the campus network.",
+            evidence={"network": "129.118.0.0/16"},
+        ),
+        Evidence(
+            "REL-0", "warn", "The name in the DNS and the reverse name differ.", must=False, evidence=record
+        ),
         Evidence("REL-3", "fail", "scanner@ttu.edu is not known to the directory.", waivable=True),
-        Evidence("AUT-3", "unknown", "The name server did not answer within 3 seconds. It is asked again.", must=False),
+        Evidence(
+            "AUT-3",
+            "unknown",
+            "The name server did not answer within 3 seconds. It is asked again.",
+            must=False,
+        ),
     ]
 
 
 def timeline() -> list[Happening]:
     """A request from draft to decision."""
-    changed = _Changes([Change("Sender addresses", "scanner@ttu.edu", "library.scan@ttu.edu"), Change("Bounce address", "", "lib@ttu.edu")])
+    changed = _Changes(
+        [
+            Change("Sender addresses", "scanner@ttu.edu", "library.scan@ttu.edu"),
+            Change("Bounce address", "", "lib@ttu.edu"),
+        ]
+    )
     return [
         Happening(1, "Maria Ortiz", "submit", "submitted the request", 9.2),
-        Happening(2, "Sam Okafor", "take", "took the request", 8.1, "The library's second copier this year.", "reviewers"),
-        Happening(3, "Sam Okafor", "ask", "asked for information", 8, "Which mailbox should the bounces go to?"),
+        Happening(
+            2,
+            "Sam Okafor",
+            "take",
+            "took the request",
+            8.1,
+            "The library's second copier this year.",
+            "reviewers",
+        ),
+        Happening(
+            3, "Sam Okafor", "ask", "asked for information", 8, "Which mailbox should the bounces go to?"
+        ),
         Happening(4, "Maria Ortiz", "resubmit", "answered and sent it back to review", 6.5, changes=changed),
         Happening(5, "", "escalate", "The stage is overdue; its people were reminded", 2),
-        Happening(6, "Sam Okafor", "deny", "denied the request", 0.12, "The address is not in the directory.", clauses=("REL-3",)),
+        Happening(
+            6,
+            "Sam Okafor",
+            "deny",
+            "denied the request",
+            0.12,
+            "The address is not in the directory.",
+            clauses=("REL-3",),
+        ),
     ]
 
 
@@ -143,7 +179,13 @@ def route() -> list[RouteStop]:
     now = timezone.now()
     return [
         RouteStop("IT review", "done", "Sam Okafor", now - timedelta(days=3)),
-        RouteStop("Postmaster", "now", "Postmaster", now - timedelta(days=1), due_on=timezone.localdate() + timedelta(days=1)),
+        RouteStop(
+            "Postmaster",
+            "now",
+            "Postmaster",
+            now - timedelta(days=1),
+            due_on=timezone.localdate() + timedelta(days=1),
+        ),
         RouteStop("Office of the CIO", "next", "CIO office", target="3 business days"),
         RouteStop("Information security", "skipped", note="Only for confidential data"),
     ]
@@ -163,7 +205,11 @@ def rows() -> list[Row]:
     return [
         Row("Host", "copier-12.library.ttu.edu", is_code=True, change_url="#host"),
         Row("Addresses", lines=("129.118.10.9", "2001:db8:4000::9"), is_code=True, change_url="#address"),
-        Row("Purpose", "Sends scans to the people who made them.\nReports an empty tray.", change_url="#purpose"),
+        Row(
+            "Purpose",
+            "Sends scans to the people who made them.\nReports an empty tray.",
+            change_url="#purpose",
+        ),
         Row("Co-owner", "", change_url="#co-owner"),
     ]
 
@@ -173,15 +219,46 @@ def queue() -> list[dict[str, Any]]:
     today = timezone.localdate()
     row = {"kind": "relay", "state": "in_review", "person": "Maria Ortiz", "department": "Library Systems"}
     return [
-        row | {"reference": "TM-R-1042", "subject": "copier-12.library.ttu.edu", "due": today - timedelta(days=2), "failing": 1, "assignee": "Sam Okafor", "days": 6},
-        row | {"reference": "TM-R-1043", "subject": "129.118.10.16/29", "due": today, "failing": 0, "assignee": "", "days": 3},
-        row | {"reference": "TM-S-1007", "subject": "news.ttu.edu", "due": today + timedelta(days=4), "failing": 0, "assignee": "", "days": 1, "state": "needs_information", "paused": True},
+        row
+        | {
+            "reference": "TM-R-1042",
+            "subject": "copier-12.library.ttu.edu",
+            "due": today - timedelta(days=2),
+            "failing": 1,
+            "assignee": "Sam Okafor",
+            "days": 6,
+        },
+        row
+        | {
+            "reference": "TM-R-1043",
+            "subject": "129.118.10.16/29",
+            "due": today,
+            "failing": 0,
+            "assignee": "",
+            "days": 3,
+        },
+        row
+        | {
+            "reference": "TM-S-1007",
+            "subject": "news.ttu.edu",
+            "due": today + timedelta(days=4),
+            "failing": 0,
+            "assignee": "",
+            "days": 1,
+            "state": "needs_information",
+            "paused": True,
+        },
     ]
 
 
 def tabs() -> list[Tab]:
     """Tabs with counts."""
-    return [Tab("Mine", "#mine", "3", is_current=True), Tab("My role's", "#role", "12"), Tab("Unassigned", "#free", "9"), Tab("All open", "#all", "1,000+")]
+    return [
+        Tab("Mine", "#mine", "3", is_current=True),
+        Tab("My role's", "#role", "12"),
+        Tab("Unassigned", "#free", "9"),
+        Tab("All open", "#all", "1,000+"),
+    ]
 
 
 def chips() -> list[Chip]:

@@ -29,7 +29,9 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "queue": samples.queue(),
         "tabs": samples.tabs(),
         "chips": samples.chips(),
-        "files": [{"name": "asset-tag.pdf", "size": 182_044, "pk": 1, "url": "#file", "uploaded_at": timezone.now()}],
+        "files": [
+            {"name": "asset-tag.pdf", "size": 182_044, "pk": 1, "url": "#file", "uploaded_at": timezone.now()}
+        ],
         "now": timezone.now(),
         "today": today,
     }

@@ -15,7 +15,9 @@ class RowsWidget(forms.Widget):
     template_name = "django/forms/widgets/rows.html"
     use_fieldset = True
 
-    def __init__(self, *, label: str, max_rows: int, row_length: int = 254, add_label: str = "Add a row") -> None:
+    def __init__(
+        self, *, label: str, max_rows: int, row_length: int = 254, add_label: str = "Add a row"
+    ) -> None:
         super().__init__()
         self.label, self.max_rows, self.row_length, self.add_label = label, max_rows, row_length, add_label
         self.extra_rows = 0
@@ -74,7 +76,9 @@ class RowsField(forms.Field):
         if self.required and not rows:
             raise ValidationError(f"Enter at least one: {self.row_label.lower()}.")
         if len(rows) > self.max_rows:
-            raise ValidationError(f"There are {len(rows)} rows; at most {self.max_rows} are possible. Remove some.")
+            raise ValidationError(
+                f"There are {len(rows)} rows; at most {self.max_rows} are possible. Remove some."
+            )
         values, errors = [], []
         for number, row in enumerate(rows, start=1):
             try:

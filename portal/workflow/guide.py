@@ -75,10 +75,14 @@ def _own_nodes(place: Institution) -> dict[str, Question | Answer]:
         "workstation": Answer(
             "Sign in to the mail server; no request is needed",
             (
-                f"A program on a workstation sends through {place.authenticated_smtp_host}, port 587 with STARTTLS, "
-                "and signs in with your account by OAuth (also called modern authentication).",
-                "A program that can only send a user name and password will stop working there; "
-                "update it, or ask for help.",
+                (
+                    f"A program on a workstation sends through {place.authenticated_smtp_host}, port 587 with "
+                    "STARTTLS, and signs in with your account by OAuth (also called modern authentication)."
+                ),
+                (
+                    "A program that can only send a user name and password will stop working there; "
+                    "update it, or ask for help."
+                ),
             ),
             clause="WKS-1",
             link=place.it_help_url,

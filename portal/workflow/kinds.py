@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from django.urls import URLPattern, URLResolver
 
     from portal.accounts.models import User
-    from portal.workflow.guide import Branch
     from portal.workflow.forms import StepForm
+    from portal.workflow.guide import Branch
     from portal.workflow.models import ServiceRequest
 
 

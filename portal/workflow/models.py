@@ -121,7 +121,9 @@ class ServiceRequest(models.Model):
     @property
     def is_overdue(self) -> bool:
         """Whether the stage's target day has passed while the clock runs."""
-        return self.state == State.IN_REVIEW and self.due_on is not None and self.due_on < timezone.localdate()
+        return (
+            self.state == State.IN_REVIEW and self.due_on is not None and self.due_on < timezone.localdate()
+        )
 
 
 class SearchTerm(models.Model):

@@ -80,6 +80,8 @@ def check_action(action: Action, service_request: "ServiceRequest", actor: "User
         raise NotAllowed("This is not yours to do: it is for somebody else in this request's route.")
     if service_request.state not in row.sources:
         stands = State(service_request.state).label.lower()
-        raise WrongState(f"“{action.label}” is not possible: request {service_request.reference} is {stands}.")
+        raise WrongState(
+            f"“{action.label}” is not possible: request {service_request.reference} is {stands}."
+        )
     if not _fits(action, service_request, actor):
         raise WrongState(f"“{action.label}” is not possible at this stage of {service_request.reference}.")

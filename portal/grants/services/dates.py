@@ -102,4 +102,3 @@ def _lapse(pk: int, today: date) -> bool:
 def _locked(pk: int) -> Grant | None:
     people = Grant.objects.select_related("owner", "co_owner")
     return people.select_for_update(of=("self",)).filter(pk=pk).first()
-

@@ -69,7 +69,11 @@ def _apply_to(grant: Grant, service_request: ServiceRequest, actor: "User", term
         co_owner=service_request.co_owner if service_request.co_owner_id != grant.owner_id else None,
         ends_on=max(terms.ends_on, grant.ends_on) if renews else terms.ends_on,
         # A lapsed grant begins anew on the day of approval: the days between stay out of force.
-        **({"state": GrantState.ACTIVE, "starts_on": terms.starts_on} if grant.state == GrantState.LAPSED else {}),
+        **(
+            {"state": GrantState.ACTIVE, "starts_on": terms.starts_on}
+            if grant.state == GrantState.LAPSED
+            else {}
+        ),
     )
     grant.kind_entry.write_permission(grant=grant, service_request=service_request, terms=terms)
     notices.changed(grant=grant, event=event)
@@ -83,7 +87,9 @@ def hold_open(*, service_request: ServiceRequest) -> None:
         return
     grant = about.grant
     if grant.is_in_force(timezone.localdate()) and grant.held_open_by_id is None:
-        change_grant(grant=grant, action="hold", actor=service_request.requester, held_open_by=service_request)
+        change_grant(
+            grant=grant, action="hold", actor=service_request.requester, held_open_by=service_request
+        )
 
 
 def release_hold(*, service_request: ServiceRequest) -> None:
@@ -95,7 +101,9 @@ def release_hold(*, service_request: ServiceRequest) -> None:
 @transaction.atomic
 def begin_renewal(*, grant: Grant, actor: "User", intention: Intention = Intention.RENEWAL) -> ServiceRequest:
     """Begin a renewal or a change: a draft with the present answers. Raises NotAllowed or WrongState."""
-    check_grant_action(GrantAction.RENEW if intention == Intention.RENEWAL else GrantAction.CHANGE, grant, actor)
+    check_grant_action(
+        GrantAction.RENEW if intention == Intention.RENEWAL else GrantAction.CHANGE, grant, actor
+    )
     other = grant.co_owner if grant.owner_id == actor.pk else grant.owner
     service_request = requesting.create_draft(
         kind=grant.kind_entry,

@@ -40,7 +40,12 @@ def change_grant(
     _record_history(grant, actor)
     publication.changed()
     return GrantEvent.objects.create(
-        grant=grant, actor=actor, action=action, from_state=before, to_state=grant.state, reason=reason.strip()
+        grant=grant,
+        actor=actor,
+        action=action,
+        from_state=before,
+        to_state=grant.state,
+        reason=reason.strip(),
     )
 
 

@@ -1,7 +1,7 @@
 """Files added to a request: told by their content, bounded in size and number, never served inline."""
 
 import hashlib
-import os
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import puremagic
@@ -41,7 +41,7 @@ def content_type_of(name: str, head: bytes) -> str:
 
     Raises ValidationError with a sentence where the kind is not taken or the content is something else.
     """
-    extension = os.path.splitext(name.lower())[1]
+    extension = PurePath(name.lower()).suffix
     if extension not in ALLOWED:
         kinds = ", ".join(sorted(key[1:].upper() for key in ALLOWED))
         raise ValidationError(f"“{name}” is not a kind of file we take. Send one of {kinds}.")
@@ -62,7 +62,7 @@ def content_type_of(name: str, head: bytes) -> str:
 def _signature(head: bytes) -> str:
     if head.startswith(b"%PDF-"):
         return ".pdf"
-    if head.startswith(b"MZ") or head.startswith(b"\x7fELF"):
+    if head.startswith((b"MZ", b"\x7fELF")):
         return ".exe"
     try:
         extension = str(puremagic.from_string(head)).lower()
@@ -91,7 +91,7 @@ def attach(*, service_request: ServiceRequest, actor: "User", upload: UploadedFi
     we do not take, or there already.
     """
     _check_may_attach(service_request, actor)
-    name = one_line(os.path.basename(upload.name or "file"))[-150:]
+    name = one_line(PurePath(upload.name or "file").name)[-150:]
     limit, size = settings.ATTACHMENT_MAX_BYTES, upload.size or 0
     if size > limit:
         raise ValidationError(

@@ -21,9 +21,7 @@ def look(service_request: ServiceRequest) -> list[Found]:
     return service_request.kind_entry.check(service_request)
 
 
-def keep(
-    *, service_request: ServiceRequest, found: Sequence[Found], occasion: CheckRun.Occasion
-) -> CheckRun:
+def keep(*, service_request: ServiceRequest, found: Sequence[Found], occasion: CheckRun.Occasion) -> CheckRun:
     """Store the findings as one run and count, on the request, those that bar approval."""
     run = CheckRun.objects.create(
         service_request=service_request, occasion=occasion, answers_revision=service_request.revision
@@ -79,9 +77,7 @@ def waive(*, service_request: ServiceRequest, actor: "User", rule: str, reason: 
         raise WrongState(f"Request {service_request.reference} is not in review.")
     if not reason.strip():
         raise ValidationError({"reason": "Say why the clause may be set aside in this case."})
-    finding = Finding.objects.filter(
-        run__service_request=service_request, rule=rule, waivable=True
-    ).last()
+    finding = Finding.objects.filter(run__service_request=service_request, rule=rule, waivable=True).last()
     if finding is None:
         raise ValidationError({"reason": "This clause cannot be waived."})
     with transaction.atomic():

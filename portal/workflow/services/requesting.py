@@ -101,9 +101,9 @@ def save_step(
 ) -> None:
     """Write the valid answers of one page. Raises NotAllowed, WrongState, or Stale for an old page."""
     check_editable(service_request, actor)
-    rows = ServiceRequest.objects.filter(
-        pk=service_request.pk, state__in=EDITABLE, revision=revision
-    ).update(revision=revision + 1, updated_at=timezone.now())
+    rows = ServiceRequest.objects.filter(pk=service_request.pk, state__in=EDITABLE, revision=revision).update(
+        revision=revision + 1, updated_at=timezone.now()
+    )
     if rows != 1:
         raise Stale(
             f"The answers of {service_request.reference} were changed in another window. Your text is still "
@@ -126,10 +126,10 @@ def save_step(
 
 def missing_steps(service_request: ServiceRequest) -> list[str]:
     """The keys of the pages that are not answered yet, in order."""
-    complete = set(
-        service_request.draft_steps.filter(is_complete=True).values_list("step", flat=True)
-    )
-    return [step.key for step in service_request.kind_entry.steps_for(service_request) if step.key not in complete]
+    complete = set(service_request.draft_steps.filter(is_complete=True).values_list("step", flat=True))
+    return [
+        step.key for step in service_request.kind_entry.steps_for(service_request) if step.key not in complete
+    ]
 
 
 def submit(*, service_request: ServiceRequest, actor: "User", revision: int) -> Event:
@@ -167,7 +167,7 @@ def resubmit(
     questions = list(service_request.questions.filter(answered_at__isnull=True))
     _require_answers(questions, answers)
     stage = service_request.current_stage or service_request.kind_entry.route(service_request)[0]
-    event = _send_to_review(
+    return _send_to_review(
         action=Action.RESUBMIT,
         service_request=service_request,
         actor=actor,
@@ -177,7 +177,6 @@ def resubmit(
         comment=comment,
         answers={question.pk: answers[question.pk] for question in questions},
     )
-    return event
 
 
 def _still_on_route(service_request: ServiceRequest, stage: Stage) -> Stage:
@@ -238,9 +237,7 @@ def _send_to_review(
                 answer=text.strip(), answered_by=actor, answered_at=now
             )
         _record_answers(service_request, event)
-        checking.keep(
-            service_request=service_request, found=found, occasion=CheckRun.Occasion.SUBMISSION
-        )
+        checking.keep(service_request=service_request, found=found, occasion=CheckRun.Occasion.SUBMISSION)
         searching.index(service_request)
         service_request.kind_entry.on_submitted(service_request=service_request, actor=actor)
         notices.sent_to_review(service_request=service_request, event=event)
@@ -269,9 +266,7 @@ def _record_answers(service_request: ServiceRequest, event: Event) -> None:
         )
 
 
-def differences(
-    before: list[dict[str, str]], after: list[dict[str, str]]
-) -> list[tuple[str, str, str, str]]:
+def differences(before: list[dict[str, str]], after: list[dict[str, str]]) -> list[tuple[str, str, str, str]]:
     """What differs between two lists of answers: (field, label, before, after), in the order of `after`."""
     old = {answer["field"]: answer for answer in before}
     new = {answer["field"]: answer for answer in after}

@@ -80,9 +80,7 @@ def ask(
     return event
 
 
-def advance(
-    *, service_request: ServiceRequest, actor: "User", revision: int, comment: str = ""
-) -> Event:
+def advance(*, service_request: ServiceRequest, actor: "User", revision: int, comment: str = "") -> Event:
     """Pass the request to its next stage, on fresh evidence.
 
     Raises NotAllowed, WrongState, Stale, or ApprovalBlocked: what cannot be approved is not passed on.

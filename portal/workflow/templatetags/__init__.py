@@ -1,0 +1,1 @@
+"""The room of templatetags; `apps.py` says what it is."""

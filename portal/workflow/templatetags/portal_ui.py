@@ -125,7 +125,9 @@ def breadcrumb(*parts: str) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/term_bar.html", name="term_bar")
-def term_bar_tag(grant: Any, reminder_days: Iterable[int] = (), renewal_opens_days: int = 0) -> dict[str, Any]:
+def term_bar_tag(
+    grant: Any, reminder_days: Iterable[int] = (), renewal_opens_days: int = 0
+) -> dict[str, Any]:
     """The term of anything with `starts_on` and `ends_on`: today, reminders (days before), renewal window."""
     end: date = grant.ends_on
     return {

@@ -21,7 +21,7 @@ from portal.workflow.views.reading import approve_form, deny_form, show_request
 Handler = Callable[[HttpRequest, ServiceRequest], HttpResponse]
 
 
-def _carry_out(
+def _carry_out(  # noqa: PLR0917 - six facts of one action
     request: HttpRequest,
     service_request: ServiceRequest,
     name: str,
@@ -177,7 +177,12 @@ def waive(request: HttpRequest, reference: str) -> HttpResponse:
     form = WaiveForm(request.POST, prefix="waive")
     who = _common(request, service_request)
     return _carry_out(
-        request, service_request, "waive", form, lambda data: checking.waive(**who, **data), "The clause is waived."
+        request,
+        service_request,
+        "waive",
+        form,
+        lambda data: checking.waive(**who, **data),
+        "The clause is waived.",
     )
 
 
@@ -218,7 +223,9 @@ def download(request: HttpRequest, reference: str, pk: int) -> FileResponse:
 @require_POST
 def remove_file(request: HttpRequest, reference: str, pk: int) -> HttpResponse:
     """Remove a file."""
-    attachment = get_object_or_404(load(request, reference).attachments.select_related("service_request"), pk=pk)
+    attachment = get_object_or_404(
+        load(request, reference).attachments.select_related("service_request"), pk=pk
+    )
     attaching.detach(attachment=attachment, actor=person(request))
     messages.success(request, f"“{attachment.name}” is removed.")
     return redirect("request_answers" if request.POST.get("back") == "answers" else "request", reference)

@@ -189,7 +189,9 @@ def check_field(request: HttpRequest, reference: str, key: str, field: str) -> H
     errors = form.errors.get(field, [])
     value = form.cleaned_data.get(field)
     findings = form.live_findings(field) if not errors and value else []
-    return render(request, "workflow/live.html", {"errors": errors if form[field].data else [], "findings": findings})
+    return render(
+        request, "workflow/live.html", {"errors": errors if form[field].data else [], "findings": findings}
+    )
 
 
 @login_required
@@ -220,7 +222,9 @@ def _send(request: HttpRequest, service_request: ServiceRequest) -> None:
         typed = {
             int(name.removeprefix("answer_")): value
             for name, value in request.POST.items()
-            if name.startswith("answer_") and name.removeprefix("answer_").isdigit() and isinstance(value, str)
+            if name.startswith("answer_")
+            and name.removeprefix("answer_").isdigit()
+            and isinstance(value, str)
         }
         requesting.resubmit(
             service_request=service_request,
@@ -267,6 +271,8 @@ def receipt(request: HttpRequest, reference: str) -> HttpResponse:
         "service_request": service_request,
         "kind": service_request.kind_entry,
         "stage": service_request.current_stage,
-        "findings": [f for f in selectors.newest_findings(service_request) if f.outcome in ("fail", "unknown")],
+        "findings": [
+            f for f in selectors.newest_findings(service_request) if f.outcome in ("fail", "unknown")
+        ],
     }
     return render(request, "workflow/receipt.html", context)

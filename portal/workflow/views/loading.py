@@ -15,7 +15,9 @@ def person(request: HttpRequest) -> User:
 
 def load(request: HttpRequest, reference: str) -> ServiceRequest:
     """The request of this reference, with its people; 404 where the person may not know of it."""
-    found = ServiceRequest.objects.visible_to(person(request)).with_people().filter(reference=reference).first()
+    found = (
+        ServiceRequest.objects.visible_to(person(request)).with_people().filter(reference=reference).first()
+    )
     if found is None:
         raise Http404("No such request.")
     return found

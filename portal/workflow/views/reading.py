@@ -32,7 +32,6 @@ from portal.workflow.services.attaching import may_attach
 from portal.workflow.states import LIVE_STATES, Action, State
 from portal.workflow.views.loading import load, person
 
-
 _PASSING = (Action.ADVANCE, Action.APPROVE, Action.DENY)
 
 
@@ -158,7 +157,10 @@ def _chips(filters: QueueFilters, people: Mapping[int, str]) -> list[tuple[str, 
         ("stage", dict(_stage_choices()).get(filters.stage, filters.stage)),
         ("department", filters.department),
         ("assignee", people.get(filters.assignee or 0, "somebody") if filters.assignee else ""),
-        ("older", f"older than {filters.older_than_days} days" if filters.older_than_days is not None else ""),
+        (
+            "older",
+            f"older than {filters.older_than_days} days" if filters.older_than_days is not None else "",
+        ),
     ]
     return [(name, label) for name, label in shown if label]
 
@@ -218,7 +220,9 @@ def _forms(
     service_request: ServiceRequest, actions: list[Action], groups: list[Any], actor: Any
 ) -> dict[str, Any]:
     kind, initial = service_request.kind_entry, {"revision": service_request.revision}
-    fields = [(answer.field, f"{group.title}: {answer.label}") for group in groups for answer in group.answers]
+    fields = [
+        (answer.field, f"{group.title}: {answer.label}") for group in groups for answer in group.answers
+    ]
     makers = {
         Action.ASK: lambda: AskForm(initial=initial, fields=fields, prefix="ask"),
         Action.ADVANCE: lambda: ReasonForm(initial=initial, prefix="advance"),

@@ -10,7 +10,7 @@ from portal.accounts.models import AddressKind, DirectoryAddress, User
 from portal.accounts.roles import Role
 from portal.institution import institution
 
-PASSWORD = "techmail-demo"
+PASSWORD = "techmail-demo"  # noqa: S105 - the demo accounts' public password, in DEBUG alone
 PEOPLE: tuple[tuple[str, str, str, str, tuple[Role, ...]], ...] = (
     ("requester", "Riley Ortega", "Physics and Astronomy", "Lab manager", ()),
     ("colleague", "Casey Lindqvist", "Physics and Astronomy", "Business coordinator", ()),

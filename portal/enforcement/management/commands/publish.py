@@ -20,7 +20,9 @@ class Command(DatedCommand):
         """Where to, and whether a large change is meant."""
         super().add_arguments(parser)
         parser.add_argument("--to", required=True, type=Path, metavar="DIR")
-        parser.add_argument("--accept-change", action="store_true", help="even if more than 20 %% would change")
+        parser.add_argument(
+            "--accept-change", action="store_true", help="even if more than 20 %% would change"
+        )
         parser.add_argument("--install-path", metavar="DIR", help="where the mail host will hold the files")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-
 from portal.grants.management.dated import DatedCommand
 from portal.grants.services import dates
 

@@ -5,6 +5,7 @@ from typing import Any
 from portal.grants.management.dated import DatedCommand
 from portal.grants.services import dates
 
+
 class Command(DatedCommand):
     """Run the service for a day and say how many grants it touched."""
 

@@ -17,7 +17,17 @@ VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 PYTHON = BIN / "python"
 DEVELOPMENT = {"DEBUG": "true", "DEMO_ACCOUNTS": "true", "SMTP_HOST": ""}
-CHECKED = ["portal", "relay", "senders", "whitelist", "campaigns", "tests", "benchmarks", "scripts", "manage.py"]
+CHECKED = [
+    "portal",
+    "relay",
+    "senders",
+    "whitelist",
+    "campaigns",
+    "tests",
+    "benchmarks",
+    "scripts",
+    "manage.py",
+]
 PRODUCTION = {
     "DEBUG": "false",
     "PUBLIC_URL": "https://techmail.example.edu",
@@ -28,7 +38,9 @@ PRODUCTION = {
 
 def call(command: Sequence[str | Path], extra: Mapping[str, str] | None = None) -> None:
     """Run a command in the checkout; end with its exit code if it fails."""
-    done = subprocess.run([str(part) for part in command], cwd=ROOT, env={**os.environ, **(extra or {})}, check=False)
+    done = subprocess.run(
+        [str(part) for part in command], cwd=ROOT, env={**os.environ, **(extra or {})}, check=False
+    )
     if done.returncode:
         raise SystemExit(done.returncode)
 
@@ -49,7 +61,11 @@ def install(requirements: str) -> None:
     print(f"Installing {requirements} ...", flush=True)
     uv = shutil.which("uv")
     if not PYTHON.exists():
-        call([uv, "venv", "--quiet", "--python", sys.executable, VENV] if uv else [sys.executable, "-m", "venv", VENV])
+        call(
+            [uv, "venv", "--quiet", "--python", sys.executable, VENV]
+            if uv
+            else [sys.executable, "-m", "venv", VENV]
+        )
     if uv:
         call([uv, "pip", "install", "--quiet", "--python", PYTHON, "--require-hashes", "-r", requirements])
     else:
@@ -64,7 +80,9 @@ def write_dotenv() -> None:
     if path.exists():
         return
     lines = [f"SECRET_KEY={secrets.token_urlsafe(60)}", *(f"{k}={v}" for k, v in DEVELOPMENT.items())]
-    path.write_text("# Development only; written by `make setup`, never committed.\n" + "\n".join(lines) + "\n")
+    path.write_text(
+        "# Development only; written by `make setup`, never committed.\n" + "\n".join(lines) + "\n"
+    )
     path.chmod(0o600)
 
 
@@ -90,7 +108,16 @@ def check() -> None:
     secret = {"SECRET_KEY": secrets.token_urlsafe(60)}
     call([BIN / "ruff", "check", "--quiet", "."])
     call([BIN / "ruff", "format", "--check", "--quiet", "."])
-    call([BIN / "mypy", *(p for p in ["portal", "relay", "senders", "whitelist", "campaigns", "scripts"] if _has_python(p))])
+    call(
+        [
+            BIN / "mypy",
+            *(
+                p
+                for p in ["portal", "relay", "senders", "whitelist", "campaigns", "scripts"]
+                if _has_python(p)
+            ),
+        ]
+    )
     call([BIN / "djlint", "templates", "--lint", "--quiet"])
     call([BIN / "lint-imports"], {"PYTHONPATH": str(ROOT), **secret})
     manage("check", "--deploy", "--fail-level", "WARNING", extra=PRODUCTION | secret)
@@ -129,9 +156,15 @@ def system_programs() -> None:
         print(f"Installing {', '.join(missing)} ...", flush=True)
         quiet = {"DEBIAN_FRONTEND": "noninteractive"}
         call(["apt-get", "-qq", "update"], quiet)
-        call(["apt-get", "-qq", "install", "-y", "--no-install-recommends", *(PROGRAMS[n] for n in missing)], quiet)
+        call(
+            ["apt-get", "-qq", "install", "-y", "--no-install-recommends", *(PROGRAMS[n] for n in missing)],
+            quiet,
+        )
         return
-    print(f"Not installed here: {', '.join(missing)}. Their tests are skipped (with CI=true they fail).", flush=True)
+    print(
+        f"Not installed here: {', '.join(missing)}. Their tests are skipped (with CI=true they fail).",
+        flush=True,
+    )
 
 
 # ---------------------------------------------------------------- bench and lock
@@ -153,5 +186,5 @@ COMMANDS = {"setup": setup, "run": run, "test": test, "check": check, "bench": b
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in COMMANDS:
-        raise SystemExit(f"usage: portal.py {'|'.join(COMMANDS)}")
+        raise SystemExit(f"usage: tasks.py {'|'.join(COMMANDS)}")
     COMMANDS[sys.argv[1]]()
