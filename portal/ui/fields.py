@@ -19,7 +19,12 @@ from django.forms import BoundField
 
 _CHOICES: Final = (forms.RadioSelect, forms.CheckboxSelectMultiple)
 _SHORT: Final = (forms.NumberInput, forms.DateInput, forms.TimeInput)
-LIVE: Final = {"hx-trigger": "change, keyup changed delay:600ms", "hx-sync": "this:replace"}
+LIVE: Final = {
+    "hx-trigger": "change, keyup changed delay:600ms",
+    "hx-sync": "this:replace",
+    # Said here, since a form that saves itself may swap in another way, and htmx inherits.
+    "hx-swap": "innerHTML",
+}
 
 
 def field_id(field: BoundField) -> str:
