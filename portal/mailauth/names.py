@@ -12,7 +12,7 @@ LONGEST_LABEL = 63
 LONGEST_TYPED = 1000
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _SELECTOR_LABEL = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
-_NUMERIC = re.compile(r"[0-9.]+|0x[0-9a-f]+|[0-9a-f.]*:[0-9a-f:.]*", re.IGNORECASE)
+_NUMERIC = re.compile(r"[0-9.]+|0x[0-9a-f]+|[0-9a-f.]*:[0-9a-f.]*:[0-9a-f:.]*", re.IGNORECASE)
 _DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
 """The three full stops of other scripts that stand for a dot (UTS 46 section 2.3)."""
 
@@ -115,7 +115,7 @@ def _to_ascii(typed: str) -> str:
         return idna.encode(typed, uts46=True).decode("ascii")
     except (idna.IDNAError, UnicodeError):
         raise DomainRefused(
-            "There is a character in it that no domain name can have. Check the name."
+            "This has a character that no domain name can have, or a part that is too long. Check it."
         ) from None
 
 
