@@ -38,7 +38,7 @@ app.conf.update(
         "publish": {"task": "portal.enforcement.tasks.publish", "schedule": crontab(hour=0, minute=15)},
     },
 )
-if app.conf.broker_url == "filesystem://":
+if app.conf.broker_url == "filesystem://localhost":
     folder = settings.CELERY_FOLDER
     for name in ("queue", "processed", "control"):
         (folder / name).mkdir(parents=True, exist_ok=True)

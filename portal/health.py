@@ -46,10 +46,10 @@ def _migrations_applied() -> bool:
 
 
 def _broker_answers() -> bool:
-    if not settings.REDIS_URL:
-        return bool((settings.CELERY_FOLDER / "queue").is_dir())
     from portal.celery import app
 
+    if not settings.REDIS_URL:
+        return bool((settings.CELERY_FOLDER / "queue").is_dir())
     try:
         with app.connection_for_write(connect_timeout=BROKER_DEADLINE_SECONDS) as broker:
             broker.ensure_connection(max_retries=1, timeout=BROKER_DEADLINE_SECONDS)

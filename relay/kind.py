@@ -14,12 +14,13 @@ from portal.lib.networks import parse_network, shown
 from portal.lib.text import sentence_list
 from portal.workflow.findings import Found
 from portal.workflow.forms import PeopleStep
-from portal.workflow.guide import Answer as GuideAnswer
-from portal.workflow.guide import Branch, Option, Question
-from portal.workflow.kinds import Answer, AnswerGroup, Choice, Stage, Step, Terms
+from portal.workflow.guide import Branch
+from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
 from portal.workflow.models import ServiceRequest
 from relay import forms, rules, services
-from relay.models import Recipients, RelayRequest, SystemKind
+from relay.answers import answer_groups
+from relay.guide import guide
+from relay.models import SHORT_NAMES, Recipients, RelayRequest, SystemKind
 
 
 def _has_mail_server(service_request: ServiceRequest) -> bool:
@@ -63,7 +64,7 @@ class RelayKind(GrantingKind):
     def summarise(self, service_request: ServiceRequest) -> tuple[str, str]:
         """What it is and where; the host is the subject."""
         detail = services.detail_of(service_request)
-        what = detail.get_system_kind_display().partition(" (")[0] if detail.system_kind else "System"
+        what = SHORT_NAMES.get(SystemKind(detail.system_kind), "System") if detail.system_kind else "System"
         return f"{what} {detail.hostname}".strip(), detail.hostname
 
     def search_terms(self, service_request: ServiceRequest) -> set[str]:
@@ -77,61 +78,7 @@ class RelayKind(GrantingKind):
 
     def answer_groups(self, service_request: ServiceRequest) -> list[AnswerGroup]:
         """The answers page by page."""
-        detail, sr = services.detail_of(service_request), service_request
-        number = lambda value: "" if value is None else f"{value:,}"  # noqa: E731
-        groups = {
-            "system": [
-                Answer("system_kind", "Kind of system", detail.get_system_kind_display()),
-                Answer("capability", "Can it sign in?", detail.get_capability_display()),
-                Answer("capability_reason", "Why it needs relay", detail.capability_reason),
-            ],
-            "network": [
-                Answer("addresses", "IP address", "\n".join(services.addresses_of(sr)), is_code=True),
-                Answer("range_reason", "Why a range", detail.range_reason),
-                Answer("hostname", "Host name", detail.hostname, is_code=True),
-            ],
-            "senders": [
-                Answer("senders", "Sender", "\n".join(services.senders_of(sr)), is_code=True),
-                Answer("bounce_address", "Bounce address", detail.bounce_address, is_code=True),
-            ],
-            "mail": [
-                Answer("recipients", "Recipients", detail.get_recipients_display()),
-                Answer("recipient_domains", "Other domains", detail.recipient_domains, is_code=True),
-                Answer("typical_per_day", "Messages on a typical day", number(detail.typical_per_day)),
-                Answer("peak_per_hour", "Most in one hour", number(detail.peak_per_hour)),
-                Answer("external_per_day", "To the outside, a day", number(detail.external_per_day)),
-                Answer(
-                    "recipients_per_message",
-                    "Recipients of one message",
-                    number(detail.recipients_per_message),
-                ),
-                Answer(
-                    "is_fed_by_web_form",
-                    "Fed by a public web form",
-                    "Yes" if detail.is_fed_by_web_form else "No",
-                ),
-                Answer("contents", "Most sensitive contents", detail.get_contents_display()),
-                Answer("tls", "Encrypts (TLS)", detail.get_tls_display()),
-            ],
-            "people": [
-                Answer("department", "Department", sr.department),
-                Answer("purpose", "Purpose", sr.purpose),
-                Answer("co_owner", "Co-owner", str(sr.co_owner or "")),
-                Answer("functional_mailbox", "Mailbox for notices", sr.functional_mailbox, is_code=True),
-            ],
-            "statement": [
-                Answer("asset_tag", "Asset tag", detail.asset_tag),
-                Answer("after_hours_contact", "Outside office hours", detail.after_hours_contact),
-                Answer("is_attested", "Statement", "Stated by the requester" if detail.is_attested else ""),
-            ],
-        }
-        optional = {"capability_reason", "range_reason", "recipient_domains", "external_per_day"}
-        return [
-            AnswerGroup(
-                step.key, step.title, [a for a in groups[step.key] if a.value or a.field not in optional]
-            )
-            for step in self.steps
-        ]
+        return answer_groups(service_request, self.steps)
 
     # ------------------------------------------------------------------ checks and decision
     def check(self, service_request: ServiceRequest) -> list[Found]:
@@ -206,7 +153,7 @@ class RelayKind(GrantingKind):
     # ------------------------------------------------------------------ guide and pages
     def guide(self) -> Branch:
         """The questions that lead to this form, or away from it."""
-        return _guide()
+        return guide()
 
     def urls(self) -> list[URLPattern | URLResolver]:
         """The page on which a person agrees to the use of their address."""
@@ -225,45 +172,3 @@ def _sentence(addresses: list[str], senders: list[str], recipients: str, domains
         f"{sentence_list(addresses) or 'No address'} may relay through {institution().mail_service} as "
         f"{sentence_list(senders, 'or') or 'no sender'}, {to}."
     )
-
-
-def _guide() -> Branch:
-    place = institution()
-    devices = [
-        Option(kind.label, f"relay-{kind.value}") for kind in SystemKind if kind != SystemKind.WORKSTATION
-    ]
-    nodes: dict[str, Question | GuideAnswer] = {
-        "relay": Question(
-            f"Is the system on {place.network_name}?",
-            (
-                Option("Yes, it has a fixed address on campus", "relay-kind"),
-                Option("No, a vendor or a cloud runs it", "relay-outside"),
-                Option("I do not know", "relay-kind", "The form checks the address as you type it."),
-            ),
-        ),
-        "relay-kind": Question(
-            "What kind of system is it?", (*devices, Option(SystemKind.WORKSTATION.label, "workstation"))
-        ),
-        "relay-outside": GuideAnswer(
-            "An outside system cannot relay",
-            (
-                "A service that a vendor runs sends by itself, as one of our addresses, once it is authorized.",
-                f"Ask for an Intended Use of Technology review before anything is signed: {place.contact_email}.",
-            ),
-            clause="REL-2",
-        ),
-    }
-    for kind in SystemKind:
-        if kind != SystemKind.WORKSTATION:
-            nodes[f"relay-{kind.value}"] = GuideAnswer(
-                "Ask for SMTP relay",
-                (
-                    "You need its IP address, its host name and the address it sends as. It takes five minutes.",
-                    f"A permission is for one system and one year. {place.it_name} answers within three business days.",
-                ),
-                clause="REL-0",
-                kind="relay",
-                prefill=kind.value,
-            )
-    first = Option("Let a printer, server, web site or application send mail", "relay")
-    return Branch((first,), nodes)

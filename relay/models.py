@@ -22,6 +22,16 @@ class SystemKind(models.TextChoices):
     WORKSTATION = "workstation", "A workstation or a person's mail program"
 
 
+SHORT_NAMES = {
+    SystemKind.APPLICATION: "Application",
+    SystemKind.WEB_SITE: "Web site",
+    SystemKind.PRINTER: "Printer",
+    SystemKind.COPIER: "Copier",
+    SystemKind.APPLIANCE: "Appliance",
+    SystemKind.MAIL_SERVER: "Mail server",
+}
+
+
 class Capability(models.TextChoices):
     """How the system could sign in instead."""
 

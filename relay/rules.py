@@ -97,7 +97,7 @@ def _holder_of(network: Network, own_grant: int | None) -> Grant | None:
     row = (
         PermittedAddress.objects.filter(Q(first__gte=lowest) & Q(first__lte=last), last__gte=first)
         .filter(permission__grant__in=Grant.objects.in_force(timezone.localdate()))
-        .exclude(permission__grant_id=own_grant)
+        .exclude(permission__grant_id=own_grant or 0)
         .select_related("permission__grant__owner")
         .first()
     )

@@ -7,7 +7,7 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.http import HttpRequest
 
 
-class PortalAccountAdapter(DefaultAccountAdapter):
+class PortalAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth has no types
     """Accounts come from single sign-on or an administrator."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -15,7 +15,7 @@ class PortalAccountAdapter(DefaultAccountAdapter):
         return False
 
 
-class PortalSocialAccountAdapter(DefaultSocialAccountAdapter):
+class PortalSocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc] # allauth has no types
     """A first single sign-on makes the account; the identity provider vouches for the address."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:

@@ -1,7 +1,7 @@
 """A kind whose approvals leave a grant: what the kind itself adds to issuing, renewing and ending one."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from portal.workflow import registry
 from portal.workflow.kinds import Kind, Terms
@@ -35,6 +35,17 @@ class GrantingKind(Kind):
         """What the grant allows, as (label, values) for its page."""
         return []
 
+    def decision_note(self, service_request: "ServiceRequest") -> str:
+        """What the grant allows and until when, in the letter that tells of the approval."""
+        from portal.grants.selectors import grant_of
+
+        grant = grant_of(service_request)
+        if grant is None:
+            return ""
+        until = f"from {grant.starts_on:%-d %B %Y} until {grant.ends_on:%-d %B %Y}"
+        state = "It is in force" if grant.state == "active" else f"{grant.get_state_display()}: the term is"
+        return f"{self.permission_sentence(grant)} {state} {until}. We remind you before it ends."
+
     def links(self, service_request: "ServiceRequest") -> list[tuple[str, str]]:
         """The grant that the request led to, or that it is about."""
         from portal.grants.selectors import grant_of
@@ -67,4 +78,4 @@ def granting_kind(key: str) -> GrantingKind:
     kind = registry.get(key)
     if not isinstance(kind, GrantingKind):
         raise TypeError(f"Kind {key!r} leaves no grant.")
-    return cast(GrantingKind, kind)
+    return kind

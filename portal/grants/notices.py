@@ -56,11 +56,6 @@ def _tell(template: str, grant: Grant, key: str, recipients: list[str], **contex
         )
 
 
-def issued(*, grant: Grant, event: GrantEvent) -> None:
-    """A new permission is there."""
-    _tell("grant_issued", grant, str(event.pk), people_of(grant))
-
-
 def changed(*, grant: Grant, event: GrantEvent) -> None:
     """Something happened to the permission."""
     context: dict[str, Any] = {

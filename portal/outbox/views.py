@@ -1,6 +1,7 @@
 """Mail that was given up, for those who can act on it; and, in development, the mail that went out."""
 
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 
 from django.conf import settings
 from django.contrib import messages
@@ -72,9 +73,14 @@ def dev_mail(request: HttpRequest) -> HttpResponse:
         for part in reversed(file.read_bytes().split(separator))
         if part.strip()
     ][:50]
-    shown = [
-        {"subject": letter["Subject"], "to": letter["To"], "date": letter["Date"],
-         "text": letter.get_body(("plain",)).get_content() if letter.get_body(("plain",)) else ""}
-        for letter in letters
-    ]  # fmt: skip
-    return render(request, "outbox/dev_mail.html", {"letters": shown})
+    return render(request, "outbox/dev_mail.html", {"letters": [_shown(letter) for letter in letters]})
+
+
+def _shown(letter: EmailMessage) -> dict[str, str]:
+    body = letter.get_body(("plain",))
+    return {
+        "subject": str(letter["Subject"]),
+        "to": str(letter["To"]),
+        "date": str(letter["Date"]),
+        "text": str(body.get_content()) if isinstance(body, EmailMessage) else "",
+    }

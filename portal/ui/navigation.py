@@ -54,6 +54,8 @@ def navigation(request: HttpRequest) -> list[Item]:
         (label, url, icon) for name, label, icon in _entries(user) if (url := url_or_none(name)) is not None
     ]
     current = _current(request.path, [url for _, url, _ in found])
+    if user.sees_everything and current != request.path and current in (url_or_none("requests"), url_or_none("grants")):
+        current = None  # One request may be another person's: it lies neither in "My requests" nor elsewhere.
     return [Item(label, url, icon, url == current) for label, url, icon in found]
 
 

@@ -154,6 +154,10 @@ class Kind(ABC):
         """What a reviewer may cut; empty for kinds where there is nothing to cut."""
         return []
 
+    def decision_note(self, service_request: "ServiceRequest") -> str:
+        """What the letter of a decision says besides the reason, such as the term of the grant."""
+        return ""
+
     # ------------------------------------------------------------------ hooks, inside the transaction
     def on_submitted(self, *, service_request: "ServiceRequest", actor: "User") -> None:
         """A request was submitted or sent back to review."""

@@ -97,6 +97,7 @@ def decided(*, service_request: ServiceRequest, event: Event) -> None:
         event,
         decision="approved" if approved else "denied",
         clauses=list(event.clauses),
+        note=service_request.kind_entry.decision_note(service_request) if approved else "",
     )
 
 

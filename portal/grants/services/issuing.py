@@ -1,11 +1,11 @@
 """From an approval to a grant: issue, renew, change; and what holds a grant open meanwhile."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils import timezone
 
-from portal.grants import notices, publication
+from portal.grants import publication
 from portal.grants.kinds import granting_kind
 from portal.grants.models import Grant, GrantEvent, GrantRequest
 from portal.grants.policies import check_grant_action
@@ -48,35 +48,28 @@ def _issue_new(service_request: ServiceRequest, actor: "User", terms: Terms) -> 
         ends_on=terms.ends_on,
     )
     kind.write_permission(grant=grant, service_request=service_request, terms=terms)
-    event = GrantEvent.objects.create(grant=grant, actor=actor, action="issue", to_state=grant.state)
+    GrantEvent.objects.create(grant=grant, actor=actor, action="issue", to_state=grant.state)
     publication.changed()
-    notices.issued(grant=grant, event=event)
     return grant
 
 
 def _apply_to(grant: Grant, service_request: ServiceRequest, actor: "User", terms: Terms) -> Grant:
     renews = service_request.intention == Intention.RENEWAL
-    event = change_grant(
-        grant=grant,
-        action="renew" if renews else "change",
-        actor=actor,
-        latest_request=service_request,
-        held_open_by=None,
-        title=service_request.title,
-        subject_key=service_request.subject_key,
-        department=service_request.department,
-        functional_mailbox=service_request.functional_mailbox,
-        co_owner=service_request.co_owner if service_request.co_owner_id != grant.owner_id else None,
-        ends_on=max(terms.ends_on, grant.ends_on) if renews else terms.ends_on,
-        # A lapsed grant begins anew on the day of approval: the days between stay out of force.
-        **(
-            {"state": GrantState.ACTIVE, "starts_on": terms.starts_on}
-            if grant.state == GrantState.LAPSED
-            else {}
-        ),
-    )
+    columns: dict[str, Any] = {
+        "latest_request": service_request,
+        "held_open_by": None,
+        "title": service_request.title,
+        "subject_key": service_request.subject_key,
+        "department": service_request.department,
+        "functional_mailbox": service_request.functional_mailbox,
+        "co_owner": service_request.co_owner if service_request.co_owner_id != grant.owner_id else None,
+        "ends_on": max(terms.ends_on, grant.ends_on) if renews else terms.ends_on,
+    }
+    if grant.state == GrantState.LAPSED:
+        # It begins anew on the day of approval: the days between stay out of force.
+        columns |= {"state": GrantState.ACTIVE, "starts_on": terms.starts_on}
+    change_grant(grant=grant, action="renew" if renews else "change", actor=actor, **columns)
     grant.kind_entry.write_permission(grant=grant, service_request=service_request, terms=terms)
-    notices.changed(grant=grant, event=event)
     return grant
 
 

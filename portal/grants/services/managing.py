@@ -1,6 +1,6 @@
 """What people do to a grant: suspend, resume, revoke, end, hand over."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -60,12 +60,12 @@ def answer_offer(*, grant: Grant, actor: "User", accept: bool) -> Handover:
     action = GrantAction.ACCEPT if accept else GrantAction.DECLINE
     check_grant_action(action, grant, actor)
     handover = open_handover(grant)
-    closed = Handover.objects.filter(pk=getattr(handover, "pk", None), closed_at__isnull=True).update(
-        closed_at=timezone.now(), accepted=accept
-    )
-    if handover is None or closed != 1:
+    if handover is None:
         raise WrongState("This offer was answered already.")
-    columns = {}
+    still_open = Handover.objects.filter(pk=handover.pk, closed_at__isnull=True)
+    if still_open.update(closed_at=timezone.now(), accepted=accept) != 1:
+        raise WrongState("This offer was answered already.")
+    columns: dict[str, Any] = {}
     if accept:
         columns = {"owner": actor, "co_owner": None if grant.co_owner_id == actor.pk else grant.co_owner}
     event = change_grant(grant=grant, action=action, actor=actor, **columns)

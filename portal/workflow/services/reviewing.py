@@ -1,7 +1,7 @@
 """What the people of a stage do: take, ask, pass on, approve, deny."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -185,5 +185,5 @@ def deny(
     return event
 
 
-def _closing_columns() -> Mapping[str, object]:
+def _closing_columns() -> dict[str, Any]:
     return {"closed_at": timezone.now(), "due_on": None, "stage_role": "", "clock_paused_at": None}

@@ -186,7 +186,7 @@ def check_field(request: HttpRequest, reference: str, key: str, field: str) -> H
     if field not in form.live_fields:
         raise Http404("This field has no live check.")
     form.is_valid()
-    errors = form.errors.get(field, [])
+    errors: list[str] = [str(error) for error in form.errors.get(field, [])]
     value = form.cleaned_data.get(field)
     findings = form.live_findings(field) if not errors and value else []
     return render(

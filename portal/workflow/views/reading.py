@@ -1,6 +1,6 @@
 """Home, my requests, the queue, search, and the page of one request."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -223,7 +223,7 @@ def _forms(
     fields = [
         (answer.field, f"{group.title}: {answer.label}") for group in groups for answer in group.answers
     ]
-    makers = {
+    makers: dict[Action, Callable[[], Any]] = {
         Action.ASK: lambda: AskForm(initial=initial, fields=fields, prefix="ask"),
         Action.ADVANCE: lambda: ReasonForm(initial=initial, prefix="advance"),
         Action.APPROVE: lambda: approve_form(service_request),
