@@ -70,3 +70,17 @@ def reviewer_client(cast: Cast) -> Client:
 @pytest.fixture(autouse=True)
 def _media(settings: Any, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path / "media"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Any:
+    """The system's Chromium, once for the run."""
+    chromium = program("chromium", "apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    from tests.support.browser import ARGUMENTS
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield launched
+        launched.close()
