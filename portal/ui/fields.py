@@ -101,7 +101,9 @@ def problems_of(parts: Iterable[Any]) -> Iterator[tuple[str, str]]:
         elif isinstance(part, forms.BaseForm) and part.is_bound:
             yield from (("", str(error)) for error in part.non_field_errors())
             for field in part:
-                yield from ((field_id(field), in_plain_words(error, field.label)) for error in field.errors)
+                yield from (
+                    (field_id(field), in_plain_words(error, str(field.label))) for error in field.errors
+                )
 
 
 def in_plain_words(error: object, label: str = "") -> str:

@@ -28,6 +28,16 @@ def in_words(then: datetime, now: datetime) -> str:
     return _sided(abs(days), "day", past=days > 0)
 
 
+def day_in_words(day: date) -> str:
+    """A day such as "Mar 4, 2027"."""
+    return format_date(day, DAY)
+
+
+def exact_in_words(then: datetime) -> str:
+    """A moment to the minute, in the institution's zone."""
+    return format_date(timezone.localtime(then), EXACT)
+
+
 def due_in_words(day: date, today: date) -> str:
     """How long until `day`, or how long overdue."""
     left = (day - today).days
@@ -57,7 +67,7 @@ def time_tag(value: datetime | date, text: str) -> SafeString:
     """`<time>` with the machine's value, the exact one on hover, and `text` for people."""
     if isinstance(value, datetime):
         local = timezone.localtime(value)
-        exact = f"{format_date(local, EXACT)} {local.tzname()}"
+        exact = f"{exact_in_words(value)} {local.tzname()}"
         return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, text)
     return format_html('<time datetime="{}">{}</time>', value.isoformat(), text)
 

@@ -17,9 +17,9 @@ class Hinted(str):
         made.hint = hint
         return made
 
-    def __getnewargs__(self) -> tuple[str, str]:
+    def __reduce__(self) -> tuple[Any, ...]:
         """Copies and pickles keep the hint; Django copies a form's fields for every form."""
-        return str(self), self.hint
+        return Hinted, (str(self), self.hint)
 
 
 @dataclass(frozen=True)

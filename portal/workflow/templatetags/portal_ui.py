@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from portal.institution import Institution, institution
 from portal.ui import badges, fields, term_bar
 from portal.ui.icons import icon as icon_of
-from portal.ui.navigation import url_or_none
+from portal.ui.links import url_or_none
 from portal.workflow import registry
 
 register = template.Library()

@@ -13,7 +13,7 @@ from django.utils.text import slugify
 
 from portal.ui import moments
 from portal.ui.icons import icon
-from portal.ui.navigation import url_or_none
+from portal.ui.links import url_or_none
 
 if TYPE_CHECKING:
     from django.http import QueryDict
@@ -28,9 +28,9 @@ def when(value: datetime | date | None, exact: bool = False) -> SafeString | str
     if value is None:
         return "—"
     if not isinstance(value, datetime):
-        return moments.time_tag(value, moments.format_date(value, moments.DAY))
+        return moments.time_tag(value, moments.day_in_words(value))
     if exact:
-        return moments.time_tag(value, moments.format_date(timezone.localtime(value), moments.EXACT))
+        return moments.time_tag(value, moments.exact_in_words(value))
     return moments.time_tag(value, moments.in_words(value, timezone.now()))
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
 
 from portal.accounts.roles import Role
+from portal.ui.links import url_or_none
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -37,14 +37,6 @@ _RULES: Final = (("standards", "Standards", "book-open"),)
 _ADMINISTER: Final = (("outbox", "Mail out", "paper-airplane"),)
 
 
-def url_or_none(name: str, *args: object) -> str | None:
-    """The address of a page by its name, or None where the installation does not have that page."""
-    try:
-        return reverse(name, args=args)
-    except NoReverseMatch:
-        return None
-
-
 def navigation(request: HttpRequest) -> list[Item]:
     """The links for the person of `request`; nobody signed in gets none."""
     user: User | None = getattr(request, "user", None)
@@ -54,7 +46,11 @@ def navigation(request: HttpRequest) -> list[Item]:
         (label, url, icon) for name, label, icon in _entries(user) if (url := url_or_none(name)) is not None
     ]
     current = _current(request.path, [url for _, url, _ in found])
-    if user.sees_everything and current != request.path and current in (url_or_none("requests"), url_or_none("grants")):
+    if (
+        user.sees_everything
+        and current != request.path
+        and current in (url_or_none("requests"), url_or_none("grants"))
+    ):
         current = None  # One request may be another person's: it lies neither in "My requests" nor elsewhere.
     return [Item(label, url, icon, url == current) for label, url, icon in found]
 
