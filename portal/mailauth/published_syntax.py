@@ -19,7 +19,7 @@ import dns.rrset
 LONGEST_RECORD = 4096
 """Characters of a record that are parsed. RFC 7208 section 3.4 asks for answers below 512 bytes."""
 _EXP_WITH_NAME = re.compile(r"(?<=\s)exp=[^%\s]+(?=\s|$)", re.IGNORECASE)
-_AGREED = {"TXT": '"v=DMARC1" "; p=none"', "MX": "10 mx.invalid.", "A": "192.0.2.1", "AAAA": "2001:db8::1"}
+_AGREED = {"MX": "10 mx.invalid.", "A": "192.0.2.1", "AAAA": "2001:db8::1"}
 # checkdmarc keeps a module-global cache by name and type alone, shared by all resolvers and threads.
 _checkdmarc = threading.Lock()
 
@@ -55,6 +55,12 @@ class _Agreeing(dns.resolver.Resolver):
         if text not in self._agreed:
             raise dns.resolver.NoAnswer
         return dns.rrset.from_text("name.invalid.", 60, "IN", text, self._agreed[text])
+
+
+def load_parsers() -> None:
+    """Import checkdmarc now: it takes up to a second, which must not pass while a deadline runs."""
+    import checkdmarc.dmarc
+    import checkdmarc.spf  # noqa: F401
 
 
 def parse_dmarc(record: str, domain: str) -> DmarcSyntax:
@@ -96,7 +102,12 @@ def judge_spf(record: str, domain: str) -> Verdict:
             parsed = spf.parse_spf_record(
                 record, domain, resolver=_Agreeing('"v=spf1 -all"'), ignore_too_many_lookups=True
             )
-        except (spf.SPFTooManyDNSLookups, spf.SPFTooManyVoidDNSLookups, spf.SPFIncludeLoop, spf.SPFRedirectLoop):
+        except (
+            spf.SPFTooManyDNSLookups,
+            spf.SPFTooManyVoidDNSLookups,
+            spf.SPFIncludeLoop,
+            spf.SPFRedirectLoop,
+        ):
             return Verdict()  # established by our own walk, which sees the real zone
         except spf.SPFError as error:
             return Verdict(_one_sentence(error))
@@ -105,19 +116,8 @@ def judge_spf(record: str, domain: str) -> Verdict:
     return Verdict(remarks=tuple(dict.fromkeys(text for text in parsed["warnings"] if "ptr" not in text)))
 
 
-def report_address(uri: str) -> str | None:
-    """The mail address of one `rua` or `ruf` URI; None for another scheme; ValueError for no URI at all."""
-    from checkdmarc import dmarc
-
-    try:
-        parsed = dmarc.parse_dmarc_report_uri(uri)
-    except dmarc.DMARCError as error:
-        raise ValueError(_one_sentence(error)) from error
-    return str(parsed["address"]) if parsed["scheme"] == "mailto" else None
-
-
 def _unreadable(record: str) -> str | None:
-    if any("\udc80" <= char <= "\udcff" for char in record):
+    if any("\ud800" <= char <= "\udfff" for char in record):
         return "The record has bytes that are no text."
     if len(record) > LONGEST_RECORD:
         return f"The record is {len(record)} characters long; more than {LONGEST_RECORD} are not evaluated."
@@ -131,4 +131,4 @@ def _forget() -> None:
 
 
 def _one_sentence(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return " ".join(str(error).removeprefix("Error: ").split())
