@@ -24,7 +24,17 @@ from relay.models import SHORT_NAMES, Recipients, RelayRequest, SystemKind
 
 
 def _has_mail_server(service_request: ServiceRequest) -> bool:
-    return services.detail_of(service_request).system_kind == SystemKind.MAIL_SERVER
+    mail_server = services.detail_of(service_request).system_kind == SystemKind.MAIL_SERVER
+    return mail_server and not _is_unchanged(service_request)
+
+
+def _is_unchanged(service_request: ServiceRequest) -> bool:
+    kind = service_request.kind_entry
+    return isinstance(kind, GrantingKind) and kind.is_unchanged_renewal(service_request)
+
+
+def _is_new_or_changed(service_request: ServiceRequest) -> bool:
+    return not _is_unchanged(service_request)
 
 
 class RelayKind(GrantingKind):
@@ -47,8 +57,10 @@ class RelayKind(GrantingKind):
     )
     stages = (
         Stage("postmaster", Role.POSTMASTER, "Postmaster’s review", 3, _has_mail_server),
-        Stage("review", Role.REVIEWER, "IT review", 3),
+        Stage("review", Role.REVIEWER, "IT review", 3, _is_new_or_changed),
+        Stage("renewal", Role.REVIEWER, "Renewal review", 1, _is_unchanged),
     )
+    confirmed_steps = ("statement",)
 
     # ------------------------------------------------------------------ the form
     def new_detail(self, service_request: ServiceRequest) -> RelayRequest:

@@ -53,6 +53,28 @@ class GrantingKind(Kind):
         grant = grant_of(service_request)
         return [] if grant is None else [(f"The permission {grant.reference}", grant.get_absolute_url())]
 
+    # ------------------------------------------------------------------ renewals
+    confirmed_steps: tuple[str, ...] = ()
+    """The pages that a renewal answers anew, such as the statement; the others are filled in."""
+    quiet_fields: frozenset[str] = frozenset({"purpose", "is_attested"})
+    """Answers whose change does not lengthen a renewal's route."""
+
+    def baseline(self, service_request: "ServiceRequest") -> list[dict[str, str]]:
+        """The answers that the grant was last approved with."""
+        from portal.grants.selectors import answers_in_force
+
+        return answers_in_force(service_request)
+
+    def is_unchanged_renewal(self, service_request: "ServiceRequest") -> bool:
+        """Whether the request renews a grant and changes nothing that matters."""
+        from portal.workflow.services.requesting import answers_of, differences
+
+        if service_request.intention != "renewal":
+            return False
+        before = self.baseline(service_request)
+        changed = {row[0] for row in differences(before, answers_of(service_request))}
+        return bool(before) and not changed - self.quiet_fields
+
     # ------------------------------------------------------------------ the engine's hooks
     def on_submitted(self, *, service_request: "ServiceRequest", actor: "User") -> None:
         """A renewal filed in time keeps its grant in force until it is decided."""

@@ -8,7 +8,7 @@ from portal.accounts.models import User
 from portal.grants.models import Grant, GrantEvent, GrantQuerySet
 from portal.grants.states import OPEN_STATES, GrantState
 from portal.institution import institution
-from portal.workflow.models import ServiceRequest
+from portal.workflow.models import ServiceRequest, Snapshot
 
 
 def grant_of(service_request: ServiceRequest) -> Grant | None:
@@ -18,6 +18,18 @@ def grant_of(service_request: ServiceRequest) -> Grant | None:
         .distinct()
         .first()
     )
+
+
+def answers_in_force(service_request: ServiceRequest) -> list[dict[str, str]]:
+    """The answers of the approved request behind the grant that `service_request` is about; none for a new one."""
+    newest = (
+        Snapshot.objects.filter(service_request__in=Grant.objects.filter(
+            later_requests__service_request=service_request
+        ).values("latest_request"))
+        .order_by("-id")
+        .first()
+    )  # fmt: skip
+    return newest.answers if newest else []
 
 
 def my_grants(actor: User, today: date) -> GrantQuerySet:

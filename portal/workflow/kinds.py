@@ -154,6 +154,10 @@ class Kind(ABC):
         """What a reviewer may cut; empty for kinds where there is nothing to cut."""
         return []
 
+    def baseline(self, service_request: "ServiceRequest") -> list[dict[str, str]]:
+        """The answers that a first submission is compared with: a renewal's grant has some, a new wish none."""
+        return []
+
     def decision_note(self, service_request: "ServiceRequest") -> str:
         """What the letter of a decision says besides the reason, such as the term of the grant."""
         return ""

@@ -12,7 +12,7 @@ from portal.grants.policies import check_grant_action
 from portal.grants.services.transition import change_grant
 from portal.grants.states import GrantAction, GrantState
 from portal.workflow.kinds import Terms
-from portal.workflow.models import Intention, ServiceRequest
+from portal.workflow.models import DraftStep, Intention, ServiceRequest
 from portal.workflow.services import requesting
 
 if TYPE_CHECKING:
@@ -110,5 +110,11 @@ def begin_renewal(*, grant: Grant, actor: "User", intention: Intention = Intenti
         subject_key=grant.subject_key,
     )
     GrantRequest.objects.create(service_request=service_request, grant=grant, intention=intention)
-    grant.kind_entry.copy_answers(grant=grant, service_request=service_request)
+    kind = grant.kind_entry
+    kind.copy_answers(grant=grant, service_request=service_request)
+    DraftStep.objects.bulk_create(
+        DraftStep(service_request=service_request, step=step.key, is_complete=True)
+        for step in kind.steps_for(service_request)
+        if step.key not in kind.confirmed_steps
+    )
     return service_request

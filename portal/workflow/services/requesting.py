@@ -252,18 +252,29 @@ def stage_target(service_request: ServiceRequest, stage: Stage) -> int:
 
 
 def _record_answers(service_request: ServiceRequest, event: Event) -> None:
-    answers = [
+    answers = answers_of(service_request)
+    before = before_this(service_request)
+    Snapshot.objects.create(service_request=service_request, answers=answers)
+    if before:
+        FieldChange.objects.bulk_create(
+            FieldChange(event=event, field=field, label=label, before=old, after=new)
+            for field, label, old, new in differences(before, answers)
+        )
+
+
+def before_this(service_request: ServiceRequest) -> list[dict[str, str]]:
+    """The answers of the last submission, or what the kind compares a first one with."""
+    last = service_request.snapshots.order_by("-id").first()
+    return last.answers if last is not None else service_request.kind_entry.baseline(service_request)
+
+
+def answers_of(service_request: ServiceRequest) -> list[dict[str, str]]:
+    """The answers as they stand, in the form that snapshots keep."""
+    return [
         {"field": answer.field, "label": answer.label, "value": answer.value}
         for group in service_request.kind_entry.answer_groups(service_request)
         for answer in group.answers
     ]
-    before = service_request.snapshots.order_by("-id").first()
-    Snapshot.objects.create(service_request=service_request, answers=answers)
-    if before is not None:
-        FieldChange.objects.bulk_create(
-            FieldChange(event=event, field=field, label=label, before=old, after=new)
-            for field, label, old, new in differences(before.answers, answers)
-        )
 
 
 def differences(before: list[dict[str, str]], after: list[dict[str, str]]) -> list[tuple[str, str, str, str]]:
