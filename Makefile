@@ -1,7 +1,9 @@
 # Every command stands on one script that needs python3 alone; see CONTRIBUTING.md.
-PYTHON := $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+# The first Python that really runs and is new enough (a shim may stand there and not run).
+PYTHON := $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$name && break; done)
 ifeq ($(PYTHON),)
-$(error No python3 found. Install Python 3.11 or newer)
+$(error Python 3.11 or newer is needed and was not found)
 endif
 
 .PHONY: setup run test check bench lock clean
