@@ -56,14 +56,15 @@ def main() -> int:
     celery = f"{BIN / 'celery'} -A portal.celery"
     commands = {
         "web": f"{BIN / 'gunicorn'} portal.wsgi --bind 0.0.0.0:{port} --workers 2 --threads 2 --log-level warning",
-        "worker": f"{celery} worker --loglevel WARNING --concurrency 2 --without-mingle --without-gossip",
+        "worker": f"{celery} worker --loglevel WARNING --pool threads --concurrency 2 --without-mingle --without-gossip",
         "beat": f"{celery} beat --loglevel WARNING --pidfile=",
     }
     for name, command in commands.items():
         manager.add_process(name, f"exec {command}", cwd=str(ROOT), env=environment)
     threading.Thread(target=announce, args=(port, accounts), daemon=True).start()
     manager.loop()
-    return int(manager.returncode or 0)
+    # Ctrl-C is how one leaves: no failure.
+    return 0 if manager.returncode in (None, 0, 130) else int(manager.returncode)
 
 
 if __name__ == "__main__":
