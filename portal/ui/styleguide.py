@@ -19,6 +19,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "tones": ("info", "pass", "warn", "fail", "unknown", "quiet"),
         "colours": ("ink", "muted", "paper", "surface", "line", "accent", "pass", "warn", "fail", "unknown"),
         "blank": samples.SampleForm(prefix="blank"),
+        "ask": samples.SampleForm(prefix="ask"),
         "wrong": samples.bound_form(),
         "rows_formset": formset(initial=[{"address": "129.118.10.9"}], prefix="addresses"),
         "findings": samples.evidence(),
