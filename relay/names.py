@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
+from typing import TYPE_CHECKING
 
-import dns.exception
-import dns.nameserver
-import dns.resolver
-import dns.reversename
 from django.conf import settings
 
+if TYPE_CHECKING:
+    import dns.resolver
+
+# dnspython takes a third of a second to import; it is imported where a question is asked, not at web start.
 MOST_ADDRESSES = 16
 
 
@@ -32,8 +33,11 @@ class NameAnswer:
         return self.forward or []
 
 
-def resolver() -> dns.resolver.Resolver:
+def resolver() -> "dns.resolver.Resolver":
     """A resolver that asks the configured name server, or the system's, without a cache."""
+    import dns.nameserver
+    import dns.resolver
+
     configured = env_server()
     made = dns.resolver.Resolver(configure=configured is None)
     if configured is not None:
@@ -49,6 +53,8 @@ def env_server() -> tuple[str, int] | None:
 
 def look_up(hostname: str, addresses: Sequence[str]) -> NameAnswer:
     """A and AAAA of `hostname` and PTR of each address, within DNS_DEADLINE_SECONDS in all."""
+    import dns.reversename
+
     deadline = monotonic() + settings.DNS_DEADLINE_SECONDS
     asked = list(addresses)[:MOST_ADDRESSES]
     queries = [(hostname, "A"), (hostname, "AAAA")]
@@ -61,7 +67,10 @@ def look_up(hostname: str, addresses: Sequence[str]) -> NameAnswer:
     return NameAnswer(forward, dict(zip(asked, answers[2:], strict=True)))
 
 
-def _ask(asker: dns.resolver.Resolver, deadline: float, query: tuple[str, str]) -> list[str] | None:
+def _ask(asker: "dns.resolver.Resolver", deadline: float, query: tuple[str, str]) -> list[str] | None:
+    import dns.exception
+    import dns.resolver
+
     name, kind = query
     left = deadline - monotonic()
     if left <= 0:

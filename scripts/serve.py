@@ -1,7 +1,7 @@
 """Development server: database and demo, then web, worker and beat under honcho, until Ctrl-C."""
 
+import io
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -15,12 +15,18 @@ DEADLINE_SECONDS = 60
 
 
 def prepare() -> str:
-    """Migrate, make the cache table, load the demo; returns what the demo command printed."""
-    python = [sys.executable, "manage.py"]
-    subprocess.run([*python, "migrate", "--verbosity", "0"], cwd=ROOT, check=True)
-    subprocess.run([*python, "createcachetable"], cwd=ROOT, check=True)
-    demo = subprocess.run([*python, "load_demo"], cwd=ROOT, check=False, capture_output=True, text=True)
-    return demo.stdout
+    """Migrate, make the cache table, load the demo, in this one process; returns what the demo command printed."""
+    import django
+    from django.conf import settings
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+    call_command("createcachetable")
+    accounts = io.StringIO()
+    if settings.DEMO_ACCOUNTS:
+        call_command("load_demo", stdout=accounts)
+    return accounts.getvalue()
 
 
 def announce(port: str, accounts: str) -> None:
@@ -55,7 +61,7 @@ def main() -> int:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     celery = f"{BIN / 'celery'} -A portal.celery"
     commands = {
-        "web": f"{BIN / 'gunicorn'} portal.wsgi --bind 0.0.0.0:{port} --workers 2 --threads 2 --log-level warning",
+        "web": f"{BIN / 'gunicorn'} portal.wsgi --bind 0.0.0.0:{port} --workers 2 --threads 2 --preload --log-level warning",
         "worker": f"{celery} worker --loglevel WARNING --pool threads --concurrency 2 --without-mingle --without-gossip",
         "beat": f"{celery} beat --loglevel WARNING --pidfile=",
     }
