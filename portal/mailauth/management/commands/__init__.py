@@ -1,1 +1,1 @@
-"""The room's management commands."""
+"""`check_domain` and `check_message`."""
