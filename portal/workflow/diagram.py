@@ -8,10 +8,12 @@ BEGIN, END = "<!-- states: begin, written by manage.py draw_states -->", "<!-- s
 def state_diagram() -> str:
     """A Mermaid state diagram with one arrow for each action, source and target."""
     lines = ["```mermaid", "stateDiagram-v2", "    [*] --> draft"]
-    for row in TRANSITIONS:
-        for source in row.sources:
-            if row.target is not None:
-                lines.append(f"    {source.value} --> {row.target.value}: {row.action.value} ({row.party.value})")
+    lines += [
+        f"    {source.value} --> {row.target.value}: {row.action.value} ({row.party.value})"
+        for row in TRANSITIONS
+        for source in row.sources
+        if row.target is not None
+    ]
     closed = (State.APPROVED, State.DENIED, State.WITHDRAWN)
     lines += [f"    {state.value} --> [*]" for state in closed]
     return "\n".join([*lines, "```"])
