@@ -111,6 +111,10 @@ def publish_changes(*, force: bool = False) -> Published | None:
     except (publishing.ChangeRefused, LintError, OSError) as error:
         _alarm(error)
         return None
+    except Exception:
+        # Not published: the mark stands again, so that the sweep tries once more.
+        Pending.objects.filter(pk=1, changed_at__isnull=True).update(changed_at=timezone.now())
+        raise
     Pending.objects.filter(pk=1).exclude(refused_because="").update(refused_because="")
     return published
 

@@ -15,14 +15,9 @@ import time
 import warnings
 from pathlib import Path
 
+from tests.support.ports import free_port
+
 DEADLINE_SECONDS = 30
-
-
-def free_port() -> int:
-    """A TCP port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def start_postgres(folder: Path) -> str:
