@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "portal.grants",
     "portal.enforcement",
     "relay",
+    "whitelist",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -1,0 +1,1 @@
+"""The room of whitelist requests; `apps.py` says what it is."""

@@ -1,0 +1,157 @@
+"""The registry's entry of the whitelist kind."""
+
+from datetime import date
+
+from portal.accounts.roles import Role
+from portal.grants.kinds import GrantingKind
+from portal.grants.models import Grant
+from portal.institution import institution
+from portal.lib.dates import term_end
+from portal.lib.text import sentence_list
+from portal.workflow.findings import Found
+from portal.workflow.forms import PeopleStep
+from portal.workflow.guide import Branch
+from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
+from portal.workflow.models import ServiceRequest
+from whitelist import forms, rules, services
+from whitelist.answers import answer_groups
+from whitelist.entries import domain_of
+from whitelist.guide import guide
+from whitelist.models import Affected, EntryKind, WhitelistRequest
+
+
+def _is_unchanged(service_request: ServiceRequest) -> bool:
+    kind = service_request.kind_entry
+    return isinstance(kind, GrantingKind) and kind.is_unchanged_renewal(service_request)
+
+
+def _is_new_or_changed(service_request: ServiceRequest) -> bool:
+    return not _is_unchanged(service_request)
+
+
+def _has_domain(service_request: ServiceRequest) -> bool:
+    return bool(services.domains_of(service_request)) and not _is_unchanged(service_request)
+
+
+class WhitelistKind(GrantingKind):
+    """Whitelist: mail of a vendor's address skips the content filter, for a year (WHT-0 to WHT-6)."""
+
+    key = "whitelist"
+    prefix = "W"
+    label = "Whitelist entry"
+    summary = "Keep the content filter from catching the mail of a vendor we work with."
+    icon = "shield-check"
+    clauses = ("WHT-0", "WHT-1", "WHT-2", "WHT-3", "WHT-4", "WHT-5", "WHT-6", "OVR-4", "MKT-2")
+    subject_label = "Domain"
+    steps = (
+        Step("sender", "The sender", forms.SenderStep),
+        Step("affected", "Who misses it", forms.AffectedStep),
+        Step("observed", "What was seen", forms.ObservedStep),
+        Step("vendor", "The vendor", forms.VendorStep),
+        Step("control", "Control and use", forms.ControlStep),
+        Step("people", "Owner and purpose", PeopleStep),
+        Step("statement", "Your statement", forms.StatementStep),
+    )
+    stages = (
+        Stage("postmaster", Role.POSTMASTER, "Postmaster’s review", 3, _has_domain),
+        Stage("review", Role.REVIEWER, "IT review", 3, _is_new_or_changed),
+        Stage("renewal", Role.REVIEWER, "Renewal review", 1, _is_unchanged),
+    )
+    confirmed_steps = ("control", "statement")
+
+    # ------------------------------------------------------------------ the form
+    def new_detail(self, service_request: ServiceRequest) -> WhitelistRequest:
+        """An empty detail row."""
+        return WhitelistRequest.objects.create(service_request=service_request)
+
+    def prefill(self, service_request: ServiceRequest, answers: str) -> None:
+        """Who misses the mail, where the guide asked for it."""
+        if answers in Affected.values and answers != Affected.FEW:
+            detail = services.detail_of(service_request)
+            services.write_columns(detail=detail, columns={"affected": answers})
+
+    def summarise(self, service_request: ServiceRequest) -> tuple[str, str]:
+        """Whose mail; the domain is the subject."""
+        detail = services.detail_of(service_request)
+        entries = [*services.addresses_of(service_request), *services.domains_of(service_request)]
+        more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
+        first = f"{entries[0]}{more}" if entries else ""
+        title = " ".join(filter(None, (detail.vendor, f"({first})" if detail.vendor and first else first)))
+        return title or self.label, domain_of(entries[0]) if entries else ""
+
+    def search_terms(self, service_request: ServiceRequest) -> set[str]:
+        """Addresses, their domains, the vendor."""
+        detail = services.detail_of(service_request)
+        entries = {*services.addresses_of(service_request), *services.domains_of(service_request)}
+        return {*entries, *(domain_of(entry) for entry in entries), detail.vendor} - {""}
+
+    def answer_groups(self, service_request: ServiceRequest) -> list[AnswerGroup]:
+        """The answers page by page."""
+        return answer_groups(service_request, self.steps)
+
+    # ------------------------------------------------------------------ checks and decision
+    def check(self, service_request: ServiceRequest) -> list[Found]:
+        """Every rule of the room, over fresh rows."""
+        services.forget(service_request)
+        return rules.check(service_request)
+
+    def would_allow(self, service_request: ServiceRequest) -> str:
+        """Whose mail would skip what."""
+        return _sentence(services.addresses_of(service_request), services.domains_of(service_request))
+
+    def default_terms(self, service_request: ServiceRequest, today: date) -> Terms:
+        """A year from today; a renewal of a grant in force goes on from its last day."""
+        months = institution().whitelist_term_months
+        about = getattr(service_request, "about_grant", None)
+        if about is not None and about.grant.is_in_force(today):
+            if service_request.intention == "renewal":
+                return Terms(today, term_end(max(about.grant.ends_on, today), months))
+            return Terms(today, about.grant.ends_on)
+        return Terms(today, term_end(today, months))
+
+    def choices(self, service_request: ServiceRequest) -> list[Choice]:
+        """A reviewer may cut addresses or domains where there are several of a sort."""
+        wanted = [
+            Choice("addresses", "Addresses", services.addresses_of(service_request)),
+            Choice("domains", "Domains", services.domains_of(service_request)),
+        ]
+        return [choice for choice in wanted if len(choice.values) > 1]
+
+    # ------------------------------------------------------------------ the grant
+    def write_permission(self, *, grant: Grant, service_request: ServiceRequest, terms: Terms) -> None:
+        """The entries of the grant."""
+        services.write_permission(grant=grant, service_request=service_request, terms=terms)
+
+    def copy_answers(self, *, grant: Grant, service_request: ServiceRequest) -> None:
+        """The answers in force."""
+        services.copy_answers(grant=grant, service_request=service_request)
+
+    def permission_sentence(self, grant: Grant) -> str:
+        """What the grant allows, and what it does not (WHT-0)."""
+        return _sentence(_values(grant, EntryKind.ADDRESS), _values(grant, EntryKind.DOMAIN))
+
+    def permission_rows(self, grant: Grant) -> list[tuple[str, list[str]]]:
+        """Vendor, addresses, domains."""
+        rows = [
+            ("Vendor", [grant.whitelist.vendor]),
+            ("Addresses", _values(grant, EntryKind.ADDRESS)),
+            ("Whole domains", _values(grant, EntryKind.DOMAIN)),
+        ]
+        return [row for row in rows if row[1]]
+
+    # ------------------------------------------------------------------ guide
+    def guide(self) -> Branch:
+        """The questions that lead to this form, or away from it."""
+        return guide()
+
+
+def _values(grant: Grant, kind: EntryKind) -> list[str]:
+    return [row.value for row in grant.whitelist.entries.all() if row.kind == kind]
+
+
+def _sentence(addresses: list[str], domains: list[str]) -> str:
+    senders = [*addresses, *(f"any address @{domain}" for domain in domains)]
+    return (
+        f"Mail from {sentence_list(senders) or 'no address'} that passes DMARC skips the content filter of "
+        f"{institution().mail_service} and nothing else; delivery is not promised."
+    )
