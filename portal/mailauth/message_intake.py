@@ -82,14 +82,19 @@ def read_message(raw: bytes) -> Message:
     return Message(fields, header.removesuffix(b"\r\n") + b"\r\n", body, tuple(notes))
 
 
+def refuse_size(size: int) -> None:
+    """Raise MessageRefused where a file of `size` bytes is too large, so that nobody has to read it first."""
+    if size > LARGEST_BYTES:
+        raise MessageRefused(
+            f"The file has {size / 1024 / 1024:.1f} MB; at most {LARGEST_BYTES // 1024 // 1024} MB are evaluated. "
+            "Send the same mail without its attachments."
+        )
+
+
 def _refuse_other_files(raw: bytes) -> None:
     if not raw.strip():
         raise MessageRefused(f"The file is empty. {_SAVE_AGAIN}")
-    if len(raw) > LARGEST_BYTES:
-        raise MessageRefused(
-            f"The file has {len(raw) / 1024 / 1024:.0f} MB; at most {LARGEST_BYTES // 1024 // 1024} MB are evaluated. "
-            "Send the same mail without its attachments."
-        )
+    refuse_size(len(raw))
     for magic, kind in _MAGIC.items():
         if raw.startswith(magic):
             raise MessageRefused(f"This is {kind}, not an e-mail message. {_SAVE_AGAIN}")

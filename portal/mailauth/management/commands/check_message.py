@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from portal.mailauth.management.reporting import ReportCommand, refuse
-from portal.mailauth.message_intake import LARGEST_BYTES, MessageRefused
+from portal.mailauth.message_intake import LARGEST_BYTES, MessageRefused, refuse_size
 
 
 class Command(ReportCommand):
@@ -25,21 +25,22 @@ class Command(ReportCommand):
         from portal.mailauth.as_text import message_as_text
         from portal.mailauth.message_report import check_message
 
-        raw = _read(options["file"])
         resolver = self.resolver(options["resolver"])
         try:
-            report = check_message(raw, resolver=resolver)
+            report = check_message(_read(options["file"]), resolver=resolver)
         except MessageRefused as error:
             refuse(str(error))
         self.show(as_json=options["json"], data=message_as_json(report), text=lambda: message_as_text(report))
 
 
 def _read(path: Path) -> bytes:
-    """The file, at most one byte more than is evaluated: the rest of a huge one never enters memory."""
+    """The file, unless it is too large; a pipe or a device has no size, so reading stops where a file would."""
     try:
+        refuse_size(path.stat().st_size)
         with path.open("rb") as file:
-            raw = file.read(LARGEST_BYTES + 1)
+            return file.read(LARGEST_BYTES + 1)
+    except MessageRefused:
+        raise
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         refuse(f"The file {path} cannot be read: {reason}.")
-    return raw
