@@ -46,7 +46,7 @@ def test_axe_would_find_a_fault(guide: Page) -> None:
 def test_the_schemes_are_two(guide: Page) -> None:
     papers = []
     for scheme in ("light", "dark"):
-        guide.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        guide.emulate_media(color_scheme=scheme)
         papers.append(guide.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert papers == [
         "rgb(248, 248, 247)",
