@@ -61,6 +61,7 @@ class SystemStep(RelayStep):
         max_length=1000,
         widget=forms.Textarea(attrs={"rows": 3}),
     )
+    capability_reason.shown_when = ("capability", ("oauth",))  # type: ignore[attr-defined] # read by portal.ui.fields
 
     def clean_system_kind(self) -> str:
         """Everything but a workstation, which has its own way (WKS-1)."""
@@ -227,11 +228,13 @@ class MailStep(RelayStep):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="One domain in each line.",
     )
+    recipient_domains.shown_when = ("recipients", ("domains",))  # type: ignore[attr-defined] # read by portal.ui.fields
     typical_per_day = forms.IntegerField(label="Messages on a typical day", min_value=1, max_value=10_000_000)
     peak_per_hour = forms.IntegerField(label="Most messages in one hour", min_value=1, max_value=10_000_000)
     external_per_day = forms.IntegerField(
         label="Of these, to outside addresses on a day", min_value=0, max_value=10_000_000, required=False
     )
+    external_per_day.shown_when = ("recipients", ("domains", "anyone"))  # type: ignore[attr-defined] # read by portal.ui.fields
     recipients_per_message = forms.IntegerField(
         label="Most recipients of one message", min_value=1, max_value=100_000, initial=1
     )

@@ -74,7 +74,7 @@ class RowsField(forms.Field):
         """The parsed rows, each once, in the order typed. ValidationError names the row that is wrong."""
         rows = list(value or [])
         if self.required and not rows:
-            raise ValidationError(f"Enter at least one: {self.row_label.lower()}.")
+            raise ValidationError(f"{self.row_label}: enter at least one.")
         if len(rows) > self.max_rows:
             raise ValidationError(
                 f"There are {len(rows)} rows; at most {self.max_rows} are possible. Remove some."

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F, Prefetch, Q, Subquery
-from django.db.models.fields import IntegerField
+from django.db import connection
+from django.db.models import F, Q, Subquery
 from django.utils import timezone
 
 from portal.accounts.models import User
@@ -20,16 +20,14 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 25
 COUNT_CAP = 1000
+ROW_COLUMNS = (
+    "reference", "kind", "intention", "state", "title", "subject_key", "department", "submitted_at", "due_on",
+    "blocking_findings", "requester__name", "requester__email", "assignee__name", "assignee__email",
+)  # fmt: skip
+"""What a row of the queue shows; reading whole people doubles the cost of a page."""
 TABS = (
     ("mine", "Mine"), ("role", "My desk"), ("unassigned", "Unassigned"), ("overdue", "Overdue"), ("all", "All"),
 )  # fmt: skip
-
-
-class CappedCount(Subquery):
-    """How many rows a sliced queryset has: an exact count of a large table costs a hundred times as much."""
-
-    template = "(SELECT COUNT(*) FROM (%(subquery)s) _counted)"
-    output_field = IntegerField()
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,9 @@ def my_requests(actor: User) -> ServiceRequestQuerySet:
 
 def tab_queue(actor: User, tab: str, today: date) -> ServiceRequestQuerySet:
     """The open requests under one tab of the queue."""
-    live = ServiceRequest.objects.visible_to(actor).filter(state__in=LIVE_STATES)
+    live = ServiceRequest.objects.filter(state__in=LIVE_STATES)
+    if not actor.sees_everything:  # Else every live request is visible, and the shorter condition is an index's.
+        live = live.visible_to(actor)
     if tab == "mine":
         return live.filter(assignee=actor)
     if tab == "role":
@@ -90,7 +90,7 @@ def queue(actor: User, filters: QueueFilters) -> ServiceRequestQuerySet:
         rows = rows.filter(submitted_at__lt=timezone.now() - timedelta(days=filters.older_than_days))
     if filters.query:
         rows = rows.filter(pk__in=found_by(filters.query))
-    return rows.select_related("requester", "assignee").defer("purpose")
+    return rows.select_related("requester", "assignee").only(*ROW_COLUMNS)
 
 
 def found_by(query: str) -> "QuerySet[SearchTerm, int]":
@@ -102,12 +102,17 @@ def found_by(query: str) -> "QuerySet[SearchTerm, int]":
 def tab_counts(actor: User) -> Mapping[str, int]:
     """How many requests each tab has, in one query, each capped at COUNT_CAP + 1."""
     today = timezone.localdate()
-    counts = {
-        f"count_{tab}": CappedCount(tab_queue(actor, tab, today).order_by().values("pk")[: COUNT_CAP + 1])
-        for tab, _ in TABS
-    }
-    row = User.objects.filter(pk=actor.pk).annotate(**counts).values(*counts).get()
-    return {name.removeprefix("count_"): value for name, value in row.items()}
+    parts, values = [], []
+    for tab, _ in TABS:
+        # Counted by hand: annotating a row with five subqueries costs Django more than PostgreSQL.
+        ids = tab_queue(actor, tab, today).order_by().values("pk")[: COUNT_CAP + 1]
+        sql, params = ids.query.get_compiler(connection=connection).as_sql()
+        parts.append(f"(SELECT COUNT(*) FROM ({sql}) counted)")
+        values += params
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(parts)}", values)  # noqa: S608 - Django's own SQL; values are apart
+        row = cursor.fetchone()
+    return dict(zip((tab for tab, _ in TABS), row, strict=True))
 
 
 def page_of(rows: ServiceRequestQuerySet, *, sort: str, after: str = "", before: str = "") -> Page:
@@ -163,7 +168,7 @@ def _parse_key(text: str, sort: str) -> tuple[date | None, int] | None:
 # ---------------------------------------------------------------- one request
 def timeline(service_request: ServiceRequest, actor: User) -> list[Event]:
     """The request's events with their actors and changes, oldest first, as far as the actor may read them."""
-    events = service_request.events.select_related("actor").prefetch_related(Prefetch("changes"))
+    events = service_request.events.select_related("actor").prefetch_related("changes")
     if not may_read_internal(actor):
         events = events.filter(visibility=Visibility.PUBLIC)
     return list(events)

@@ -130,7 +130,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "deciders": deciders,
         "chips": _chips(filters, {user.pk: str(user) for user in deciders}),
         "cap": selectors.COUNT_CAP,
-        "today": timezone.localdate(),
+        "takeable": {row.pk for row in page.rows if is_decider(row, actor) and row.assignee_id != actor.pk},
     }
     partial = request.headers.get("HX-Request") == "true" and request.headers.get("HX-Boosted") != "true"
     return render(request, "workflow/queue_list.html" if partial else "workflow/queue.html", context)
