@@ -63,7 +63,11 @@ def _fits(action: Action, service_request: "ServiceRequest", actor: "User") -> b
     if action in (Action.ADVANCE, Action.APPROVE):
         keys = [stage.key for stage in service_request.kind_entry.route(service_request)]
         # A stage that left the route neither approves nor passes on: fail closed. Asking leads back to the route.
-        return service_request.stage in keys[-1:] if action == Action.APPROVE else service_request.stage in keys[:-1]
+        return (
+            service_request.stage in keys[-1:]
+            if action == Action.APPROVE
+            else service_request.stage in keys[:-1]
+        )
     return True
 
 
