@@ -129,13 +129,6 @@ def _our_own(domain: str) -> Refusal | None:
 
 
 def _nobodys_own(domain: str) -> Refusal | None:
-    free = lists.free_mail_domain_of(domain)
-    if free is not None:
-        return Refusal(
-            "WHT-5", "free-mail",
-            f"WHT-5: anybody can have an address at {free}, so it is not the vendor’s own. Ask the vendor to send "
-            "from its own domain.",
-        )  # fmt: skip
     shared = lists.shared_platform_of(domain)
     if shared is not None:
         name, platform = shared
@@ -143,6 +136,13 @@ def _nobodys_own(domain: str) -> Refusal | None:
             "WHT-5", "shared-sending",
             f"WHT-5: all customers of {platform} send from {name}, so an entry would let in every one of them. Ask "
             "the vendor to send from its own domain; the platforms call that domain authentication.",
+        )  # fmt: skip
+    free = lists.free_mail_domain_of(domain)
+    if free is not None:
+        return Refusal(
+            "WHT-5", "free-mail",
+            f"WHT-5: anybody can have an address at {free}, so it is not the vendor’s own. Ask the vendor to send "
+            "from its own domain.",
         )  # fmt: skip
     if is_public_suffix(domain):
         return Refusal(

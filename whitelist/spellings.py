@@ -38,7 +38,7 @@ def _candidates(text: str) -> Iterator[str]:
 
 
 def _bare(text: str) -> str:
-    text = re.split(r"[/\\?#%\s]", text, maxsplit=1)[0]
+    text = re.split(r"[/\\?#%,;\s]", text, maxsplit=1)[0]
     text = text.strip("[]()<>\"'")
     text = _PORT.sub("", text) if "]:" in text else text
     return text.strip("[]").removeprefix("ipv6:").removesuffix(".")
