@@ -78,7 +78,8 @@ def signed(names: DnsServer, *, sender: str, by: str, body: bytes = b"Your order
         f"From: Vendor <{sender}>\r\nTo: requester@ttu.edu\r\nSubject: Order\r\n"
         "Date: Mon, 23 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@vendor.example>\r\n\r\n"
     ).encode() + body
-    return dkim.sign(message, b"s1", by.encode(), private) + message
+    signature: bytes = dkim.sign(message, b"s1", by.encode(), private)
+    return signature + message
 
 
 def findings_with(cast: Cast, raw: bytes, *, address: str) -> tuple[list[Found], ServiceRequest]:

@@ -1,6 +1,6 @@
 """What is refused in the field, and with which clause: every spelling, list and look-alike by name."""
 
-import unicodedata
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -84,7 +84,7 @@ def test_domains_that_are_nobodys_own_are_refused_by_rule(domain: str, clause: s
 
 @pytest.mark.parametrize("domain", LOOKALIKES)
 def test_a_look_alike_is_refused_as_one_however_it_is_typed(domain: str) -> None:
-    with pytest.raises(EntryRefused, match="WHT-5: .*looks like ttu.edu and is not"):
+    with pytest.raises(EntryRefused, match=r"WHT-5: .*looks like ttu\.edu and is not"):
         parse_address(f"dean@{domain}")
 
 
@@ -150,18 +150,24 @@ HOSTILE = st.one_of(
 @example("a@" + "." * 200)
 def test_any_text_gives_a_value_or_a_sentence(text: str) -> None:
     for parse in (parse_address, parse_domain_entry):
-        try:
-            value = parse(text)
-        except EntryRefused as error:
-            assert str(error)[0].isupper() or str(error)[0] in "“0123456789abcdefghijklmnopqrstuvwxyz"
-            assert str(error).rstrip("”").endswith(".")
+        value, sentence = outcome_of(parse, text)
+        if sentence:
+            assert sentence.endswith((".", "?"))
+            assert len(sentence) > 20
             continue
         assert value.isascii()
         assert value == value.lower()
-        assert not any(unicodedata.category(char)[0] in "CZ" for char in value)
-        assert not set(value) & set("*?#%[]<>()\"'\\/: ")
+        assert not set(value) & set("*?#%[]<>()\"'\\/: \t\r\n")
         assert parse(value) == value
         assert refusal_of(value) is None
+
+
+def outcome_of(parse: Callable[[str], str], text: str) -> tuple[str, str]:
+    """(value, "") or ("", sentence); anything else that is raised fails the test."""
+    try:
+        return parse(text), ""
+    except EntryRefused as error:
+        return "", str(error)
 
 
 @given(st.ip_addresses().map(str), st.sampled_from(["{}", "[{}]", "a@[{}]", "a@{}", "{}/24", "http://{}/"]))
