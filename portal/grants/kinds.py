@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 class GrantingKind(Kind):
     """A kind of request that leaves a grant. The grant's own rows (addresses, senders) are the kind's."""
 
+    joined = ("grant", "about_grant__grant")
     renewable = True
     needs_proof = False
     """Whether a fresh grant starts as unproven and becomes active only when evidence arrives."""
@@ -48,9 +49,8 @@ class GrantingKind(Kind):
 
     def links(self, service_request: "ServiceRequest") -> list[tuple[str, str]]:
         """The grant that the request led to, or that it is about."""
-        from portal.grants.selectors import grant_of
-
-        grant = grant_of(service_request)
+        about = getattr(service_request, "about_grant", None)
+        grant = about.grant if about is not None else getattr(service_request, "grant", None)
         return [] if grant is None else [(f"The permission {grant.reference}", grant.get_absolute_url())]
 
     # ------------------------------------------------------------------ renewals

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import F, Q, Subquery
 from django.utils import timezone
 
 from portal.accounts.models import User
-from portal.workflow.models import CheckRun, Event, Finding, SearchTerm, ServiceRequest, Visibility
+from portal.workflow.models import CheckRun, Event, Finding, Question, SearchTerm, ServiceRequest, Visibility
 from portal.workflow.policies import may_read_internal
 from portal.workflow.querysets import ServiceRequestQuerySet
 from portal.workflow.states import LIVE_STATES, State
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
 PAGE_SIZE = 25
 COUNT_CAP = 1000
 ROW_COLUMNS = (
-    "reference", "kind", "intention", "state", "title", "subject_key", "department", "submitted_at", "due_on",
-    "blocking_findings", "requester__name", "requester__email", "assignee__name", "assignee__email",
+    "reference", "kind", "intention", "state", "stage", "stage_role", "revision", "title", "subject_key",
+    "department", "submitted_at", "due_on", "blocking_findings", "co_owner", "sponsor",
+    "requester__name", "requester__email", "assignee__name", "assignee__email",
 )  # fmt: skip
-"""What a row of the queue shows; reading whole people doubles the cost of a page."""
+"""What a row of the queue shows and its policies ask for; whole people would be most of what is read."""
 TABS = (
     ("mine", "Mine"), ("role", "My desk"), ("unassigned", "Unassigned"), ("overdue", "Overdue"), ("all", "All"),
 )  # fmt: skip
@@ -63,7 +65,8 @@ def my_requests(actor: User) -> ServiceRequestQuerySet:
 def tab_queue(actor: User, tab: str, today: date) -> ServiceRequestQuerySet:
     """The open requests under one tab of the queue."""
     live = ServiceRequest.objects.filter(state__in=LIVE_STATES)
-    if not actor.sees_everything:  # Else every live request is visible, and the shorter condition is an index's.
+    # Who sees everything sees every live request; the shorter condition is one that an index answers.
+    if not actor.sees_everything:
         live = live.visible_to(actor)
     if tab == "mine":
         return live.filter(assignee=actor)
@@ -102,17 +105,24 @@ def found_by(query: str) -> "QuerySet[SearchTerm, int]":
 def tab_counts(actor: User) -> Mapping[str, int]:
     """How many requests each tab has, in one query, each capped at COUNT_CAP + 1."""
     today = timezone.localdate()
-    parts, values = [], []
-    for tab, _ in TABS:
-        # Counted by hand: annotating a row with five subqueries costs Django more than PostgreSQL.
-        ids = tab_queue(actor, tab, today).order_by().values("pk")[: COUNT_CAP + 1]
-        sql, params = ids.query.get_compiler(connection=connection).as_sql()
-        parts.append(f"(SELECT COUNT(*) FROM ({sql}) counted)")
-        values += params
+    counts = [_counted(tab_queue(actor, tab, today)) for tab, _ in TABS]
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(parts)}", values)  # noqa: S608 - Django's own SQL; values are apart
+        cursor.execute(
+            f"SELECT {', '.join(sql for sql, _ in counts)}",
+            [value for _, values in counts for value in values],
+        )
         row = cursor.fetchone()
     return dict(zip((tab for tab, _ in TABS), row, strict=True))
+
+
+def _counted(rows: ServiceRequestQuerySet) -> tuple[str, Sequence[Any]]:
+    # Joined by hand: annotating a row with these subqueries costs Django more than counting costs PostgreSQL.
+    ids = rows.order_by().values("pk")[: COUNT_CAP + 1]
+    try:
+        sql, values = ids.query.get_compiler(connection=connection).as_sql()
+    except EmptyResultSet:
+        return "0", ()
+    return f"(SELECT COUNT(*) FROM ({sql}) counted)", values  # noqa: S608 - Django's SQL; its values are apart
 
 
 def page_of(rows: ServiceRequestQuerySet, *, sort: str, after: str = "", before: str = "") -> Page:
@@ -178,6 +188,11 @@ def newest_findings(service_request: ServiceRequest) -> list[Finding]:
     """The findings of the newest run, with the run; for a closed request that is the frozen evidence."""
     newest = CheckRun.objects.filter(service_request=service_request).order_by("-id").values("pk")[:1]
     return list(Finding.objects.filter(run_id=Subquery(newest)).select_related("run"))
+
+
+def questions(service_request: ServiceRequest) -> list[Question]:
+    """What reviewers asked, with the people and their answers, oldest first."""
+    return list(service_request.questions.select_related("asked_by", "answered_by"))
 
 
 def waived_rules(service_request: ServiceRequest, findings: Sequence[Finding]) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from typing import cast
 from django.http import Http404, HttpRequest
 
 from portal.accounts.models import User
+from portal.workflow import registry
 from portal.workflow.models import ServiceRequest
 
 
@@ -15,9 +16,8 @@ def person(request: HttpRequest) -> User:
 
 def load(request: HttpRequest, reference: str) -> ServiceRequest:
     """The request of this reference, with its people; 404 where the person may not know of it."""
-    found = (
-        ServiceRequest.objects.visible_to(person(request)).with_people().filter(reference=reference).first()
-    )
+    visible = ServiceRequest.objects.visible_to(person(request)).with_people()
+    found = visible.select_related(*registry.joined()).filter(reference=reference).first()
     if found is None:
         raise Http404("No such request.")
     return found

@@ -189,6 +189,7 @@ def show_request(
     groups = kind.answer_groups(service_request)
     findings = selectors.newest_findings(service_request)
     events = selectors.timeline(service_request, actor)
+    happened = {event.action for event in events}  # says of most requests: no questions, no files
     blocking = [f for f in findings if f.must and f.outcome in ("fail", "unknown")]
     context = {
         "service_request": service_request,
@@ -198,8 +199,8 @@ def show_request(
         "waivers": selectors.waived_rules(service_request, findings),
         "blocking": blocking,
         "events": events,
-        "questions": list(service_request.questions.select_related("asked_by", "answered_by")),
-        "attachments": list(service_request.attachments.all()),
+        "questions": selectors.questions(service_request) if Action.ASK in happened else [],
+        "attachments": list(service_request.attachments.all()) if "attach" in happened else [],
         "route": _route(kind, service_request, events),
         "actions": actions,
         "forms": _forms(service_request, actions, groups, actor) | dict(bound or {}),
