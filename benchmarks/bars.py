@@ -44,7 +44,7 @@ def p95(samples: Sequence[Mapping[str, Any]]) -> float:
 
 def queries(samples: Sequence[Mapping[str, Any]]) -> int:
     """The most statements that one call sent."""
-    return max(sample["queries"] for sample in samples)
+    return int(max(sample["queries"] for sample in samples))
 
 
 def table(taken: Mapping[int, Samples]) -> str:

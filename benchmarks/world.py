@@ -100,7 +100,7 @@ def host_of(number: int) -> str:
 
 def network_of(number: int) -> str:
     """An address of its own on the campus network, fit to relay."""
-    return f"2001:db8:4000:{number >> 16:x}::{(number & 0xFFFF) + 1:x}/128"
+    return f"2001:db8:4000:{number // 0xFFFF:x}::{number % 0xFFFF + 1:x}/128"
 
 
 def sender_of(number: int) -> str:
@@ -130,7 +130,7 @@ class Loader:
 
     def __init__(self, requesters: Sequence[User], reviewers: Sequence[User], total: int) -> None:
         self.requesters, self.reviewers, self.total = requesters, reviewers, total
-        self.dice = random.Random(1)  # noqa: S311 - the same world in every run
+        self.dice = random.Random(1)
         self.now = timezone.now()
 
     def load(self, first: int, count: int, *, state: State | None = None, **columns: Any) -> None:
@@ -191,7 +191,7 @@ class Loader:
         ))  # fmt: skip
         _write(Snapshot, (Snapshot(service_request=row, answers=_answers(n, row)) for n, row in submitted))
         runs = _write(CheckRun, (
-            CheckRun(service_request=row, occasion=occasion, ran_at=row.submitted_at)
+            CheckRun(service_request=row, occasion=occasion, ran_at=row.submitted_at or row.created_at)
             for _, row in submitted for occasion in _occasions(row)
         ))  # fmt: skip
         _write(Finding, (finding for run in runs for finding in _findings(run)))
@@ -218,7 +218,7 @@ class Loader:
         steps: list[tuple[str, User]] = [("create", row.requester)]
         if row.state != State.DRAFT:
             steps += [(Action.SUBMIT, row.requester), (Action.TAKE, reviewer)]
-        if row.state == State.NEEDS_INFORMATION or number % 5 == 0 and row.state in CLOSED_STATES:
+        if row.state == State.NEEDS_INFORMATION or (number % 5 == 0 and row.state in CLOSED_STATES):
             steps.append((Action.ASK, reviewer))
             steps += [(Action.RESUBMIT, row.requester)] if row.state in CLOSED_STATES else []
         closing = {
