@@ -4,7 +4,7 @@ from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
@@ -41,3 +41,8 @@ def directory_rows(user: User) -> list[Row]:
         Row("Department", user.department),
         Row("Roles", "", lines=sorted(roles) or ["Requester"]),
     ]
+
+
+def own_address(request: HttpRequest) -> HttpResponse:
+    """Not here: rights hang on a person's address (REL-3), so nobody changes their own. It comes from sign-on."""
+    raise Http404("Your address comes from the directory. Ask IT to change it there.")

@@ -65,16 +65,21 @@ def recheck(*, service_request: ServiceRequest, actor: "User") -> CheckRun:
     return run
 
 
+def check_waiving(service_request: ServiceRequest, actor: "User") -> None:
+    """Raise NotAllowed or WrongState unless `actor` may waive clauses of the request now."""
+    if not is_decider(service_request, actor):
+        raise NotAllowed("Only the people of this stage may waive a clause.")
+    if service_request.state != State.IN_REVIEW:
+        raise WrongState(f"Request {service_request.reference} is not in review.")
+
+
 def waive(*, service_request: ServiceRequest, actor: "User", rule: str, reason: str) -> Waiver:
     """Set aside one waivable finding of the newest run, by name and with a reason.
 
     Raises NotAllowed, WrongState, or ValidationError where the reason is missing or the finding cannot be
     waived.
     """
-    if not is_decider(service_request, actor):
-        raise NotAllowed("Only the people of this stage may waive a clause.")
-    if service_request.state != State.IN_REVIEW:
-        raise WrongState(f"Request {service_request.reference} is not in review.")
+    check_waiving(service_request, actor)
     if not reason.strip():
         raise ValidationError({"reason": "Say why the clause may be set aside in this case."})
     finding = Finding.objects.filter(run__service_request=service_request, rule=rule, waivable=True).last()

@@ -174,6 +174,7 @@ def recheck(request: HttpRequest, reference: str) -> HttpResponse:
 def waive(request: HttpRequest, reference: str) -> HttpResponse:
     """Set aside one waivable clause."""
     service_request = load(request, reference)
+    checking.check_waiving(service_request, person(request))
     form = WaiveForm(request.POST, prefix="waive")
     who = _common(request, service_request)
     return _carry_out(

@@ -1,0 +1,59 @@
+"""One of everything, so that every address of the portal leads somewhere."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from portal.grants.models import Grant
+from portal.outbox.models import Delivery, OutboxMessage
+from portal.workflow.models import ServiceRequest
+from portal.workflow.services import attaching
+from relay import services as relay
+from tests.cast import Cast, approved, client_of, fresh, relay_draft, submitted
+
+ROLES = (
+    "anonymous",
+    "requester",
+    "colleague",
+    "outsider",
+    "reviewer",
+    "postmaster",
+    "cio",
+    "auditor",
+    "admin",
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """A draft, a request in review with a file, a grant, a dead letter, a person who was asked for consent."""
+
+    cast: Cast
+    draft: ServiceRequest
+    request: ServiceRequest
+    grant: Grant
+    file: int
+    letter: int
+    consent: int
+
+    def client(self, role: str) -> Client:
+        """A browser of that person; the co-owner is the colleague."""
+        return Client() if role == "anonymous" else client_of(getattr(self.cast, role))
+
+
+@pytest.fixture
+def world(cast: Cast) -> World:
+    shared: dict[str, Any] = {"co_owner": cast.colleague}
+    grant = approved(cast, **shared)
+    request = submitted(cast, address="129.118.10.21", sender=cast.colleague.email, **shared)
+    upload = SimpleUploadedFile("note.txt", b"Where the copier stands.")
+    file = attaching.attach(service_request=request, actor=cast.requester, upload=upload)
+    draft = relay_draft(cast, address="129.118.10.22", **shared)
+    letter = OutboxMessage.objects.first()
+    assert letter is not None
+    OutboxMessage.objects.filter(pk=letter.pk).update(state=Delivery.DEAD)
+    consent = relay.detail_of(fresh(request)).senders.get().pk
+    return World(cast, fresh(draft), fresh(request), grant, file.pk, letter.pk, consent)

@@ -1,0 +1,270 @@
+"""Every address of the portal by everybody: what a GET answers, and what a POST answers.
+
+The table is written by hand. An address that is not in it fails the test, so that no page comes to be without
+somebody having said who may open it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from portal.accounts.models import User
+from tests.access.conftest import ROLES, World
+from tests.cast import client_of
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass(frozen=True)
+class Row:
+    """An address, and the statuses of GET and POST: one for all, `visitor | everybody signed in`, or one each.
+
+    The order is that of ROLES: visitor, requester, co-owner, outsider, reviewer, postmaster, CIO office,
+    auditor, administrator.
+    """
+
+    path: str
+    get: str
+    post: str
+
+
+TABLE: dict[str, Row] = {
+    "healthz": Row("/healthz", "200", "405"),
+    "readyz": Row("/readyz", "200", "405"),
+    "account_login": Row("/accounts/login/", "200 | 302", "200 | 302"),
+    "account_logout": Row("/accounts/logout/", "302 | 200", "302"),
+    "account_inactive": Row("/accounts/inactive/", "200", "405"),
+    "account_signup": Row("/accounts/signup/", "200 | 302", "200 | 302"),
+    "own_address": Row("/accounts/email/", "404", "404"),
+    "account_email": Row("/accounts/email/", "404", "404"),
+    "account_reauthenticate": Row("/accounts/reauthenticate/", "302 | 200", "302 | 200"),
+    "account_email_verification_sent": Row("/accounts/confirm-email/", "200", "405"),
+    "account_change_password": Row("/accounts/password/change/", "302 | 200", "302 | 200"),
+    "account_set_password": Row("/accounts/password/set/", "302", "302"),
+    "account_reset_password": Row("/accounts/password/reset/", "200", "200"),
+    "account_confirm_login_code": Row("/accounts/login/code/confirm/", "302", "302"),
+    "account_confirm_email": Row("/accounts/confirm-email/nokey/", "200", "404"),
+    "account_reset_password_from_key_done": Row("/accounts/password/reset/key/done/", "200", "405"),
+    "account_reset_password_from_key": Row("/accounts/password/reset/key/1-nokey/", "200", "200"),
+    "account_reset_password_done": Row("/accounts/password/reset/done/", "200", "405"),
+    "mfa_index": Row("/accounts/2fa/", "302 | 200", "302 | 405"),
+    "mfa_authenticate": Row("/accounts/2fa/authenticate/", "302", "302"),
+    "mfa_reauthenticate": Row("/accounts/2fa/reauthenticate/", "302", "302"),
+    "mfa_activate_totp": Row("/accounts/2fa/totp/activate/", "302", "302"),
+    "mfa_deactivate_totp": Row("/accounts/2fa/totp/deactivate/", "302 | 404", "302 | 404"),
+    "mfa_view_recovery_codes": Row("/accounts/2fa/recovery-codes/", "302 | 404", "302 | 405"),
+    "mfa_generate_recovery_codes": Row("/accounts/2fa/recovery-codes/generate/", "302", "302"),
+    "mfa_download_recovery_codes": Row("/accounts/2fa/recovery-codes/download/", "302 | 404", "302 | 404"),
+    "mfa_list_webauthn": Row("/accounts/2fa/webauthn/", "302 | 200", "302 | 405"),
+    "mfa_add_webauthn": Row("/accounts/2fa/webauthn/add/", "302", "302"),
+    "mfa_reauthenticate_webauthn": Row("/accounts/2fa/webauthn/reauthenticate/", "302", "302"),
+    "mfa_remove_webauthn": Row("/accounts/2fa/webauthn/keys/1/remove/", "302", "302"),
+    "mfa_edit_webauthn": Row("/accounts/2fa/webauthn/keys/1/edit/", "302", "302"),
+    "socialaccount_login_cancelled": Row("/accounts/3rdparty/login/cancelled/", "200", "405"),
+    "socialaccount_login_error": Row("/accounts/3rdparty/login/error/", "401", "405"),
+    "socialaccount_signup": Row("/accounts/3rdparty/signup/", "302", "302"),
+    "socialaccount_connections": Row("/accounts/3rdparty/", "302 | 200", "302 | 200"),
+    "accounts/social/login/cancelled/": Row("/accounts/social/login/cancelled/", "301", "301"),
+    "accounts/social/login/error/": Row("/accounts/social/login/error/", "301", "301"),
+    "accounts/social/signup/": Row("/accounts/social/signup/", "301", "301"),
+    "accounts/social/connections/": Row("/accounts/social/connections/", "301", "301"),
+    "brand_css": Row("/brand.css", "200", "405"),
+    "favicon": Row("/favicon.svg", "200", "405"),
+    "settings": Row("/settings/", "302 | 200", "302 | 422"),
+    "standards": Row("/standards/", "200", "405"),
+    "glossary": Row("/glossary/", "200", "405"),
+    "outbox": Row("/outbox/", "302 403 403 403 200 200 403 403 200", "302 | 405"),
+    "dev_mail": Row("/outbox/mail/", "404", "405"),
+    "outbox_act": Row("/outbox/{letter}/", "302 | 405", "302 403 403 403 302 302 403 403 302"),
+    "home": Row("/", "200", "405"),
+    "guide": Row("/ask/", "302 | 200", "302 | 405"),
+    "start": Row("/ask/relay/", "302 | 405", "302"),
+    "search": Row("/search/", "302 | 200", "302 | 405"),
+    "queue": Row("/queue/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
+    "requests": Row("/requests/", "302 | 200", "302 | 405"),
+    "request": Row("/requests/{request}/", "302 200 200 404 200 200 200 200 200", "302 | 405"),
+    "request_answers": Row(
+        "/requests/{draft}/answers/",
+        "302 200 200 404 404 404 404 404 404",
+        "302 409 409 404 404 404 404 404 404",
+    ),
+    "request_receipt": Row(
+        "/requests/{request}/receipt/", "302 200 200 404 200 200 200 200 200", "302 | 405"
+    ),
+    "request_step": Row(
+        "/requests/{draft}/edit/network/",
+        "302 200 200 404 404 404 404 404 404",
+        "302 422 422 404 404 404 404 404 404",
+    ),
+    "request_autosave": Row(
+        "/requests/{draft}/edit/network/save/", "302 | 405", "302 200 200 404 404 404 404 404 404"
+    ),
+    "request_check": Row(
+        "/requests/{draft}/edit/network/check/addresses/", "302 | 405", "302 200 200 404 404 404 404 404 404"
+    ),
+    "request_act": Row("/requests/{request}/do/deny/", "302 | 405", "302 403 403 404 422 403 403 403 403"),
+    "request_recheck": Row(
+        "/requests/{request}/recheck/", "302 | 405", "302 403 403 404 302 403 403 403 403"
+    ),
+    "request_waive": Row("/requests/{request}/waive/", "302 | 405", "302 403 403 404 422 403 403 403 403"),
+    "request_upload": Row("/requests/{request}/files/", "302 | 405", "302 302 302 404 302 403 403 403 403"),
+    "request_file": Row(
+        "/requests/{request}/files/{file}/", "302 200 200 404 200 200 200 200 200", "302 | 405"
+    ),
+    "request_file_remove": Row(
+        "/requests/{request}/files/{file}/remove/", "302 | 405", "302 302 302 404 302 403 403 403 403"
+    ),
+    "grants": Row("/grants/", "302 | 200", "302 | 405"),
+    "grant": Row("/grants/{grant}/", "302 200 200 404 200 200 200 200 200", "302 | 405"),
+    "grant_act": Row("/grants/{grant}/do/revoke/", "302 | 405", "302 403 403 404 422 422 422 403 403"),
+    "in_force": Row("/in-force/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
+    "relay_consent": Row(
+        "/relay/consent/{consent}/",
+        "302 404 200 404 404 404 404 404 404",
+        "302 404 302 404 404 404 404 404 404",
+    ),
+}
+"""By the name of the address; by its route where it has no name."""
+
+BODIES: dict[str, dict[str, Any]] = {
+    "request_waive": {"waive-rule": "on-campus", "waive-reason": "It is a test."},
+    "request_act": {"deny-comment": ""},
+    "relay_consent": {"answer": "agree"},
+}
+"""What a POST carries where an empty one would not reach the question of who may."""
+
+DEVELOPMENT = {"styleguide", "styleguide_live"}
+"""Addresses that are there only where the URLs were read with DEBUG on."""
+VOLATILE = {"sessions.Session", "account.EmailAddress"}
+
+
+def expected(statuses: str) -> list[int]:
+    """The status for each of ROLES."""
+    if "|" in statuses:
+        visitor, everybody = statuses.split(" | ")
+        return [int(visitor), *[int(everybody)] * (len(ROLES) - 1)]
+    numbers = [int(part) for part in statuses.split()]
+    return numbers * len(ROLES) if len(numbers) == 1 else numbers
+
+
+def addresses(resolver: URLResolver, before: str = "") -> Iterator[str]:
+    """The name of every address below `resolver`, or its route where it has none."""
+    for entry in resolver.url_patterns:
+        route = before + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from addresses(entry, route)
+        else:
+            assert isinstance(entry, URLPattern)
+            yield entry.name or route
+
+
+def url(row: Row, world: World) -> str:
+    return row.path.format(
+        draft=world.draft.reference, request=world.request.reference, grant=world.grant.reference,
+        file=world.file, letter=world.letter, consent=world.consent,
+    )  # fmt: skip
+
+
+def everything() -> dict[str, Any]:
+    """Every row of every table but sessions, to see whether something was written."""
+    return {
+        model._meta.label: sorted(map(repr, model._default_manager.values_list()))
+        for model in apps.get_models()
+        if model._meta.label not in VOLATILE
+    }
+
+
+class _Undo(Exception):
+    pass
+
+
+def status_of(client: Client, method: str, path: str, data: dict[str, Any] | None = None) -> int:
+    """The status of one call, whose writes are rolled back."""
+    try:
+        with transaction.atomic():
+            status: int = getattr(client, method)(path, data or {}).status_code
+            raise _Undo
+    except _Undo:
+        return status
+
+
+def test_every_address_is_in_the_table() -> None:
+    assert set(addresses(get_resolver())) - DEVELOPMENT == set(TABLE)
+
+
+def test_every_get_answers_as_the_table_says_and_writes_nothing(world: World) -> None:
+    wrong = {}
+    for position, role in enumerate(ROLES):
+        client = world.client(role)
+        seen = everything()
+        for name, row in TABLE.items():
+            found = client.get(url(row, world)).status_code
+            if found != expected(row.get)[position]:
+                wrong[name, role] = found
+        assert everything() == seen, role
+    assert wrong == {}
+
+
+def test_a_head_answers_like_a_get(world: World) -> None:
+    for role in ("anonymous", "requester", "reviewer"):
+        client = world.client(role)
+        for name, row in TABLE.items():
+            if not row.path.startswith("/accounts/"):
+                path = url(row, world)
+                assert client.head(path).status_code == client.get(path).status_code, (name, role)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_post_answers_as_the_table_says(world: World, role: str) -> None:
+    position, wrong = ROLES.index(role), {}
+    for name, row in TABLE.items():
+        data = dict(BODIES.get(name, {}))
+        if name == "request_upload":
+            data["upload"] = BytesIO(b"Words.")
+            data["upload"].name = "words.txt"
+        client = world.client(role)
+        found = status_of(client, "post", url(row, world), data)
+        if found != expected(row.post)[position]:
+            wrong[name] = found
+    assert wrong == {}
+
+
+def test_a_post_without_the_sites_token_is_refused(world: World) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(world.cast.reviewer, backend="django.contrib.auth.backends.ModelBackend")
+    assert client.post(url(TABLE["request_act"], world)).status_code == 403
+    assert client.post(url(TABLE["start"], world)).status_code == 403
+
+
+def test_nobody_gives_themselves_another_address(world: World) -> None:
+    client = client_of(world.cast.requester)
+    for data in (
+        {"action_add": "", "email": "somebody-else@ttu.edu"},
+        {"action_primary": "", "email": "somebody-else@ttu.edu"},
+    ):
+        assert client.post("/accounts/email/", data).status_code == 404
+    assert User.objects.get(pk=world.cast.requester.pk).email == "requester@ttu.edu"
+
+
+def test_a_strangers_reference_looks_like_none_at_all(world: World) -> None:
+    client = client_of(world.cast.outsider)
+    strange = client.get(f"/requests/{world.request.reference}/")
+    missing = client.get("/requests/TM-R-9999999/")
+    assert (strange.status_code, missing.status_code) == (404, 404)
+    assert world.request.reference not in strange.content.decode().replace(f"/{world.request.reference}/", "")
+
+
+@pytest.mark.parametrize("role", ["requester", "reviewer"])
+def test_a_file_comes_as_a_download_and_never_inline(world: World, role: str) -> None:
+    response = world.client(role).get(url(TABLE["request_file"], world))
+    assert response["Content-Disposition"].startswith("attachment")
+    assert response["Content-Type"] == "application/octet-stream"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    response.close()
