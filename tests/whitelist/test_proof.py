@@ -1,12 +1,8 @@
 """WHT-3 against a real name server, and on real messages signed in the test."""
 
-import base64
 from typing import Any
 
-import dkim
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from portal.lib.outcome import Outcome
@@ -16,6 +12,7 @@ from portal.workflow.services import attaching
 from tests.cast import Cast
 from tests.support.dns_server import DnsServer
 from tests.whitelist.cast import whitelist_draft
+from tests.whitelist.signing import signed
 from whitelist import proof
 
 pytestmark = pytest.mark.django_db
@@ -62,26 +59,6 @@ def test_each_domain_is_asked_once_and_all_together(names: DnsServer) -> None:
 
 
 # ---------------------------------------------------------------- samples
-def signed(names: DnsServer, *, sender: str, by: str, body: bytes = b"Your order has shipped.\r\n") -> bytes:
-    """A message From `sender` with a DKIM signature of `by`, whose key stands in the DNS."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.TraditionalOpenSSL,
-        serialization.NoEncryption(),
-    )
-    public = key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    names.txt(f"s1._domainkey.{by}", f"v=DKIM1; k=rsa; p={base64.b64encode(public).decode()}")
-    message = (
-        f"From: Vendor <{sender}>\r\nTo: requester@ttu.edu\r\nSubject: Order\r\n"
-        "Date: Mon, 23 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@vendor.example>\r\n\r\n"
-    ).encode() + body
-    signature: bytes = dkim.sign(message, b"s1", by.encode(), private)
-    return signature + message
-
-
 def findings_with(cast: Cast, raw: bytes, *, address: str) -> tuple[list[Found], ServiceRequest]:
     draft = whitelist_draft(cast, addresses=(address,))
     upload = SimpleUploadedFile("sample.eml", raw, "message/rfc822")
