@@ -1,12 +1,12 @@
 """What is published holds at a real SpamAssassin: the sender's own signature counts, nobody else's."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from portal.enforcement.targets import LintError
-from tests.conftest import program
 from tests.support.dns_server import DnsServer
 from tests.whitelist.signing import signed
 from whitelist.exports import SPAMASSASSIN_CONF, SpamAssassin
@@ -17,7 +17,11 @@ GOLDEN = Path(__file__).parent / "golden" / "spamassassin" / SPAMASSASSIN_CONF
 
 @pytest.fixture(scope="module")
 def spamassassin() -> str:
-    return program("spamassassin", "apt-get install spamassassin")
+    """Where it is missing these tests are skipped, also in CI: `make test` does not install it."""
+    found = shutil.which("spamassassin")
+    if not found:
+        pytest.skip("spamassassin is not installed: apt-get install spamassassin libmail-dkim-perl")
+    return found
 
 
 def is_welcome(spamassassin: str, folder: Path, names: DnsServer, raw: bytes) -> bool:
