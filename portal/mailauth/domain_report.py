@@ -40,7 +40,6 @@ def check_domain(domain: DomainName, *, selectors: Sequence[str] = (), resolver:
     Takes at most the resolver's deadline; what did not answer by then is unknown. Never raises for what
     the DNS holds.
     """
-    load_parsers()
     return resolver.run(lambda session: report(domain.ascii, selectors, session))
 
 

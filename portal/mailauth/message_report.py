@@ -13,7 +13,6 @@ from portal.mailauth.discovery import Discovery, discover
 from portal.mailauth.dkim_selectors import SelectorReport, check_selector
 from portal.mailauth.message_intake import Message, read_message
 from portal.mailauth.notes import Note, info
-from portal.mailauth.published_syntax import load_parsers
 from portal.mailauth.resolver import Resolver
 from portal.mailauth.signature_fields import SignatureFields, read_fields
 from portal.mailauth.signatures import MOST_SIGNATURES, Verification, Verifier, keys_wanted
@@ -68,7 +67,6 @@ def check_message(raw: bytes, *, resolver: Resolver) -> MessageReport:
     Raises MessageRefused with one sentence for what is no message; never anything else for its content.
     """
     message = read_message(raw)
-    load_parsers()
     return resolver.run(lambda session: report_message(message, session))
 
 

@@ -42,6 +42,8 @@ def _with_record(author: str, signer: str, discovery: Discovery) -> Verdict:
         )
     if discovery.rfc9989.place is None or discovery.rfc7489.place is None:
         return _fail(f"{signed}, but {author} has no DMARC record that every receiver finds.")
+    if discovery.rfc9989.place.syntax.verdict.fault or discovery.rfc7489.place.syntax.verdict.fault:
+        return _fail(f"{signed}, but the DMARC record of {discovery.rfc9989.place.domain} is not valid.")
     return Verdict(Outcome.PASS, f"{signed}.")
 
 

@@ -228,6 +228,14 @@ def test_author_domain_without_dmarc(ttu: DnsServer) -> None:
     assert "no DMARC record" in report.dmarc_by_dkim.reason
 
 
+def test_author_domain_with_a_broken_record(ttu: DnsServer) -> None:
+    ttu.remove("_dmarc.ttu.edu", "TXT")
+    ttu.txt("_dmarc.ttu.edu", "v=DMARC1; p=maybe")
+    report = check(ttu, sign(message()))
+    assert report.dmarc_by_dkim.outcome is Outcome.FAIL
+    assert "DMARC record of ttu.edu is not valid" in report.dmarc_by_dkim.reason
+
+
 @pytest.mark.parametrize("name", ["s1._domainkey.ttu.edu", "_dmarc.ttu.edu"])
 @pytest.mark.parametrize("knob", ["servfail", "refuse", "drop"])
 def test_what_does_not_answer_is_unknown(ttu: DnsServer, name: str, knob: str) -> None:
