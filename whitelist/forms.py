@@ -45,12 +45,18 @@ class WhitelistStep(StepForm):
         )
 
 
+class SenderRows(RowsField):
+    """The addresses: either they or a domain are needed, which "optional" would not say."""
+
+    note = "or a domain below"
+
+
 class SenderStep(WhitelistStep):
     """Whose mail it is (WHT-3, WHT-4, WHT-5)."""
 
     columns = ("domain_reason",)
     live_fields = ("addresses", "domains")
-    addresses = RowsField(
+    addresses = SenderRows(
         label="Sender address",
         row_label="Sender address",
         parse=parse_address,
