@@ -80,7 +80,7 @@ def screens(taken: Mapping[int, Samples], *, small: int, large: int) -> list[Bar
 def jobs(results: Mapping[str, Mapping[str, float]]) -> list[Bar]:
     """The memory of the daily jobs above their start."""
     return [
-        Bar(f"{name} over {found['touched']:,.0f} grants, memory", found["highest"] - found["before"],
+        Bar(f"{name}, memory above its start, {found['touched']:,.0f} grants acted on", found["highest"] - found["before"],
             JOB_MEGABYTES, " MB")
         for name, found in results.items()
     ]  # fmt: skip

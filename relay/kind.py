@@ -111,7 +111,8 @@ class RelayKind(GrantingKind):
     def default_terms(self, service_request: ServiceRequest, today: date) -> Terms:
         """A year from today; a renewal of a grant in force goes on from its last day."""
         months = institution().relay_term_months
-        about = getattr(service_request, "about_grant", None)
+        is_new = service_request.intention == "new"
+        about = None if is_new else getattr(service_request, "about_grant", None)
         if about is not None and about.grant.is_in_force(today):
             after = max(about.grant.ends_on, today)
             if service_request.intention == "renewal":

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 class GrantingKind(Kind):
     """A kind of request that leaves a grant. The grant's own rows (addresses, senders) are the kind's."""
 
-    joined = ("grant", "about_grant__grant")
     renewable = True
     needs_proof = False
     """Whether a fresh grant starts as unproven and becomes active only when evidence arrives."""
@@ -49,8 +48,11 @@ class GrantingKind(Kind):
 
     def links(self, service_request: "ServiceRequest") -> list[tuple[str, str]]:
         """The grant that the request led to, or that it is about."""
-        about = getattr(service_request, "about_grant", None)
-        grant = about.grant if about is not None else getattr(service_request, "grant", None)
+        from portal.grants.selectors import grant_of
+
+        if service_request.intention == "new" and service_request.state != "approved":
+            return []  # Only an approval makes a grant.
+        grant = grant_of(service_request)
         return [] if grant is None else [(f"The permission {grant.reference}", grant.get_absolute_url())]
 
     # ------------------------------------------------------------------ renewals

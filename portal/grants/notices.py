@@ -38,21 +38,22 @@ def people_of(grant: Grant) -> list[str]:
 
 
 def _tell(template: str, grant: Grant, key: str, recipients: list[str], **context: Any) -> None:
+    facts = {
+        "reference": grant.reference,
+        "title": grant.title,
+        "path": grant.get_absolute_url(),
+        "sentence": grant.kind_entry.permission_sentence(grant),
+        "starts_on": grant.starts_on,
+        "ends_on": grant.ends_on,
+        **context,
+    }
     for recipient in recipients:
         enqueue(
             recipient=recipient,
             template=template,
             thread=grant.reference,
             unique_key=f"{template}:{key}:{recipient}",
-            context={
-                "reference": grant.reference,
-                "title": grant.title,
-                "path": grant.get_absolute_url(),
-                "sentence": grant.kind_entry.permission_sentence(grant),
-                "starts_on": grant.starts_on,
-                "ends_on": grant.ends_on,
-                **context,
-            },
+            context=facts,
         )
 
 

@@ -108,8 +108,6 @@ class Kind(ABC):
     """What `subject_key` is: "Host", "Domain"."""
     steps: tuple[Step, ...]
     stages: tuple[Stage, ...]
-    joined: tuple[str, ...] = ()
-    """One-to-one relations of a request that its page reads; they come with it in one query."""
 
     # ------------------------------------------------------------------ the form
     @abstractmethod

@@ -28,8 +28,3 @@ def get(key: str) -> Kind:
 def kinds() -> list[Kind]:
     """All kinds, in the order in which they are installed."""
     return list(_kinds.values())
-
-
-def joined() -> list[str]:
-    """The one-to-one relations that the kinds' pages read, each once."""
-    return sorted({relation for kind in kinds() for relation in kind.joined})

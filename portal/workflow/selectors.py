@@ -149,7 +149,8 @@ def page_of(rows: ServiceRequestQuerySet, *, sort: str, after: str = "", before:
 def _ordered(rows: ServiceRequestQuerySet, sort: str, *, reverse: bool) -> ServiceRequestQuerySet:
     if sort == "due":
         order = ("-due_on", "-id") if reverse else ("due_on", "id")
-        return rows.filter(due_on__isnull=False).order_by(*order)
+        # Only live requests are due; said, so that the index of live requests serves every tab.
+        return rows.filter(due_on__isnull=False, state__in=LIVE_STATES).order_by(*order)
     newest_first = (sort == "newest") != reverse
     return rows.order_by("-id" if newest_first else "id")
 

@@ -5,7 +5,6 @@ from typing import cast
 from django.http import Http404, HttpRequest
 
 from portal.accounts.models import User
-from portal.workflow import registry
 from portal.workflow.models import ServiceRequest
 
 
@@ -17,7 +16,7 @@ def person(request: HttpRequest) -> User:
 def load(request: HttpRequest, reference: str) -> ServiceRequest:
     """The request of this reference, with its people; 404 where the person may not know of it."""
     visible = ServiceRequest.objects.visible_to(person(request)).with_people()
-    found = visible.select_related(*registry.joined()).filter(reference=reference).first()
+    found = visible.filter(reference=reference).first()
     if found is None:
         raise Http404("No such request.")
     return found
