@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "portal.enforcement",
     "relay",
     "whitelist",
+    "senders",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -165,6 +166,7 @@ DNS_RESOLVER = env.text("DNS_RESOLVER", "")
 env.host_port("DNS_RESOLVER")
 DNS_DEADLINE_SECONDS = 3.0
 DIRECTORY = env.text("DIRECTORY", "portal.accounts.directory.TableDirectory")
+PROBE_MAILBOX = env.text("PROBE_MAILBOX", f"probe@{INSTITUTION.mail_domain}")
 PUBLISH_DIR = env.text("PUBLISH_DIR", "")
 POSTFIX_MAP_DIR = env.text("POSTFIX_MAP_DIR", "/etc/postfix/portal")
 

@@ -35,6 +35,18 @@ class GrantingKind(Kind):
         """What the grant allows, as (label, values) for its page."""
         return []
 
+    def is_proven(self, grant: "Grant") -> bool:
+        """Whether the evidence that `needs_proof` asks for is there: only then a suspension ends as active."""
+        return not self.needs_proof
+
+    def state_note(self, grant: "Grant") -> str:
+        """Why the grant stands as it does, in words for its page; "" where its state says enough."""
+        return ""
+
+    def grant_links(self, grant: "Grant") -> list[tuple[str, str]]:
+        """(label, address) of the kind's own pages that belong to the grant."""
+        return []
+
     def decision_note(self, service_request: "ServiceRequest") -> str:
         """What the grant allows and until when, in the letter that tells of the approval."""
         from portal.grants.selectors import grant_of

@@ -78,6 +78,8 @@ def _show(
             {"label": label, "lines": lines, "is_code": True}
             for label, lines in grant.kind_entry.permission_rows(grant)
         ],
+        "note": grant.kind_entry.state_note(grant),
+        "links": grant.kind_entry.grant_links(grant),
         "events": selectors.grant_timeline(grant),
         "later": list(later),
         "handover": handover,

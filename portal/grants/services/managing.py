@@ -10,7 +10,7 @@ from portal.grants import notices
 from portal.grants.models import Grant, GrantEvent, Handover
 from portal.grants.policies import check_grant_action, open_handover
 from portal.grants.services.transition import change_grant
-from portal.grants.states import BY_GRANT_ACTION, GrantAction
+from portal.grants.states import BY_GRANT_ACTION, GrantAction, GrantState
 from portal.lib.problems import WrongState
 
 if TYPE_CHECKING:
@@ -31,8 +31,11 @@ def change_state(
         raise WrongState(f"“{action.label}” is not a change of state.")
     if row.needs_reason and not reason.strip():
         raise ValidationError({"reason": "Say why. The owner reads it."})
+    target = row.target
+    if action == GrantAction.RESUME and not grant.kind_entry.is_proven(grant):
+        target = GrantState.UNPROVEN  # what waited for its proof before goes on waiting
     event = change_grant(
-        grant=grant, action=action, actor=actor, reason=reason, revision=revision, state=row.target,
+        grant=grant, action=action, actor=actor, reason=reason, revision=revision, state=target,
         held_open_by=grant.held_open_by if action in (GrantAction.SUSPEND, GrantAction.RESUME) else None,
     )  # fmt: skip
     notices.changed(grant=grant, event=event)

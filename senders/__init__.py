@@ -1,0 +1,1 @@
+"""The room of sender authorizations; `apps.py` says what it is."""

@@ -1,0 +1,211 @@
+"""The registry's entry of the kind Intended Use of Technology."""
+
+from datetime import date
+
+from django.urls import URLPattern, URLResolver, reverse
+
+from portal.accounts.roles import Role
+from portal.grants.kinds import GrantingKind
+from portal.grants.models import Grant
+from portal.grants.services.transition import change_grant
+from portal.grants.states import GrantState
+from portal.institution import institution
+from portal.lib.dates import term_end
+from portal.lib.text import sentence_list
+from portal.workflow.findings import Found
+from portal.workflow.forms import PeopleStep
+from portal.workflow.guide import Branch
+from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
+from portal.workflow.models import ServiceRequest
+from senders import forms, rules, samples, services
+from senders.answers import answer_groups
+from senders.guide import guide
+from senders.models import Identity, SenderAuthorization, SenderRequest
+from senders.probe import probe_address
+
+
+def _is_unchanged(service_request: ServiceRequest) -> bool:
+    kind = service_request.kind_entry
+    return isinstance(kind, GrantingKind) and kind.is_unchanged_renewal(service_request)
+
+
+def _is_new_or_changed(service_request: ServiceRequest) -> bool:
+    return not _is_unchanged(service_request)
+
+
+def _is_mail_domain(service_request: ServiceRequest) -> bool:
+    asked = services.detail_of(service_request).identity == Identity.MAIL_DOMAIN
+    return asked and not _is_unchanged(service_request)
+
+
+class SendersKind(GrantingKind):
+    """Intended Use of Technology: a service sends as one of our domains, until its contract ends (AUT-0 to AUT-3)."""
+
+    key = "senders"
+    prefix = "I"
+    label = "Intended Use of Technology"
+    summary = "Let a vendor’s service send mail as one of our addresses."
+    icon = "building-office-2"
+    clauses = ("AUT-0", "AUT-1", "AUT-2", "AUT-3", "OVR-4", "OVR-5", "MKT-2", "MKT-4")
+    subject_label = "Domain"
+    needs_proof = True
+    steps = (
+        Step("service", "The service", forms.ServiceStep),
+        Step("agreement", "The agreement", forms.AgreementStep),
+        Step("identity", "As whom it sends", forms.IdentityStep),
+        Step("dkim", "DKIM and SPF", forms.DkimStep),
+        Step("handling", "Data and the end", forms.HandlingStep),
+        Step("people", "Owner and purpose", PeopleStep),
+        Step("statement", "Your statement", forms.StatementStep),
+    )
+    stages = (
+        Stage("postmaster", Role.POSTMASTER, "Postmaster’s review", 3, _is_mail_domain),
+        Stage("review", Role.REVIEWER, "IT review", 5, _is_new_or_changed),
+        Stage("renewal", Role.REVIEWER, "Renewal review", 1, _is_unchanged),
+    )
+    confirmed_steps = ("agreement", "statement")
+
+    # ------------------------------------------------------------------ the form
+    def new_detail(self, service_request: ServiceRequest) -> SenderRequest:
+        """An empty detail row, with the token of its probe address."""
+        return SenderRequest.objects.create(service_request=service_request)
+
+    def prefill(self, service_request: ServiceRequest, answers: str) -> None:
+        """The identity, where the guide asked for it."""
+        if answers in (Identity.SUBDOMAIN, Identity.MAIL_DOMAIN):
+            services.write_columns(detail=services.detail_of(service_request), columns={"identity": answers})
+
+    def summarise(self, service_request: ServiceRequest) -> tuple[str, str]:
+        """Which service, as whom; the domain in From is the subject."""
+        detail = services.detail_of(service_request)
+        who = (
+            f"{detail.service_name} as @{detail.sending_domain}"
+            if detail.sending_domain
+            else detail.service_name
+        )
+        return who or self.label, detail.sending_domain
+
+    def search_terms(self, service_request: ServiceRequest) -> set[str]:
+        """Service, vendor, number, addresses and domains."""
+        detail = services.detail_of(service_request)
+        words = {detail.service_name, detail.vendor, detail.agreement_number, detail.sending_domain,
+                 detail.envelope_domain, detail.signing_domain, *services.addresses_of(service_request)}  # fmt: skip
+        return words - {""}
+
+    def answer_groups(self, service_request: ServiceRequest) -> list[AnswerGroup]:
+        """The answers page by page."""
+        return answer_groups(service_request, self.steps)
+
+    # ------------------------------------------------------------------ checks and decision
+    def check(self, service_request: ServiceRequest) -> list[Found]:
+        """Every rule of the room, over fresh rows."""
+        services.forget(service_request)
+        return rules.check(service_request)
+
+    def would_allow(self, service_request: ServiceRequest) -> str:
+        """Who would send as whom."""
+        detail = services.detail_of(service_request)
+        return _sentence(detail, services.addresses_of(service_request))
+
+    def default_terms(self, service_request: ServiceRequest, today: date) -> Terms:
+        """From today to the end of the contract, and never longer than the institution's limit."""
+        ends = services.detail_of(service_request).contract_ends_on or today
+        longest = term_end(today, institution().longest_sender_term_months)
+        return Terms(today, max(today, min(ends, longest)))
+
+    def choices(self, service_request: ServiceRequest) -> list[Choice]:
+        """A reviewer may cut addresses where there are several."""
+        addresses = services.addresses_of(service_request)
+        return [Choice("addresses", "From addresses", addresses)] if len(addresses) > 1 else []
+
+    # ------------------------------------------------------------------ the grant
+    def write_permission(self, *, grant: Grant, service_request: ServiceRequest, terms: Terms) -> None:
+        """The authorization. One whose proof no longer fits waits for a new one (OVR-4)."""
+        before = _proof_of(grant)
+        authorization = services.write_permission(grant=grant, service_request=service_request, terms=terms)
+        if before is not None and before != _proven_facts(grant):
+            authorization.proven_by = None
+            authorization.save(update_fields=["proven_by"])
+        if grant.state == GrantState.ACTIVE and authorization.proven_by_id is None:
+            change_grant(
+                grant=grant, action="change", actor=None, state=GrantState.UNPROVEN,
+                reason="What the sample proved was changed; a new sample is needed.",
+            )  # fmt: skip
+
+    def copy_answers(self, *, grant: Grant, service_request: ServiceRequest) -> None:
+        """The answers in force."""
+        services.copy_answers(grant=grant, service_request=service_request)
+
+    def permission_sentence(self, grant: Grant) -> str:
+        """What the grant allows, and on what condition (OVR-4)."""
+        return _sentence(grant.senders, list(services.authorized_plan(grant).addresses))
+
+    def permission_rows(self, grant: Grant) -> list[tuple[str, list[str]]]:
+        """Service, addresses, domains, keys."""
+        plan, authorization = services.authorized_plan(grant), grant.senders
+        rows = [
+            ("Service", [f"{authorization.service_name}, {authorization.vendor}"]),
+            ("From addresses", list(plan.addresses)),
+            ("Envelope domain", [plan.envelope_domain]),
+            ("Signing domain", [plan.signing_domain]),
+            ("DKIM keys", [f"{key.selector} {key.kind} {key.value[:100]}" for key in plan.keys]),
+            ("SPF term", [plan.spf_term] if plan.spf_term else []),
+        ]
+        return [row for row in rows if row[1]]
+
+    def is_proven(self, grant: Grant) -> bool:
+        """Whether a sample brought it into force once, and nothing that it proved was changed since."""
+        return grant.senders.proven_by_id is not None
+
+    def state_note(self, grant: Grant) -> str:
+        """Why it waits and what to do, or what proved it."""
+        if grant.state == GrantState.UNPROVEN:
+            why = samples.why_unproven(samples.samples_of_grant(grant)[:1])
+            return (
+                f"It comes into force by itself once a message from @{grant.senders.sending_domain} with a valid DKIM "
+                f"signature of {grant.senders.signing_domain} was seen. {why} Let the service send one to "
+                f"{probe_address(grant.latest_request)}."
+            )
+        proof = grant.senders.proven_by
+        return f"Proved by a message of {proof.received_at:%Y-%m-%d}. {proof.reason}" if proof else ""
+
+    def grant_links(self, grant: Grant) -> list[tuple[str, str]]:
+        """The page of samples and DNS records."""
+        return [("Samples and DNS records", reverse("sender_samples", args=[grant.latest_request.reference]))]
+
+    def links(self, service_request: ServiceRequest) -> list[tuple[str, str]]:
+        """The grant, and the page of samples and DNS records."""
+        page = reverse("sender_samples", args=[service_request.reference])
+        return [*super().links(service_request), ("Samples and DNS records", page)]
+
+    # ------------------------------------------------------------------ screens
+    def guide(self) -> Branch:
+        """The questions that lead to this form, or away from it."""
+        return guide()
+
+    def urls(self) -> list[URLPattern | URLResolver]:
+        """Samples and DNS records."""
+        from senders.urls import urlpatterns
+
+        return list(urlpatterns)
+
+
+def _proof_of(grant: Grant) -> tuple[str, frozenset[str]] | None:
+    authorization = SenderAuthorization.objects.filter(grant=grant).first()
+    if authorization is None:
+        return None
+    grant.senders = authorization
+    return _proven_facts(grant)
+
+
+def _proven_facts(grant: Grant) -> tuple[str, frozenset[str]]:
+    """What a sample proves: the signing domain, for the domains in From."""
+    plan = services.authorized_plan(grant)
+    return plan.signing_domain, plan.from_domains
+
+
+def _sentence(row: SenderRequest | SenderAuthorization, addresses: list[str]) -> str:
+    return (
+        f"{row.service_name or 'The service'} of {row.vendor or 'the vendor'} may send as "
+        f"{sentence_list(addresses) or 'no address'}, signed with DKIM as {row.signing_domain or 'our domain'}."
+    )

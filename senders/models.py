@@ -1,0 +1,198 @@
+"""What an Intended Use request asks, what an authorization allows, and the samples that prove it."""
+
+import secrets
+
+from django.db import models
+from django.utils import timezone
+from simple_history.models import HistoricalRecords
+
+from portal.grants.models import Grant
+from portal.workflow.models import ServiceRequest
+
+
+class ServiceModel(models.TextChoices):
+    """Who runs the service (AUT-0)."""
+
+    HOSTED = "hosted", "We run it, on the vendor’s software"
+    THIRD_PARTY = "third_party", "The vendor runs it for us"
+
+
+class Agreement(models.TextChoices):
+    """How far the agreement with the vendor is (AUT-2)."""
+
+    NONE = "none", "There is none yet"
+    DRAFTING = "drafting", "It is being drafted"
+    SIGNED = "signed", "It is signed"
+    CLICK_THROUGH = "click_through", "Terms were accepted on a web page"
+
+
+class Identity(models.TextChoices):
+    """What people are to see in From, the least first."""
+
+    REPLY_TO = "reply_to", "The vendor’s own domain, with our address for replies"
+    SUBDOMAIN = "subdomain", "A subdomain of ours, for this service alone"
+    MAIL_DOMAIN = "mail_domain", "Our mail domain itself"
+
+
+class Classification(models.TextChoices):
+    """The most sensitive data in the mail."""
+
+    PUBLIC = "public", "Public"
+    INTERNAL = "internal", "For employees or students only"
+    FERPA = "ferpa", "Student records (FERPA)"
+    REGULATED = "regulated", "Health or payment data (PHI, PCI)"
+
+
+class KeyKind(models.TextChoices):
+    """How the key is published."""
+
+    CNAME = "CNAME", "An alias of the vendor’s name"
+    TXT = "TXT", "The key itself"
+
+
+def new_token() -> str:
+    """The secret part of a probe address: 80 random bits, in lower case since mail may fold it."""
+    return secrets.token_hex(10)
+
+
+class SenderRequest(models.Model):
+    """The answers of one request; the sponsor is on the request itself."""
+
+    service_request = models.OneToOneField(
+        ServiceRequest, on_delete=models.CASCADE, primary_key=True, related_name="senders"
+    )
+    token = models.CharField(max_length=40, unique=True, default=new_token)
+    """In the request's own probe address."""
+    service_name = models.CharField(max_length=120, blank=True)
+    vendor = models.CharField(max_length=150, blank=True)
+    service_model = models.CharField(max_length=12, choices=ServiceModel.choices, blank=True)
+
+    agreement = models.CharField(max_length=14, choices=Agreement.choices, blank=True)
+    agreement_number = models.CharField(max_length=80, blank=True)
+    contract_starts_on = models.DateField(null=True, blank=True)
+    contract_ends_on = models.DateField(null=True, blank=True)
+
+    identity = models.CharField(max_length=12, choices=Identity.choices, blank=True)
+    identity_reason = models.TextField(max_length=1000, blank=True)
+    sending_domain = models.CharField(max_length=253, blank=True)
+    envelope_domain = models.CharField(max_length=253, blank=True)
+
+    signing_domain = models.CharField(max_length=253, blank=True)
+    spf_term = models.CharField(max_length=300, blank=True)
+
+    is_bulk = models.BooleanField(default=False)
+    classification = models.CharField(max_length=10, choices=Classification.choices, blank=True)
+    tx_ramp = models.CharField(max_length=120, blank=True)
+    accessibility = models.CharField(max_length=300, blank=True)
+    security_review = models.CharField(max_length=300, blank=True)
+    exit_plan = models.TextField(max_length=1000, blank=True)
+    is_attested = models.BooleanField(default=False)
+
+    history = HistoricalRecords()
+
+    def __str__(self) -> str:
+        return f"{self.service_request_id} {self.service_name}"
+
+
+class FromAddress(models.Model):
+    """One address that the service would show in From, exact and in lower case."""
+
+    sender_request = models.ForeignKey(SenderRequest, on_delete=models.CASCADE, related_name="addresses")
+    address = models.EmailField()
+
+    class Meta:
+        ordering = ("id",)
+
+
+class SelectorWish(models.Model):
+    """One DKIM selector of the plan: where its key is, or the key itself."""
+
+    sender_request = models.ForeignKey(SenderRequest, on_delete=models.CASCADE, related_name="selectors")
+    selector = models.CharField(max_length=240)
+    kind = models.CharField(max_length=5, choices=KeyKind.choices)
+    value = models.CharField(max_length=2000)
+
+    class Meta:
+        ordering = ("id",)
+
+
+class SignedSample(models.Model):
+    """One message of the service, kept whole as evidence, and what was found in it last."""
+
+    class Source(models.TextChoices):
+        """How it came."""
+
+        UPLOAD = "upload", "Uploaded"
+        PROBE = "probe", "Sent to the probe address"
+
+    service_request = models.ForeignKey(ServiceRequest, on_delete=models.CASCADE, related_name="samples")
+    source = models.CharField(max_length=6, choices=Source.choices)
+    received_at = models.DateTimeField(default=timezone.now)
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveIntegerField()
+    file = models.FileField(max_length=200)
+    came_from = models.CharField(max_length=300, blank=True)
+    """Who handed it in: the person's address, or the mail host and its envelope sender."""
+
+    outcome = models.CharField(max_length=7, blank=True)
+    """Empty until it was judged; else pass, fail or unknown."""
+    reason = models.TextField(blank=True)
+    is_proof = models.BooleanField(default=False)
+    """Whether it shows an aligned signature of the approved signing domain, from an authorized domain."""
+    evidence = models.JSONField(default=dict)
+    judged_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(fields=("service_request", "sha256"), name="one_sample_per_content"),
+        )
+        indexes = (models.Index(fields=("outcome", "id"), name="samples_by_outcome"),)
+
+    def __str__(self) -> str:
+        return f"{self.service_request_id} {self.sha256[:12]}"
+
+
+class SenderAuthorization(models.Model):
+    """What a grant allows: the From addresses, the envelope, the signing domain and its keys."""
+
+    grant = models.OneToOneField(Grant, on_delete=models.CASCADE, primary_key=True, related_name="senders")
+    service_name = models.CharField(max_length=120)
+    vendor = models.CharField(max_length=150)
+    identity = models.CharField(max_length=12, choices=Identity.choices)
+    sending_domain = models.CharField(max_length=253)
+    envelope_domain = models.CharField(max_length=253)
+    signing_domain = models.CharField(max_length=253)
+    spf_term = models.CharField(max_length=300, blank=True)
+    exit_plan = models.TextField(max_length=1000, blank=True)
+    proven_by = models.ForeignKey(
+        SignedSample, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    """The sample that brought it into force; empty again when what it proved is changed."""
+
+    history = HistoricalRecords()
+
+    def __str__(self) -> str:
+        return f"{self.grant_id} {self.sending_domain}"
+
+
+class AuthorizedAddress(models.Model):
+    """One address that may stand in From."""
+
+    authorization = models.ForeignKey(SenderAuthorization, on_delete=models.CASCADE, related_name="addresses")
+    address = models.EmailField(db_index=True)
+
+    class Meta:
+        ordering = ("address",)
+
+
+class AuthorizedSelector(models.Model):
+    """One DKIM key of the service in our DNS."""
+
+    authorization = models.ForeignKey(SenderAuthorization, on_delete=models.CASCADE, related_name="selectors")
+    selector = models.CharField(max_length=240)
+    kind = models.CharField(max_length=5, choices=KeyKind.choices)
+    value = models.CharField(max_length=2000)
+
+    class Meta:
+        ordering = ("selector",)

@@ -1,0 +1,159 @@
+"""The SMTP receiver of samples: live probe addresses only, bounded in size, recipients and rate (RFC 5321).
+
+It is no mailer of ours for anybody else: whatever is not addressed to a live token gets 550 with a sentence.
+Raw bytes are stored as they came; the judgement is a task, so that no sender waits for our DNS.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from asgiref.sync import sync_to_async
+from django.db import close_old_connections
+
+from portal.lib.text import one_line
+from portal.mailauth.message_intake import LARGEST_BYTES
+from senders import probe, samples
+from senders.models import SignedSample
+
+logger = logging.getLogger(__name__)
+MOST_RECIPIENTS = 5
+MOST_PER_CLIENT = 30
+MOST_PER_TOKEN = 10
+WINDOW_SECONDS = 60.0
+MOST_REMEMBERED = 10_000
+IDLE_SECONDS = 60.0
+
+
+class Rate:
+    """At most `most` events for one key within a sliding window; forgets the oldest keys beyond a bound."""
+
+    def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.most, self.clock = most, clock
+        self._seen: dict[str, deque[float]] = {}
+
+    def takes(self, key: str) -> bool:
+        """Count one event for `key`; False where it was one too many."""
+        now = self.clock()
+        seen = self._seen.pop(key, deque())
+        while seen and seen[0] <= now - WINDOW_SECONDS:
+            seen.popleft()
+        self._seen[key] = seen
+        if len(self._seen) > MOST_REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        if len(seen) >= self.most:
+            return False
+        seen.append(now)
+        return True
+
+
+class Handler:
+    """What aiosmtpd asks at RCPT and at the end of DATA."""
+
+    def __init__(self, *, client_rate: Rate | None = None, token_rate: Rate | None = None) -> None:
+        self.clients = client_rate or Rate(MOST_PER_CLIENT)
+        self.tokens = token_rate or Rate(MOST_PER_TOKEN)
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd names and calls it so
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, rcpt_options: list[str]
+    ) -> str:
+        """Take a live token's address, and nothing else."""
+        if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
+            return f"452 4.5.3 At most {MOST_RECIPIENTS} recipients for one message"
+        if not self.clients.takes(_client(session)):
+            return "450 4.7.1 Too many messages from your address; wait a minute"
+        token = probe.token_in(address)
+        if token is None or not await _in_thread(_is_live, token):
+            return "550 5.1.1 Only probe addresses of requests that are open take mail here"
+        if not self.tokens.takes(token):
+            return "450 4.7.1 Too many messages for this probe address; wait a minute"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd names it so
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
+        """Store the message for each request, then hand the judgement to a task."""
+        content = envelope.content
+        raw = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content or b""
+        tokens = list(dict.fromkeys(filter(None, map(probe.token_in, envelope.rcpt_tos))))
+        came_from = one_line(f"{_client(session)}, envelope {envelope.mail_from or '<>'}")
+        try:
+            said: str = await _in_thread(store, tokens, raw, came_from)
+        except Exception:
+            logger.exception("A sample could not be stored.")
+            return "451 4.3.0 The message could not be stored; try again later"
+        return said
+
+
+def store(tokens: list[str], raw: bytes, came_from: str) -> str:
+    """Keep the message for every live token; returns the SMTP answer."""
+    kept, refused = 0, ""
+    for token in tokens:
+        service_request = probe.live_request(token)
+        if service_request is None:
+            refused = "This request is closed"
+            continue
+        try:
+            sample = samples.receive_sample(
+                service_request=service_request,
+                raw=raw,
+                source=SignedSample.Source.PROBE,
+                came_from=came_from,
+            )
+        except samples.SampleRefused as problem:
+            refused = one_line(str(problem))
+            continue
+        kept += 1
+        _judge_soon(sample)
+    return "250 2.0.0 Kept; its verdict shows on the request" if kept else f"550 5.7.1 {refused}"
+
+
+def _judge_soon(sample: SignedSample) -> None:
+    from kombu.exceptions import OperationalError
+
+    from senders.tasks import judge_sample
+
+    try:
+        judge_sample.delay(sample.pk)
+    except (OperationalError, OSError):
+        # The sample is stored: the regular sweep judges it.
+        logger.warning("The broker did not take the judgement of sample %s.", sample.pk)
+
+
+def _is_live(token: str) -> bool:
+    return probe.live_request(token) is not None
+
+
+def _client(session: Session) -> str:
+    peer: Any = session.peer
+    return str(peer[0]) if isinstance(peer, tuple) else "unknown"
+
+
+async def _in_thread(call: Callable[..., Any], *args: Any) -> Any:
+    def fresh() -> Any:
+        close_old_connections()
+        try:
+            return call(*args)
+        finally:
+            close_old_connections()
+
+    wait: Callable[[], Awaitable[Any]] = sync_to_async(fresh, thread_sensitive=True)
+    return await wait()
+
+
+def controller(host: str, port: int, *, handler: Handler | None = None) -> Controller:
+    """A receiver for HOST and PORT; `start()` and `stop()` run it in a thread of its own."""
+    return Controller(
+        handler or Handler(),
+        hostname=host,
+        port=port,
+        data_size_limit=LARGEST_BYTES,
+        timeout=IDLE_SECONDS,
+        ident="probe",
+        enable_SMTPUTF8=True,
+    )

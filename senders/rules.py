@@ -1,0 +1,203 @@
+"""The checks of an Intended Use request. Each finding cites a clause, says one sentence, keeps its evidence."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils import timezone
+
+from portal.grants.models import Grant
+from portal.grants.states import OPEN_STATES
+from portal.institution import institution
+from portal.lib.outcome import Outcome
+from portal.workflow.findings import Found
+from portal.workflow.models import ServiceRequest
+from senders import dns_checks, samples, services
+from senders.models import Agreement, AuthorizedSelector, Classification, Identity, SenderRequest
+from senders.plan import KeyPlan, Plan
+
+
+def check(service_request: ServiceRequest) -> list[Found]:
+    """Every check of the request, in the order of the standards. Asks the DNS within its deadline."""
+    detail, plan = services.detail_of(service_request), services.plan_of(service_request)
+    samples.adopt_attachments(service_request=service_request)
+    return [
+        _model(detail),
+        _sponsor(service_request, detail),
+        _contract(detail),
+        _agreement(detail),
+        _handling(detail),
+        _exit(detail),
+        _statement(detail),
+        *_identity(detail, plan),
+        *_taken(service_request, plan),
+        *dns_checks.findings(plan),
+        *_sample(service_request),
+    ]
+
+
+def key_findings(signing_domain: str, keys: Sequence[KeyPlan]) -> list[Found]:
+    """The keys alone, for the form."""
+    return dns_checks.key_findings(signing_domain, keys)
+
+
+def spf_findings(envelope_domain: str, term: str) -> list[Found]:
+    """The SPF record with the term alone, for the form."""
+    return dns_checks.spf_findings(envelope_domain, term)
+
+
+def address_findings(addresses: Sequence[str], domain: str) -> list[Found]:
+    """Every From address exactly at `domain`, and none that speaks for an office (OVR-5)."""
+    ours, found = institution().mail_domain, []
+    for address in addresses:
+        local, _, host = address.rpartition("@")
+        if host != domain:
+            found.append(_found("OVR-5", f"from:{address}", Outcome.FAIL, f"OVR-5: {address} is not at {domain}, the "
+                                "domain asked for. Use an address there.", "addresses"))  # fmt: skip
+        elif host == ours and local in institution().privileged_mailboxes:
+            found.append(_found("OVR-5", f"from:{address}", Outcome.FAIL, f"OVR-5: {address} speaks for an office and "
+                                "is not lent to services. Name another address.", "addresses"))  # fmt: skip
+    return found
+
+
+# ---------------------------------------------------------------- the relationship
+def _model(detail: SenderRequest) -> Found:
+    if not (detail.service_model and detail.service_name and detail.vendor):
+        return _found(
+            "AUT-0", "model", Outcome.FAIL, "AUT-0: the service and who runs it are missing.", "service_model"
+        )
+    who = detail.get_service_model_display()
+    return _found("AUT-0", "model", Outcome.PASS, f"{detail.service_name} of {detail.vendor}: {who}.")
+
+
+def _sponsor(service_request: ServiceRequest, detail: SenderRequest) -> Found:
+    sponsor = service_request.sponsor
+    if sponsor is None or not sponsor.is_active:
+        return _found("AUT-1", "sponsor", Outcome.FAIL, "AUT-1: nobody at the university stands for the vendor. Name a "
+                      "sponsor who works here.", "sponsor")  # fmt: skip
+    if sponsor.pk in (service_request.requester_id, service_request.co_owner_id):
+        return _found("AUT-1", "sponsor", Outcome.FAIL, "AUT-1: the sponsor must be somebody else than the requester "
+                      "and the co-owner.", "sponsor")  # fmt: skip
+    return _found("AUT-1", "sponsor", Outcome.PASS, f"{sponsor} stands for {detail.vendor}: judge the relationship.",
+                  "sponsor", agreement=detail.agreement_number)  # fmt: skip
+
+
+def _contract(detail: SenderRequest) -> Found:
+    ends, today = detail.contract_ends_on, timezone.localdate()
+    if ends is None or detail.contract_starts_on is None or ends <= today:
+        return _found("AUT-1", "contract", Outcome.FAIL, "AUT-1: the contract is over, or its days are missing.",
+                      "contract_ends_on")  # fmt: skip
+    return _found("AUT-1", "contract", Outcome.PASS,
+                  f"The contract runs from {detail.contract_starts_on:%Y-%m-%d} to {ends:%Y-%m-%d}.")  # fmt: skip
+
+
+def _agreement(detail: SenderRequest) -> Found:
+    sentences = {
+        Agreement.SIGNED: "AUT-2: the agreement was signed before the mail was reviewed.",
+        Agreement.CLICK_THROUGH: "AUT-2: terms were accepted on a web page before the mail was reviewed.",
+    }
+    early = sentences.get(Agreement(detail.agreement)) if detail.agreement else None
+    if not detail.agreement:
+        return _found(
+            "AUT-2", "agreement", Outcome.FAIL, "AUT-2: how far the agreement is, is missing.", "agreement"
+        )
+    if early:
+        return _found("AUT-2", "agreement", Outcome.WARN, f"{early} Judge what that binds us to.", "agreement",
+                      must=False, number=detail.agreement_number)  # fmt: skip
+    return _found("AUT-2", "agreement", Outcome.PASS, "Nothing is signed yet.", must=False)
+
+
+def _handling(detail: SenderRequest) -> Found:
+    evidence = {
+        "tx_ramp": detail.tx_ramp,
+        "accessibility": detail.accessibility,
+        "security": detail.security_review,
+    }
+    label = detail.get_classification_display()
+    missing = [
+        name.replace("_", "-").upper() if name == "tx_ramp" else name
+        for name, given in evidence.items()
+        if not given
+    ]
+    if detail.classification != Classification.PUBLIC and missing:
+        return _found("AUT-2", "handling", Outcome.WARN, f"The mail holds more than public data ({label}), and nothing "
+                      f"is given on: {', '.join(missing)}.", "tx_ramp", must=False, **evidence)  # fmt: skip
+    bulk = " It sends bulk mail, which needs the CIO’s office as well (MKT-4)." if detail.is_bulk else ""
+    outcome = Outcome.WARN if detail.is_bulk else Outcome.PASS
+    return _found("AUT-2", "handling", outcome, f"Data in the mail: {label or 'not stated'}.{bulk}", must=False,
+                  **evidence)  # fmt: skip
+
+
+def _exit(detail: SenderRequest) -> Found:
+    if not detail.exit_plan:
+        return _found("AUT-2", "exit", Outcome.FAIL, "AUT-2: it is not said how the service ends and who removes its "
+                      "DNS records.", "exit_plan")  # fmt: skip
+    return _found("AUT-2", "exit", Outcome.PASS, "It is said how the service ends.", plan=detail.exit_plan)
+
+
+def _statement(detail: SenderRequest) -> Found:
+    if not detail.is_attested:
+        return _found("OVR-4", "statement", Outcome.FAIL, "OVR-4: the requester’s statement is missing.")
+    return _found("OVR-4", "statement", Outcome.PASS, "The requester knows that DKIM must prove the service.")
+
+
+# ---------------------------------------------------------------- the identity
+def _identity(detail: SenderRequest, plan: Plan) -> list[Found]:
+    if not plan.addresses or not plan.sending_domain:
+        return [_found("OVR-5", "identity", Outcome.FAIL, "OVR-5: a From address is missing.", "addresses")]
+    findings = address_findings(plan.addresses, plan.sending_domain)
+    if detail.identity == Identity.MAIL_DOMAIN:
+        outcome = Outcome.WARN if detail.identity_reason else Outcome.FAIL
+        findings.append(_found("OVR-5", "identity", outcome, f"It would send as @{plan.sending_domain} itself: judge "
+                               "whether a subdomain will not do.", "identity", must=outcome is Outcome.FAIL,
+                               reason=detail.identity_reason))  # fmt: skip
+    elif not findings:
+        findings.append(
+            _found("OVR-5", "identity", Outcome.PASS, f"It would send as a subdomain, {plan.sending_domain}.")
+        )
+    if plan.envelope_domain in ("", institution().mail_domain):
+        findings.append(_found("AUT-3", "envelope", Outcome.FAIL, "AUT-3: bounces never go to the mail domain itself.",
+                               "envelope_domain"))  # fmt: skip
+    return findings
+
+
+def _taken(service_request: ServiceRequest, plan: Plan) -> list[Found]:
+    """Selectors that another service's open grant uses at the same domain."""
+    from portal.grants.selectors import grant_of
+
+    own = grant_of(service_request)
+    rows = AuthorizedSelector.objects.filter(
+        selector__in=[key.selector for key in plan.keys],
+        authorization__signing_domain=plan.signing_domain,
+        authorization__grant__in=Grant.objects.filter(state__in=OPEN_STATES),
+    ).exclude(authorization__grant_id=own.pk if own else 0)
+    return [
+        _found("AUT-3", f"taken:{row.selector}", Outcome.FAIL, f"AUT-3: the selector {row.selector} at "
+               f"{plan.signing_domain} is another service’s, under {row.authorization.grant.reference}. Ask the vendor "
+               "for another selector.", "keys")
+        for row in rows.select_related("authorization__grant")
+    ]  # fmt: skip
+
+
+def _sample(service_request: ServiceRequest) -> list[Found]:
+    """The newest sample. It never bars approval: proof gates the activation instead."""
+    newest = samples.newest_judged(service_request)
+    if newest is None:
+        return [_found("OVR-4", "sample", Outcome.WARN, "No signed sample was seen yet. After approval the permission "
+                       "waits for one.", must=False)]  # fmt: skip
+    words = {"pass": "The newest sample proves it", "unknown": "The newest sample could not be judged"}
+    said = words.get(newest.outcome, "The newest sample does not prove it")
+    return [_found("OVR-4", "sample", Outcome(newest.outcome), f"{said}: {newest.reason}", must=False,
+                   sha256=newest.sha256, **newest.evidence)]  # fmt: skip
+
+
+def _found(
+    clause: str,
+    rule: str,
+    outcome: Outcome,
+    sentence: str,
+    field: str = "",
+    *,
+    must: bool = True,
+    **evidence: Any,
+) -> Found:
+    return Found(clause, rule[:60], outcome, sentence, must=must, field=field, evidence=evidence)
