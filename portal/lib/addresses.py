@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from portal.lib.hostnames import HostnameRefused, parse_hostname
+from portal.lib.text import one_line, truncate
 
 LONGEST_LOCAL = 64
 LONGEST_ADDRESS = 254
@@ -36,15 +37,16 @@ def parse_mailbox(text: str, *, domain: str | None = None) -> Mailbox:
     """
     typed = text.strip()
     _refuse_shapes(typed)
-    local, _, host = typed.lower().rpartition("@")
+    local, _, host = typed.rpartition("@")
     _check_local(local)
-    if domain is not None and host.rstrip(".") != domain:
+    # Judged before it is lowered: the Kelvin sign, for one, becomes a plain k.
+    if domain is not None and (not host.isascii() or host.lower().removesuffix(".") != domain):
         raise MailboxRefused(_wrong_domain(host, domain))
     try:
         name = parse_hostname(host)
     except HostnameRefused:
-        raise MailboxRefused(f"“{host}” is no mail domain. Check what stands after the @.") from None
-    mailbox = Mailbox(local, name)
+        raise MailboxRefused(f"“{_quoted(host)}” is no mail domain. Check what stands after the @.") from None
+    mailbox = Mailbox(local.lower(), name)
     if len(str(mailbox)) > LONGEST_ADDRESS:
         raise MailboxRefused(f"An address has at most {LONGEST_ADDRESS} characters.")
     return mailbox
@@ -74,15 +76,27 @@ def _check_local(local: str) -> None:
         raise MailboxRefused(
             "The part before the @ has a letter from another alphabet. Type it in plain letters."
         )
-    if not _ATOM.fullmatch(local):
+    if not _ATOM.fullmatch(local.lower()):
         raise MailboxRefused("The part before the @ has a character or a dot where none can be.")
 
 
 def _wrong_domain(host: str, domain: str) -> str:
-    if not host.isascii() or host.startswith("xn--") or ".xn--" in host:
-        return f"The domain only looks like {domain}: it has letters from another alphabet. Type @{domain}."
-    if host.startswith(f"{domain}."):
-        return f"The domain {host} only begins like {domain} and belongs to somebody else. Use an @{domain} address."
-    if host.endswith(f".{domain}"):
-        return f"Use an address on {domain} itself, not on {host}."
-    return f"The address must be on {domain}. {host} is another domain."
+    if not host.isascii() or "xn--" in host.lower():
+        return (
+            f"This domain has letters from another alphabet: it may look like {domain}, but it is another one. "
+            f"Type @{domain}."
+        )
+    shown = _quoted(host.lower())
+    if not host:
+        return f"The domain after the @ is missing. Type @{domain}."
+    if shown.rstrip(".") == domain:
+        return f"There are dots after the domain. Type @{domain}."
+    if shown.startswith(f"{domain}."):
+        return f"The domain {shown} only begins like {domain} and belongs to somebody else. Use an @{domain} address."
+    if shown.endswith(f".{domain}"):
+        return f"Use an address on {domain} itself, not on {shown}."
+    return f"The address must be on {domain}. {shown} is another domain."
+
+
+def _quoted(host: str) -> str:
+    return truncate(one_line(host), 80)

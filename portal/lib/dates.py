@@ -1,6 +1,7 @@
 """Days, months and business days. All functions are pure and speak of calendar days, not of moments."""
 
 import calendar
+import re
 from datetime import date, timedelta
 
 import holidays
@@ -8,6 +9,9 @@ import holidays
 
 def parse_day(text: str) -> date:
     """A day written as YYYY-MM-DD; ValueError otherwise."""
+    # fromisoformat alone also takes 20260302 and 2026-W10-1.
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text.strip()):
+        raise ValueError("A day has the form YYYY-MM-DD.")
     return date.fromisoformat(text.strip())
 
 

@@ -1,11 +1,21 @@
 """IP addresses and ranges as people type them, parsed strictly (RFC 4632 section 3.1, RFC 4291, RFC 5952)."""
 
 import re
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from portal.lib.text import one_line
 
 Network = IPv4Network | IPv6Network
 LONGEST_TEXT = 60
-_LEADING_ZERO = re.compile(r"(^|\.)0\d")
+_LEADING_ZERO = re.compile(r"(^|[./])0\d")
+_OTHER_NOTATION = re.compile(
+    r"0[xo][0-9a-f]+|[0-9]+|(0x[0-9a-f]+|[0-9]+)(\.(0x[0-9a-f]+|[0-9]+)){1,3}", re.IGNORECASE
+)
+_IPV4_INSIDE = tuple(
+    IPv6Network(text)
+    for text in ("::ffff:0:0/96", "::ffff:0:0:0/96", "::/96", "64:ff9b::/96", "2002::/16", "2001::/32")
+)
+"""IPv4-mapped, -translated, -compatible (RFC 4291 2.5.5), NAT64 (RFC 6052), 6to4 (RFC 3056), Teredo (RFC 4380)."""
 
 
 class NetworkRefused(ValueError):
@@ -15,8 +25,10 @@ class NetworkRefused(ValueError):
 def parse_network(text: str) -> Network:
     """One address (as /32 or /128) or one range in CIDR form, IPv4 or IPv6.
 
-    Refuses leading zeros, host bits, IPv4 in other notations, IPv4-mapped IPv6, zone ids, ports and brackets:
-    each is a spelling that two programs read differently. Raises NetworkRefused with a sentence.
+    Refuses leading zeros, host bits, netmasks, IPv4 in other notations or inside IPv6, zone ids, ports and
+    brackets: each is a spelling that two programs read differently. Refuses what is no system's own address:
+    unspecified, multicast, link-local, reserved. Loopback is left to the rule on campus networks, since it is
+    a network like any other on a machine that tests its own mail system. Raises NetworkRefused with a sentence.
     """
     typed = text.strip()
     if not typed:
@@ -27,9 +39,7 @@ def parse_network(text: str) -> Network:
     try:
         network = ip_network(typed, strict=False)
     except ValueError:
-        raise NetworkRefused(
-            f"“{typed}” is no IP address. Write four numbers from 0 to 255 with dots, or an IPv6 address."
-        ) from None
+        raise NetworkRefused(_no_address(typed)) from None
     if "/" in typed and str(network.network_address) != _address_text(typed):
         raise NetworkRefused(
             f"This names a single address inside a range. For the range write {network}; "
@@ -43,30 +53,63 @@ def _address_text(typed: str) -> str:
     return str(ip_address(typed.partition("/")[0]))
 
 
+def _no_address(typed: str) -> str:
+    address, slash, _ = typed.partition("/")
+    if slash and _is_address(address):
+        longest = 128 if ":" in address else 32
+        return f"After the slash stands one number from 0 to {longest}, as in 192.0.2.8/29. Check it."
+    return f"“{one_line(typed)}” is no IP address. Write four numbers from 0 to 255 with dots, or an IPv6 address."
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _refuse_spellings(typed: str) -> None:
+    address, slash, length = typed.partition("/")
     if "%" in typed:
         raise NetworkRefused("Leave out the zone after “%”: it means something on one machine only.")
     if typed.startswith("[") or re.fullmatch(r"[0-9.]+:\d+", typed):
         raise NetworkRefused("Enter the address alone, without brackets or a port.")
-    if "-" in typed or "*" in typed or "," in typed:
+    if any(char in typed for char in "-*,;") or len(typed.split()) > 1:
         raise NetworkRefused("Write a range in CIDR form, such as 192.0.2.8/29, and one entry in each row.")
-    if ":" not in typed and _LEADING_ZERO.search(typed):
+    if slash and "." in length:
+        raise NetworkRefused(
+            "Write the range with its length in bits and not with a netmask, as in 192.0.2.8/29."
+        )
+    if (":" not in typed and _LEADING_ZERO.search(typed)) or (length.startswith("0") and length != "0"):
         raise NetworkRefused(
             "A number in this address begins with zero, which some programs read as octal. "
             "Write it without the zero."
         )
-    if re.fullmatch(r"(0x[0-9a-f]+|\d+)", typed, re.IGNORECASE):
-        raise NetworkRefused("Write the address as four numbers with dots, such as 192.0.2.25.")
+    if _OTHER_NOTATION.fullmatch(address) and not _is_quad(address):
+        raise NetworkRefused("Write the address as four numbers from 0 to 255 with dots, such as 192.0.2.25.")
+
+
+def _is_quad(address: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3}){3}", address) is not None
 
 
 def _refuse_special(network: Network) -> None:
-    address = network.network_address
-    if isinstance(address, IPv6Address) and (
-        address.ipv4_mapped is not None or address.sixtofour is not None
-    ):
-        raise NetworkRefused("This is an IPv4 address in IPv6 clothes. Write it as plain IPv4.")
-    if address.is_unspecified or address.is_multicast or network.prefixlen == 0:
+    if network.is_loopback:
+        return
+    ends = (network.network_address, network.broadcast_address)
+    if network.prefixlen == 0 or any(end.is_unspecified or end.is_multicast for end in ends):
         raise NetworkRefused("This address does not belong to one system. Enter the system's own address.")
+    if isinstance(network, IPv6Network) and any(network.overlaps(other) for other in _IPV4_INSIDE):
+        raise NetworkRefused("This is an IPv4 address in IPv6 clothes. Write it as plain IPv4.")
+    if any(end.is_link_local for end in ends):
+        raise NetworkRefused(
+            "This address counts on one cable only (link-local). Enter the address that the campus knows."
+        )
+    if any(end.is_reserved for end in ends):
+        raise NetworkRefused(
+            "This address is reserved: no system can have it. Enter the system's own address."
+        )
 
 
 def shown(network: Network) -> str:

@@ -2,7 +2,8 @@
 
 import unicodedata
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+"""What a spreadsheet takes for the start of a formula, full-width signs included (OWASP, CSV injection)."""
 
 
 def one_line(text: str) -> str:
