@@ -105,16 +105,22 @@ def due_messages() -> Any:
 
 
 def deliver_due(*, limit: int = 500) -> DeliveryReport:
-    """Send what is due, oldest first, at most `limit` messages; returns what happened."""
+    """Send what is due, oldest first, at most `limit` messages; returns what happened.
+
+    While the mail server is out of reach nothing is tried, so that an outage uses up no message's attempts.
+    """
     report = DeliveryReport()
     keys = list(due_messages().values_list("pk", flat=True)[:limit])
     if not keys:
         return report
-    with get_connection() as connection:
-        for pk in keys:
-            message = _claim(pk)
-            if message is not None:
-                report += _deliver(message, connection)
+    try:
+        with get_connection() as connection:
+            for pk in keys:
+                message = _claim(pk)
+                if message is not None:
+                    report += _deliver(message, connection)
+    except (OSError, SMTPException) as error:
+        logger.warning("The mail server is out of reach (%s); the next sweep tries again.", error)
     return report
 
 
@@ -126,7 +132,8 @@ def _claim(pk: int) -> OutboxMessage | None:
 def _deliver(message: OutboxMessage, connection: Any) -> DeliveryReport:
     try:
         as_email(message, connection).send()
-    except (OSError, SMTPException) as error:
+    except (OSError, SMTPException, ValueError) as error:
+        # ValueError: what cannot be put into a header. One such message must not stop those behind it.
         connection.close()
         return _failed(message, error)
     OutboxMessage.objects.filter(pk=message.pk).update(
@@ -171,6 +178,8 @@ def _failed(message: OutboxMessage, error: Exception) -> DeliveryReport:
 def _is_permanent(error: Exception) -> bool:
     if isinstance(error, SMTPRecipientsRefused):
         return all(code >= 500 for code, _ in error.recipients.values())
+    if isinstance(error, ValueError):
+        return True
     return isinstance(error, SMTPResponseException) and error.smtp_code >= 500
 
 
