@@ -8,16 +8,15 @@ from portal.accounts.models import User
 from portal.grants.models import Grant, GrantEvent, GrantQuerySet
 from portal.grants.states import OPEN_STATES, GrantState
 from portal.institution import institution
-from portal.workflow.models import ServiceRequest, Snapshot
+from portal.workflow.models import Intention, ServiceRequest, Snapshot
 
 
 def grant_of(service_request: ServiceRequest) -> Grant | None:
     """The grant that a request led to, or that it asks to renew or change."""
-    return (
-        Grant.objects.filter(Q(request=service_request) | Q(later_requests__service_request=service_request))
-        .distinct()
-        .first()
-    )
+    # One or the other, never both with OR: PostgreSQL reads every grant for that.
+    if service_request.intention == Intention.NEW:
+        return Grant.objects.filter(request=service_request).first()
+    return Grant.objects.filter(later_requests__service_request=service_request).first()
 
 
 def answers_in_force(service_request: ServiceRequest) -> list[dict[str, str]]:

@@ -93,7 +93,6 @@ class ServiceRequest(models.Model):
             models.Index(fields=("due_on", "id"), condition=_LIVE, name="live_by_due"),
             models.Index(fields=("stage_role", "due_on", "id"), condition=_LIVE, name="live_by_role"),
             models.Index(fields=("assignee", "due_on", "id"), condition=_LIVE, name="live_by_assignee"),
-            models.Index(fields=("kind", "due_on", "id"), condition=_LIVE, name="live_by_kind"),
             models.Index(fields=("assignee", "-id"), name="requests_of_assignee"),
             models.Index(fields=("requester", "-id"), name="requests_of_requester"),
             models.Index(fields=("co_owner", "-id"), name="requests_of_co_owner"),

@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from portal.workflow.models import ServiceRequest  # noqa: F401
 
 
+_ROW_COLUMNS = (
+    "reference", "kind", "intention", "state", "stage", "stage_role", "revision", "title", "subject_key",
+    "department", "submitted_at", "due_on", "blocking_findings", "co_owner", "sponsor",
+    "requester__name", "requester__email", "assignee__name", "assignee__email",
+)  # fmt: skip
+
+
 class ServiceRequestQuerySet(models.QuerySet["ServiceRequest"]):
     """Requests, narrowed to those a person may know of."""
 
@@ -22,6 +29,10 @@ class ServiceRequestQuerySet(models.QuerySet["ServiceRequest"]):
         if actor.sees_everything:
             return self.filter(own | ~Q(state="draft"))
         return self.filter(own | sponsored)
+
+    def as_rows(self) -> "ServiceRequestQuerySet":
+        """With what a row of the queue shows and its policies ask for; whole people would be most of it."""
+        return self.select_related("requester", "assignee").only(*_ROW_COLUMNS)
 
     def with_people(self) -> "ServiceRequestQuerySet":
         """With the people a page names, in the same query."""

@@ -42,10 +42,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='servicerequest',
-            index=models.Index(condition=models.Q(('state__in', ('in_review', 'needs_information'))), fields=['kind', 'due_on', 'id'], name='live_by_kind'),
-        ),
-        migrations.AddIndex(
-            model_name='servicerequest',
             index=models.Index(fields=['assignee', '-id'], name='requests_of_assignee'),
         ),
     ]
