@@ -108,7 +108,7 @@ async def _ask_spf(domain: str, term: str, session: Session) -> SpfSimulation | 
 # ---------------------------------------------------------------- judging
 def _of_key(seen: SeenKey, domain: str) -> Found:
     plan, report, name = seen.plan, seen.here, seen.plan.name(domain)
-    evidence = {
+    evidence: dict[str, Any] = {
         "name": name, "planned": f"{plan.kind} {plan.value}", "record": report.record,
         "chain": list(report.chain), "notes": [note.text for note in report.notes],
     }  # fmt: skip
@@ -177,7 +177,7 @@ def _of_reach(reach: Reach) -> Found:
 
 
 def _of_dmarc(report: DmarcReport, plan: Plan) -> Found:
-    evidence = {"record": report.record, "found_at": report.found_at, "policy": report.policy}
+    evidence: dict[str, Any] = {"record": report.record, "found_at": report.found_at, "policy": report.policy}
     if report.record is None and report.discovery.rfc9989.unknown:
         return _found("OVR-4", "dmarc", Outcome.UNKNOWN, f"OVR-4: the DNS did not say whether {report.domain} has a "
                       "DMARC record.", must=False, **evidence)  # fmt: skip
@@ -199,7 +199,7 @@ def _no_spf(plan: Plan) -> Found:
 
 def _of_spf(spf: SpfSimulation) -> Found:
     after, domain = spf.after, spf.before.domain
-    evidence = {
+    evidence: dict[str, Any] = {
         "domain": domain, "term": spf.term, "before": spf.before.record, "after": spf.changed,
         "lookups_before": spf.before.lookups, "lookups_after": after.lookups if after else None,
         "notes": [note.text for note in (after.notes if after else spf.before.notes)],
