@@ -16,11 +16,13 @@ from portal.workflow.findings import Found
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
-from portal.workflow.models import ServiceRequest
+from portal.workflow.models import Counter, ServiceRequest
+from portal.workflow.services.reviewing import ApprovalBlocked
 from relay import forms, rules, services
 from relay.answers import answer_groups
 from relay.guide import guide
 from relay.models import SHORT_NAMES, Recipients, RelayRequest, SystemKind
+from relay.standing import standing_findings
 
 
 def _has_mail_server(service_request: ServiceRequest) -> bool:
@@ -137,6 +139,14 @@ class RelayKind(GrantingKind):
         ]
         services.ask_consent(service_request=service_request, personal=personal, actor=actor)
 
+    def on_approved(self, *, service_request: ServiceRequest, actor: User, terms: Terms) -> None:
+        """Issue the grant; of two approvals for one address at the same moment the later one is barred."""
+        # The kind's one row in `Counter` is the lock: approvals of relay requests pass here one by one.
+        Counter.objects.select_for_update().get_or_create(kind=self.key)
+        if clashes := rules.clashes(service_request):
+            raise ApprovalBlocked(clashes)
+        super().on_approved(service_request=service_request, actor=actor, terms=terms)
+
     # ------------------------------------------------------------------ the grant
     def write_permission(self, *, grant: Grant, service_request: ServiceRequest, terms: Terms) -> None:
         """Addresses, senders and recipients of the grant."""
@@ -162,6 +172,10 @@ class RelayKind(GrantingKind):
             ("May send as", [row.address for row in permission.senders.all()]),
             ("To", [permission.get_recipients_display(), *permission.recipient_domains.split()]),
         ]
+
+    def recheck(self, grant: Grant) -> list[Found]:
+        """Whether the senders still exist, and, as advice, whether the host name still leads to the system."""
+        return standing_findings(grant.relay)
 
     # ------------------------------------------------------------------ guide and pages
     def guide(self) -> Branch:

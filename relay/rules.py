@@ -72,6 +72,12 @@ def _is_edge(network: IPv4Network) -> bool:
     return int(network.network_address) & 0xFF in (0, 0xFF)
 
 
+def clashes(service_request: ServiceRequest) -> list[Found]:
+    """What another grant holds by now. Asks the database alone: an approval asks it again under its lock."""
+    rows = services.detail_of(service_request).addresses.all()
+    return _taken(service_request, [parse_network(row.network) for row in rows])
+
+
 def _taken(service_request: ServiceRequest, networks: Sequence[Network]) -> list[Found]:
     own = (
         GrantRequest.objects.filter(service_request=service_request)
