@@ -2,10 +2,10 @@
 
 from celery import shared_task
 
-from portal.outbox import services
+from portal.outbox.delivery import deliver_due
 
 
 @shared_task
 def deliver_outbox() -> None:
     """Send what is due."""
-    services.deliver_due()
+    deliver_due()

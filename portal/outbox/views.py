@@ -11,17 +11,18 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts.models import User
-from portal.accounts.roles import Role
 from portal.lib.problems import NotAllowed
 from portal.outbox import services
-from portal.outbox.models import Delivery, OutboxMessage
+from portal.outbox.models import OutboxMessage
+from portal.outbox.policies import may_handle_mail
+from portal.outbox.selectors import dead_letters, waiting_messages
 
 SHOWN = 100
 
 
 def _operator(request: HttpRequest) -> User:
     user = request.user
-    if not isinstance(user, User) or not user.has_role(Role.ADMINISTRATOR, Role.REVIEWER, Role.POSTMASTER):
+    if not isinstance(user, User) or not may_handle_mail(user):
         raise NotAllowed("The mail list is for administrators and reviewers.")
     return user
 
@@ -31,12 +32,14 @@ def _operator(request: HttpRequest) -> User:
 def outbox(request: HttpRequest) -> HttpResponse:
     """The dead letters, newest first, and how much waits."""
     _operator(request)
-    dead = OutboxMessage.objects.filter(state=Delivery.DEAD).order_by("-id").defer("text", "html")
-    waiting = OutboxMessage.objects.filter(state=Delivery.QUEUED)
+    dead, waiting = list(dead_letters()[: SHOWN + 1]), waiting_messages()
     context = {
         "dead": dead[:SHOWN],
+        "has_more": len(dead) > SHOWN,
+        "shown": SHOWN,
         "waiting": waiting.count(),
-        "oldest": waiting.order_by("created_at").first(),
+        "oldest": waiting.defer("text", "html").first(),
+        "is_development": settings.DEBUG,
     }
     return render(request, "outbox/outbox.html", context)
 
@@ -66,14 +69,10 @@ def dev_mail(request: HttpRequest) -> HttpResponse:
         if settings.EMAIL_FILE_PATH.is_dir()
         else []
     )
-    separator = b"-" * 79
-    letters = [
-        message_from_bytes(part.strip(), policy=policy.default)
-        for file in files
-        for part in reversed(file.read_bytes().split(separator))
-        if part.strip()
-    ][:50]
-    return render(request, "outbox/dev_mail.html", {"letters": [_shown(letter) for letter in letters]})
+    separator = b"-" * 79  # what Django's file backend writes between messages
+    parts = (part.strip() for file in files for part in reversed(file.read_bytes().split(separator)))
+    letters = [_shown(message_from_bytes(part, policy=policy.default)) for part in parts if part]
+    return render(request, "outbox/dev_mail.html", {"letters": letters[:50]})
 
 
 def _shown(letter: EmailMessage) -> dict[str, str]:

@@ -14,9 +14,11 @@ from django.utils import timezone
 
 from portal.grants.services import dates
 from portal.lib.problems import NotAllowed, WrongState
-from portal.outbox import services
+from portal.outbox import delivery, services
+from portal.outbox.delivery import BACK_OFF, DeliveryReport, deliver_due
 from portal.outbox.models import Delivery, OutboxMessage
-from portal.outbox.services import BACK_OFF, LEASE, DeliveryReport, deliver_due, enqueue
+from portal.outbox.selectors import LEASE
+from portal.outbox.services import enqueue
 from portal.workflow.kinds import Kind
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import reviewing
@@ -131,14 +133,14 @@ def test_a_claim_that_a_dead_worker_left_is_taken_again(sink: SmtpSink) -> None:
 
 def test_two_sweeps_do_not_send_the_same_message(sink: SmtpSink, monkeypatch: pytest.MonkeyPatch) -> None:
     queue_one()
-    deliver = services._deliver
+    deliver = delivery._deliver
 
     def sweep_meanwhile(message: OutboxMessage, connection: Any) -> DeliveryReport:
-        monkeypatch.setattr(services, "_deliver", deliver)
+        monkeypatch.setattr(delivery, "_deliver", deliver)
         assert deliver_due() == DeliveryReport()
         return deliver(message, connection)
 
-    monkeypatch.setattr(services, "_deliver", sweep_meanwhile)
+    monkeypatch.setattr(delivery, "_deliver", sweep_meanwhile)
     assert deliver_due() == DeliveryReport(sent=1)
     assert len(sink.messages) == 1
 

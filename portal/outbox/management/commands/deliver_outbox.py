@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from portal.outbox.services import deliver_due
+from portal.outbox.delivery import deliver_due
 
 
 class Command(BaseCommand):

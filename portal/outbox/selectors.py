@@ -1,0 +1,30 @@
+"""What is to be sent, what waits, what was given up."""
+
+from datetime import timedelta
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from portal.outbox.models import Delivery, OutboxMessage
+
+LEASE = timedelta(minutes=10)
+"""A claim older than this was left by a worker that died; far longer than one message may take."""
+
+
+def due_messages() -> QuerySet[OutboxMessage]:
+    """Messages to send now, oldest first: waiting ones whose time has come, and claims left by a dead worker."""
+    now = timezone.now()
+    return OutboxMessage.objects.filter(
+        Q(state=Delivery.QUEUED, next_attempt_at__lte=now)
+        | Q(state=Delivery.SENDING, claimed_at__lt=now - LEASE)
+    ).order_by("next_attempt_at", "id")
+
+
+def waiting_messages() -> QuerySet[OutboxMessage]:
+    """Messages that will still be tried, oldest first."""
+    return OutboxMessage.objects.filter(state__in=(Delivery.QUEUED, Delivery.SENDING)).order_by("id")
+
+
+def dead_letters() -> QuerySet[OutboxMessage]:
+    """Messages that were given up, newest first, without their contents."""
+    return OutboxMessage.objects.filter(state=Delivery.DEAD).order_by("-id").defer("text", "html")
