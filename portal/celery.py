@@ -30,6 +30,10 @@ app.conf.update(
             "schedule": crontab(hour=7, minute=0),
         },
         "lapse-grants": {"task": "portal.grants.tasks.lapse_grants", "schedule": crontab(hour=0, minute=5)},
+        "recheck-grants": {
+            "task": "portal.grants.tasks.recheck_grants",
+            "schedule": crontab(hour=5, minute=30),
+        },
         "escalate-overdue": {
             "task": "portal.workflow.tasks.escalate_overdue",
             "schedule": crontab(hour=8, minute=0),

@@ -75,6 +75,10 @@ class Institution:
     """A sender authorization ends with its contract, and never later than this many months after approval."""
     renewal_opens_days: int = 60
     reminder_days: tuple[int, ...] = (60, 30, 14, 7, 1, 0)
+    compliance_grace_days: int = 7
+    """Days between the letter about a grant out of compliance and its suspension."""
+    suspends_when_broken: Mapping[str, bool] = dataclasses.field(default_factory=dict)
+    """By kind ("relay", "whitelist", ...), whether such a grant is suspended at all, where that differs."""
     review_targets: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Business days for a stage, by "kind.stage", where they differ from the kind's own."""
     country: str = "US"

@@ -13,7 +13,7 @@ from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
 from portal.workflow.models import ServiceRequest
-from whitelist import forms, rules, services
+from whitelist import forms, proof, rules, services
 from whitelist.answers import answer_groups
 from whitelist.entries import domain_of
 from whitelist.guide import guide
@@ -138,6 +138,12 @@ class WhitelistKind(GrantingKind):
             ("Whole domains", _values(grant, EntryKind.DOMAIN)),
         ]
         return [row for row in rows if row[1]]
+
+    suspends_when_broken = True
+
+    def recheck(self, grant: Grant) -> list[Found]:
+        """Whether the domains still publish DMARC (WHT-3): without it the mail system cannot tell forgeries."""
+        return proof.domain_findings([row.value for row in grant.whitelist.entries.all()])
 
     # ------------------------------------------------------------------ guide
     def guide(self) -> Branch:

@@ -9,6 +9,7 @@ from portal.workflow.kinds import Kind, Terms
 if TYPE_CHECKING:
     from portal.accounts.models import User
     from portal.grants.models import Grant
+    from portal.workflow.findings import Found
     from portal.workflow.models import ServiceRequest
 
 
@@ -66,6 +67,18 @@ class GrantingKind(Kind):
             return []  # Only an approval makes a grant.
         grant = grant_of(service_request)
         return [] if grant is None else [(f"The permission {grant.reference}", grant.get_absolute_url())]
+
+    # ------------------------------------------------------------------ what stays true
+    suspends_when_broken = False
+    """Whether a grant out of compliance is suspended after the grace; an institution may say otherwise."""
+
+    def recheck(self, grant: "Grant") -> "list[Found]":
+        """Whether what `grant` was approved on still holds; [] where the kind has nothing to check again.
+
+        Runs in a thread of the daily job, outside transactions, and may ask the DNS within its deadline. A
+        must-finding that fails means out of compliance; other findings are advice to the owner.
+        """
+        return []
 
     # ------------------------------------------------------------------ renewals
     confirmed_steps: tuple[str, ...] = ()

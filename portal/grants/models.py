@@ -4,7 +4,7 @@
 scheduler did or did not do.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -173,6 +173,8 @@ PAST_WORDS = {
     "suspend": "suspended it",
     "resume": "resumed it",
     "revoke": "revoked it",
+    "drift": "a daily check found that it no longer meets the standards",
+    "mended": "a daily check found that it meets the standards again",
 }
 
 
@@ -206,3 +208,66 @@ class Handover(models.Model):
                 fields=("grant",), condition=Q(closed_at__isnull=True), name="one_open_handover_per_grant"
             ),
         )
+
+
+class Standing(models.TextChoices):
+    """What the daily checks last established of a grant."""
+
+    GREEN = "green", "Meets the standards"
+    BROKEN = "broken", "Out of compliance"
+    UNKNOWN = "unknown", "Not established yet"
+
+
+class Compliance(models.Model):
+    """Whether the facts a grant was approved on still hold.
+
+    `standing` is the last thing that was established: a check that got no answer leaves it as it was and
+    notes only `unanswered_at`, so that an outage of name servers is never taken for a changed fact.
+    """
+
+    grant = models.OneToOneField(Grant, on_delete=models.CASCADE, primary_key=True, related_name="compliance")
+    standing = models.CharField(max_length=8, choices=Standing.choices, default=Standing.UNKNOWN)
+    since = models.DateTimeField()
+    """When `standing` became what it is."""
+    broken_sentence = models.TextField(blank=True)
+    advice = models.TextField(blank=True)
+    """What the owner should look at, though it breaks nothing; one remark a line."""
+    told_at = models.DateTimeField(null=True, blank=True)
+    """When the owners were told of the present break; the grace counts from here."""
+    suspended_by_portal = models.BooleanField(default=False)
+    checked_at = models.DateTimeField(null=True, blank=True)
+    """When a check last established something."""
+    unanswered_at = models.DateTimeField(null=True, blank=True)
+    """When a check last got no answer, if that was the newest one."""
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("since",), condition=Q(standing="broken"), name="grants_that_drift"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.grant_id} {self.standing}"
+
+
+RUN_GIVEN_UP_AFTER = timedelta(minutes=15)
+
+
+class RecheckRun(models.Model):
+    """One run of the daily checks, and how far it is."""
+
+    started_at = models.DateTimeField(default=timezone.now)
+    moved_at = models.DateTimeField(default=timezone.now)
+    """When the run last noted how far it is."""
+    finished_at = models.DateTimeField(null=True, blank=True)
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    broken = models.PositiveIntegerField(default=0)
+    unknown = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ("-id",)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the run goes on; a worker that died leaves a run that does not."""
+        return self.finished_at is None and timezone.now() - self.moved_at < RUN_GIVEN_UP_AFTER

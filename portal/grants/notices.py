@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from portal.grants.models import Grant, GrantEvent, Handover
+from portal.institution import institution
 from portal.outbox.services import enqueue
 
 if TYPE_CHECKING:
@@ -18,12 +19,14 @@ WORDS = {
     "accept": "New owner",
     "decline": "Offer declined",
     "prove": "Now in force",
+    "mended": "In order again",
 }
 SENTENCES = {
     "suspend": "The permission is suspended. The mail system refuses it until it is resumed.",
     "resume": "The permission is in force again.",
     "revoke": "The permission is revoked. The mail system refuses it.",
     "end": "The permission was ended by its owner.",
+    "mended": "What was out of order is put right. The permission meets the standards again.",
     "decline": "The offer was declined; the permission stays with its owner.",
 }
 
@@ -62,7 +65,7 @@ def changed(*, grant: Grant, event: GrantEvent) -> None:
     context: dict[str, Any] = {
         "what": WORDS.get(event.action, event.action),
         "reason": event.reason,
-        "actor": str(event.actor) if event.actor else "",
+        "actor": str(event.actor) if event.actor else institution().product,
     }
     if event.action in SENTENCES:
         context["sentence"] = SENTENCES[event.action]
@@ -77,6 +80,12 @@ def reminder(*, grant: Grant, due_on: "date", days_left: int) -> None:
 def lapsed(*, grant: Grant, event: GrantEvent) -> None:
     """The term is over."""
     _tell("grant_lapsed", grant, str(event.pk), people_of(grant))
+
+
+def drifted(*, grant: Grant, event: GrantEvent, suspended_on: "date | None") -> None:
+    """A fact changed that the permission was approved on; `suspended_on` is None where it is not suspended."""
+    recipients = list(dict.fromkeys([*people_of(grant), institution().contact_email]))
+    _tell("grant_drift", grant, str(event.pk), recipients, fact=event.reason, suspended_on=suspended_on)
 
 
 def offered(*, grant: Grant, handover: Handover) -> None:

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from portal.grants.services import dates
+from portal.grants.services import dates, rechecking
 
 
 @shared_task
@@ -16,3 +16,9 @@ def send_reminders() -> None:
 def lapse_grants() -> None:
     """Mark the grants that ended."""
     dates.lapse_grants(today=timezone.localdate())
+
+
+@shared_task
+def recheck_grants() -> None:
+    """Check again that what grants were approved on still holds."""
+    rechecking.recheck_grants(today=timezone.localdate())

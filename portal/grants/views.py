@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts.models import User
 from portal.grants import selectors
+from portal.grants.compliance import broken_grants, recent_runs, suspension_due_on
 from portal.grants.forms import GrantReasonForm, HandOverForm
 from portal.grants.models import Grant
 from portal.grants.policies import available_grant_actions, check_grant_action, open_handover
@@ -20,6 +21,7 @@ from portal.grants.schedule import renewal_opens_on
 from portal.grants.services import issuing, managing
 from portal.grants.states import BY_GRANT_ACTION, GrantAction
 from portal.institution import institution
+from portal.lib.problems import NotAllowed
 from portal.workflow.models import Intention
 
 SHOWN = 200
@@ -32,7 +34,7 @@ def _person(request: HttpRequest) -> User:
 
 def _load(request: HttpRequest, reference: str) -> Grant:
     grants = Grant.objects.visible_to(_person(request)).select_related(
-        "owner", "co_owner", "held_open_by", "latest_request"
+        "owner", "co_owner", "held_open_by", "latest_request", "compliance"
     )
     grant = grants.filter(reference=reference).first()
     if grant is None:
@@ -80,6 +82,8 @@ def _show(
         ],
         "note": grant.kind_entry.state_note(grant),
         "links": grant.kind_entry.grant_links(grant),
+        "compliance": getattr(grant, "compliance", None),
+        "suspension_due_on": suspension_due_on(grant),
         "events": selectors.grant_timeline(grant),
         "later": list(later),
         "handover": handover,
@@ -88,6 +92,18 @@ def _show(
         "renewal_opens_on": renewal_opens_on(grant.ends_on, institution().renewal_opens_days),
     }
     return render(request, "grants/grant.html", context, status=status)
+
+
+@login_required
+@require_safe
+def rechecks(request: HttpRequest) -> HttpResponse:
+    """How far the daily checks are, and which grants they found out of compliance."""
+    actor = _person(request)
+    if not actor.sees_everything:
+        raise NotAllowed("This page is for those who look after the mail system, and for auditors.")
+    runs = recent_runs()
+    context = {"runs": runs, "running": bool(runs and runs[0].is_running), "broken": broken_grants(actor)[:SHOWN]}
+    return render(request, "grants/rechecks.html", context)
 
 
 @login_required

@@ -14,7 +14,7 @@ from portal.accounts.roles import DECIDERS
 from portal.lib.problems import NotAllowed
 from portal.standards.clauses import clause
 from portal.ui.parts import RouteStop
-from portal.workflow import registry, selectors
+from portal.workflow import panels, registry, selectors
 from portal.workflow.forms import (
     ApproveForm,
     AskForm,
@@ -88,7 +88,7 @@ def _filters(request: HttpRequest) -> QueueFilters:
 
     def number(name: str) -> int | None:
         text = query.get(name, "")
-        return int(text) if text.isdigit() and len(text) < 10 else None
+        return int(text) if text.isdecimal() and len(text) < 10 else None
 
     tab = query.get("tab", "role")
     sort = query.get("sort", "due")
@@ -133,7 +133,9 @@ def queue(request: HttpRequest) -> HttpResponse:
         "takeable": {row.pk for row in page.rows if is_decider(row, actor) and row.assignee_id != actor.pk},
     }
     partial = request.headers.get("HX-Request") == "true" and request.headers.get("HX-Boosted") != "true"
-    return render(request, "workflow/queue_list.html" if partial else "workflow/queue.html", context)
+    if partial:
+        return render(request, "workflow/queue_list.html", context)
+    return render(request, "workflow/queue.html", {**context, "panels": panels.panels_for(actor)})
 
 
 def _tabs(request: HttpRequest, filters: QueueFilters) -> list[dict[str, Any]]:

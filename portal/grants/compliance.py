@@ -1,0 +1,88 @@
+"""What the daily checks mean for a grant, and what the pages read of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from portal.accounts.models import User
+from portal.grants.models import Compliance, Grant, RecheckRun, Standing
+from portal.grants.states import GrantState
+from portal.institution import institution
+from portal.lib.outcome import Outcome
+from portal.workflow.findings import Found
+
+PANEL_ROWS = 5
+RUNS_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one check of one grant established, in sentences for its page."""
+
+    standing: Standing
+    broken_sentence: str = ""
+    advice: str = ""
+
+
+def verdict_of(found: Sequence[Found]) -> Verdict:
+    """Broken where a must-finding fails, else unknown where one got no answer, else green."""
+    failed = [finding.sentence for finding in found if finding.must and finding.outcome == Outcome.FAIL]
+    heeded = [
+        finding.sentence
+        for finding in found
+        if finding.outcome == Outcome.WARN or (finding.outcome == Outcome.FAIL and not finding.must)
+    ]
+    if failed:
+        return Verdict(Standing.BROKEN, " ".join(failed), "\n".join(heeded))
+    if any(finding.must and finding.outcome == Outcome.UNKNOWN for finding in found):
+        return Verdict(Standing.UNKNOWN)
+    return Verdict(Standing.GREEN, advice="\n".join(heeded))
+
+
+def is_suspended_when_broken(grant: Grant) -> bool:
+    """Whether a break suspends the grant after the grace: the kind's word, or the institution's over it."""
+    return institution().suspends_when_broken.get(grant.kind, grant.kind_entry.suspends_when_broken)
+
+
+def suspension_due_on(grant: Grant) -> date | None:
+    """The day on which the next check may suspend the grant; None where nothing is due.
+
+    Counts from the letter, or from a later resumption: who resumes a grant that is still out of compliance
+    gives it the grace anew.
+    """
+    compliance = getattr(grant, "compliance", None)
+    if (
+        compliance is None
+        or compliance.standing != Standing.BROKEN
+        or compliance.told_at is None
+        or grant.state != GrantState.ACTIVE
+        or not is_suspended_when_broken(grant)
+    ):
+        return None
+    counted_from = max(compliance.told_at, grant.state_changed_at)
+    return timezone.localdate(counted_from) + timedelta(days=institution().compliance_grace_days)
+
+
+# ---------------------------------------------------------------- what the pages read
+def broken_grants(actor: User) -> QuerySet[Compliance]:
+    """The grants out of compliance that `actor` may read, the oldest break first."""
+    if not (actor.is_active and actor.sees_everything):
+        return Compliance.objects.none()
+    concerned = Q(grant__state=GrantState.ACTIVE) | Q(
+        grant__state=GrantState.SUSPENDED, suspended_by_portal=True
+    )
+    broken = Compliance.objects.filter(concerned, standing=Standing.BROKEN)
+    return broken.select_related("grant").order_by("since", "pk")
+
+
+def drifting_grants(actor: User) -> list[Compliance]:
+    """The first few of `broken_grants`, for the panel above the queue; one query."""
+    return list(broken_grants(actor)[:PANEL_ROWS])
+
+
+def recent_runs() -> list[RecheckRun]:
+    """The last runs of the daily checks, newest first."""
+    return list(RecheckRun.objects.all()[:RUNS_SHOWN])

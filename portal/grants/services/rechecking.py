@@ -1,0 +1,178 @@
+"""The daily checks: what a grant was approved on, asked again. Safe to run twice, late, or not at all.
+
+Checks run in a few threads, outside transactions; each result is written in a transaction of its own that
+tests again what selected the grant. A check that fails or gets no answer is unknown, and changes nothing.
+"""
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+
+from django.db import connections, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from portal.grants import notices
+from portal.grants.compliance import Verdict, is_suspended_when_broken, suspension_due_on, verdict_of
+from portal.grants.models import Compliance, Grant, GrantEvent, RecheckRun, Standing
+from portal.grants.services.transition import change_grant
+from portal.grants.states import GrantState
+
+logger = logging.getLogger(__name__)
+AT_ONCE = 8
+"""Grants checked side by side: enough to hide the wait for name servers, few enough not to press them."""
+CHUNK = 200
+NOTED_EVERY = 10
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check made of one grant, as it was at `revision`; no verdict where there is nothing to check."""
+
+    pk: int
+    revision: int
+    verdict: Verdict | None
+
+
+def recheck_grants(*, today: date, at_once: int = AT_ONCE) -> RecheckRun:
+    """Check every grant that is in force, or that a check suspended; returns the run with its counts."""
+    run = RecheckRun.objects.create(total=_candidates(today).count())
+    with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="recheck") as pool:
+        for keys in _chunks(_candidates(today)):
+            for checked in pool.map(_check, keys):
+                _count(run, checked)
+                _guarded_write(checked, today)
+    run.finished_at = timezone.now()
+    run.total = run.done
+    _note(run)
+    return run
+
+
+def _candidates(today: date) -> QuerySet[Grant]:
+    running = Q(ends_on__gte=today) | Q(held_open_by__isnull=False)
+    ours = Q(state=GrantState.SUSPENDED, compliance__suspended_by_portal=True)
+    return Grant.objects.filter(running, Q(state=GrantState.ACTIVE) | ours).order_by("pk")
+
+
+def _chunks(grants: QuerySet[Grant]) -> Iterator[list[int]]:
+    last = 0
+    while keys := list(grants.filter(pk__gt=last).values_list("pk", flat=True)[:CHUNK]):
+        yield keys
+        last = keys[-1]
+
+
+# ---------------------------------------------------------------- in the threads
+def _check(pk: int) -> Checked:
+    """Run the kind's check; whatever goes wrong is unknown, so that one grant never stops the others."""
+    revision = -1
+    try:
+        grant = Grant.objects.get(pk=pk)
+        revision = grant.revision
+        found = grant.kind_entry.recheck(grant)
+        return Checked(pk, revision, verdict_of(found) if found else None)
+    except Exception:
+        logger.exception("Grant %s could not be checked again; the others go on.", pk)
+        return Checked(pk, revision, Verdict(Standing.UNKNOWN))
+    finally:
+        connections.close_all()  # a thread's connection is its own, and nobody else closes it
+
+
+def _count(run: RecheckRun, checked: Checked) -> None:
+    standing = checked.verdict.standing if checked.verdict else Standing.GREEN
+    run.done += 1
+    run.broken += standing == Standing.BROKEN
+    run.unknown += standing == Standing.UNKNOWN
+    if run.done % NOTED_EVERY == 0:
+        _note(run)
+
+
+def _note(run: RecheckRun) -> None:
+    run.moved_at = timezone.now()
+    run.save(update_fields=["moved_at", "finished_at", "total", "done", "broken", "unknown"])
+
+
+# ---------------------------------------------------------------- one grant, one transaction
+def _guarded_write(checked: Checked, today: date) -> None:
+    try:
+        if checked.verdict is not None:
+            _write(checked.pk, checked.revision, checked.verdict, today)
+    except Exception:
+        logger.exception("The check of grant %s could not be written; the others go on.", checked.pk)
+
+
+@transaction.atomic
+def _write(pk: int, revision: int, verdict: Verdict, today: date) -> None:
+    people = Grant.objects.select_related("owner", "co_owner")
+    grant = people.select_for_update(of=("self",)).filter(pk=pk, revision=revision).first()
+    if grant is None:
+        return  # it changed while it was checked: the next run judges what it is now
+    now = timezone.now()
+    compliance, _ = Compliance.objects.get_or_create(grant=grant, defaults={"since": now})
+    grant.compliance = compliance
+    if not _is_concerned(grant):
+        return
+    if verdict.standing == Standing.UNKNOWN:
+        compliance.unanswered_at = now
+    else:
+        _establish(grant, compliance, verdict, today)
+    compliance.save()
+
+
+def _is_concerned(grant: Grant) -> bool:
+    """Whether the grant is active, or suspended by these checks and by nobody since."""
+    compliance = grant.compliance
+    if grant.state == GrantState.ACTIVE:
+        compliance.suspended_by_portal = False  # whoever put it in force again ended our suspension
+        return True
+    if grant.state != GrantState.SUSPENDED or not compliance.suspended_by_portal:
+        return False
+    latest = grant.events.filter(action="suspend").order_by("-pk").first()
+    return latest is not None and latest.actor_id is None
+
+
+def _establish(grant: Grant, compliance: Compliance, verdict: Verdict, today: date) -> None:
+    before, now = compliance.standing, timezone.now()
+    compliance.checked_at, compliance.unanswered_at = now, None
+    compliance.standing, compliance.advice = verdict.standing, verdict.advice
+    compliance.broken_sentence = verdict.broken_sentence
+    if before != verdict.standing:
+        compliance.since = now
+    if verdict.standing == Standing.BROKEN:
+        _handle_break(grant, compliance, today)
+    elif before == Standing.BROKEN:
+        _handle_mending(grant, compliance)
+
+
+def _handle_break(grant: Grant, compliance: Compliance, today: date) -> None:
+    if compliance.told_at is None:
+        compliance.told_at = timezone.now()
+        event = _event(grant, "drift", compliance.broken_sentence)
+        notices.drifted(grant=grant, event=event, suspended_on=suspension_due_on(grant))
+        return
+    due_on = suspension_due_on(grant)
+    if due_on is not None and due_on <= today and is_suspended_when_broken(grant):
+        event = change_grant(
+            grant=grant, action="suspend", actor=None, reason=compliance.broken_sentence,
+            state=GrantState.SUSPENDED,
+        )  # fmt: skip
+        compliance.suspended_by_portal = True
+        notices.changed(grant=grant, event=event)
+
+
+def _handle_mending(grant: Grant, compliance: Compliance) -> None:
+    compliance.told_at = None
+    event = _event(grant, "mended", "")
+    if grant.state == GrantState.SUSPENDED:
+        target = GrantState.ACTIVE if grant.kind_entry.is_proven(grant) else GrantState.UNPROVEN
+        event = change_grant(grant=grant, action="resume", actor=None, state=target)
+        compliance.suspended_by_portal = False
+    notices.changed(grant=grant, event=event)
+
+
+def _event(grant: Grant, action: str, reason: str) -> GrantEvent:
+    # No change of the grant itself: its revision stays, and a form that somebody has open stays good.
+    return GrantEvent.objects.create(
+        grant=grant, action=action, from_state=grant.state, to_state=grant.state, reason=reason
+    )

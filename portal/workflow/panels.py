@@ -1,0 +1,39 @@
+"""What rooms above the engine show above the queue. A room registers its panel in its `apps.py`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A short list that reviewers see before the queue: its template, and what that shows as `content`."""
+
+    template: str
+    content_for: Callable[["User"], Any]
+
+
+@dataclass(frozen=True)
+class FilledPanel:
+    """A panel with its content for one person."""
+
+    template: str
+    content: Any
+
+
+_panels: list[Panel] = []
+
+
+def register(panel: Panel) -> None:
+    """Show `panel` above the queue from now on; registering it again changes nothing."""
+    if panel not in _panels:
+        _panels.append(panel)
+
+
+def panels_for(actor: "User") -> list[FilledPanel]:
+    """The panels that have something to show to `actor`."""
+    filled = [FilledPanel(panel.template, panel.content_for(actor)) for panel in _panels]
+    return [panel for panel in filled if panel.content]

@@ -1,0 +1,1 @@
+"""What stays true: the daily checks of grants."""
