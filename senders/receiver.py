@@ -13,6 +13,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.db import close_old_connections
 
 from portal.lib.text import one_line
@@ -148,10 +149,12 @@ async def _in_thread(call: Callable[..., Any], *args: Any) -> Any:
 
 def controller(host: str, port: int, *, handler: Handler | None = None) -> Controller:
     """A receiver for HOST and PORT; `start()` and `stop()` run it in a thread of its own."""
+    logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells of every command
     return Controller(
         handler or Handler(),
         hostname=host,
         port=port,
+        server_hostname=settings.PROBE_MAILBOX.rpartition("@")[2],
         data_size_limit=LARGEST_BYTES,
         timeout=IDLE_SECONDS,
         ident="probe",

@@ -38,7 +38,7 @@ def test_every_page_can_be_answered_and_saved(names: DnsServer, cast: Cast) -> N
         kind=registry.get("senders"), requester=cast.requester, prefill="subdomain"
     )
     assert services.detail_of(draft).identity == "subdomain"
-    pages = [
+    pages: list[tuple[Any, dict[str, Any]]] = [
         (ServiceStep, {"service_name": "ExampleCRM", "vendor": "V", "service_model": "hosted"}),
         (AgreementStep, {"agreement": "none", "sponsor": cast.sponsor.email, "contract_starts_on": "2099-01-01",
                          "contract_ends_on": "2099-12-31"}),
@@ -134,7 +134,7 @@ def test_the_raw_message_is_a_download_for_those_who_see_the_request(
     sample = add_sample(grant.request, signed())
     url = reverse("sender_sample_file", args=[grant.reference, sample.pk])
     answer = client_of(cast.requester).get(url)
-    assert b"".join(answer.streaming_content) == signed()
+    assert answer.getvalue() == signed()
     assert answer["Content-Disposition"].startswith("attachment")
     assert answer["Content-Type"] == "application/octet-stream"
     assert client_of(cast.outsider).get(url).status_code == 404

@@ -17,7 +17,8 @@ from tests.senders.conftest import publish
 from tests.support.dns_server import DnsServer
 
 pytestmark = pytest.mark.django_db
-OURS = {
+Case = tuple[str, dict[str, Any], str, str, bool, str]
+OURS: dict[str, Any] = {
     "identity": "mail_domain", "sending_domain": "ttu.edu", "signing_domain": "ttu.edu",
     "identity_reason": "Alumni know this address.", "addresses": ("alumni@ttu.edu",),
 }  # fmt: skip
@@ -30,7 +31,7 @@ def finding(cast: Cast, rule: str, **facts: Any) -> Found:
 
 
 @pytest.mark.parametrize(
-    ("rule", "facts", "clause", "outcome", "blocks", "words"),
+    "case",
     [
         ("model", {}, "AUT-0", "pass", False, "ExampleCRM"),
         ("model", {"service_model": ""}, "AUT-0", "fail", True, "missing"),
@@ -76,15 +77,9 @@ def finding(cast: Cast, rule: str, **facts: Any) -> Found:
     ],
 )  # fmt: skip
 def test_each_rule_cites_its_clause_and_weighs_what_it_should(
-    names: DnsServer,
-    cast: Cast,
-    rule: str,
-    facts: dict[str, Any],
-    clause: str,
-    outcome: str,
-    blocks: bool,
-    words: str,
+    names: DnsServer, cast: Cast, case: Case
 ) -> None:
+    rule, facts, clause, outcome, blocks, words = case
     found = finding(cast, rule, **facts)
     assert (found.clause, found.outcome, found.blocks) == (clause, outcome, blocks)
     assert words in found.sentence

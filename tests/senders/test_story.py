@@ -207,4 +207,4 @@ def test_one_broken_sample_stops_no_other(
     states = {grant.pk: Grant.objects.get(pk=grant.pk).state for grant in (first, second)}
     assert states == {first.pk: GrantState.UNPROVEN, second.pk: GrantState.ACTIVE}
     assert ADDRESS in services.authorized_plan(second).addresses
-    assert Outcome.PASS == SignedSample.objects.get(service_request=second.request).outcome
+    assert SignedSample.objects.get(service_request=second.request).outcome == Outcome.PASS
