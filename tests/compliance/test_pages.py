@@ -1,6 +1,8 @@
 """What people see of the daily checks: on the grant's page, above the queue, on the job's page."""
 
+import dataclasses
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -60,18 +62,11 @@ def test_the_owner_reads_what_changed(cast: Cast) -> None:
     assert "Last checked" in page
 
 
-def test_the_page_says_when_it_is_suspended(cast: Cast, settings: object) -> None:
-    import dataclasses
-
+def test_the_page_says_when_it_is_suspended(cast: Cast, settings: Any) -> None:
     grant = drifting(cast, 0)
-    settings.INSTITUTION = dataclasses.replace(  # type: ignore[attr-defined]
-        settings.INSTITUTION,
-        suspends_when_broken={"relay": True},  # type: ignore[attr-defined]
-    )
-    assert (
-        "the permission is suspended on"
-        in client_of(cast.requester).get(grant.get_absolute_url()).content.decode()
-    )
+    settings.INSTITUTION = dataclasses.replace(settings.INSTITUTION, suspends_when_broken={"relay": True})
+    page = client_of(cast.requester).get(grant.get_absolute_url()).content.decode()
+    assert "the permission is suspended on" in page
 
 
 def test_the_jobs_page_shows_progress_to_readers_only(cast: Cast) -> None:
