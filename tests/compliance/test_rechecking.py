@@ -57,6 +57,15 @@ def test_a_grant_whose_facts_hold_is_green(grant: Grant, clock: Any) -> None:
     assert actions(grant) == []
 
 
+def test_a_policy_of_none_is_not_asked_for_a_sample_every_day(
+    grant: Grant, names: DnsServer, clock: Any
+) -> None:
+    names.remove(RECORD, "TXT")
+    names.txt(RECORD, "v=DMARC1; p=none")
+    day(1, clock)
+    assert (now(grant).compliance.standing, now(grant).compliance.advice) == ("green", "")
+
+
 def test_drift_is_told_once_then_suspends_after_the_grace_and_mends_by_itself(
     grant: Grant, cast: Cast, names: DnsServer, clock: Any
 ) -> None:
