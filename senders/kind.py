@@ -21,7 +21,6 @@ from senders import forms, rules, samples, services
 from senders.answers import answer_groups
 from senders.guide import guide
 from senders.models import Identity, SenderAuthorization, SenderRequest
-from senders.probe import probe_address
 
 
 def _is_unchanged(service_request: ServiceRequest) -> bool:
@@ -163,8 +162,7 @@ class SendersKind(GrantingKind):
             why = samples.why_unproven(samples.samples_of_grant(grant)[:1])
             return (
                 f"It comes into force by itself once a message from @{grant.senders.sending_domain} with a valid DKIM "
-                f"signature of {grant.senders.signing_domain} was seen. {why} Let the service send one to "
-                f"{probe_address(grant.latest_request)}."
+                f"signature of {grant.senders.signing_domain} was seen. {why} Let the service send one to its probe address."
             )
         proof = grant.senders.proven_by
         return f"Proved by a message of {proof.received_at:%Y-%m-%d}. {proof.reason}" if proof else ""
