@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts.models import User
-from portal.lib.problems import NotAllowed
+from portal.lib.problems import NotAllowed, Problem
 from portal.outbox import services
 from portal.outbox.models import OutboxMessage
 from portal.outbox.policies import may_handle_mail
@@ -50,12 +50,15 @@ def act(request: HttpRequest, pk: int) -> HttpResponse:
     """Retry or discard one dead letter."""
     actor = _operator(request)
     message = get_object_or_404(OutboxMessage, pk=pk)
-    if request.POST.get("action") == "discard":
-        services.discard(message=message, actor=actor)
-        messages.success(request, "The message was discarded.")
-    else:
-        services.retry(message=message, actor=actor)
-        messages.success(request, "The message is queued again.")
+    match request.POST.get("action"):
+        case "discard":
+            services.discard(message=message, actor=actor)
+            messages.success(request, "The message was discarded.")
+        case "retry":
+            services.retry(message=message, actor=actor)
+            messages.success(request, "The message is queued again.")
+        case _:
+            raise Problem("A message can be tried again or discarded; this was neither.")
     return redirect("outbox")
 
 
@@ -64,13 +67,11 @@ def dev_mail(request: HttpRequest) -> HttpResponse:
     """The newest mail in `var/mail`, in DEBUG alone."""
     if not settings.DEBUG:
         raise Http404
-    files = (
-        sorted(settings.EMAIL_FILE_PATH.glob("*.log"), reverse=True)[:20]
-        if settings.EMAIL_FILE_PATH.is_dir()
-        else []
-    )
+    folder = settings.EMAIL_FILE_PATH
+    # By time and not by name: two files of one second are named after the memory address of their backend.
+    newest = sorted(folder.glob("*.log"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
     separator = b"-" * 79  # what Django's file backend writes between messages
-    parts = (part.strip() for file in files for part in reversed(file.read_bytes().split(separator)))
+    parts = (part.strip() for file in newest[:20] for part in reversed(file.read_bytes().split(separator)))
     letters = [_shown(message_from_bytes(part, policy=policy.default)) for part in parts if part]
     return render(request, "outbox/dev_mail.html", {"letters": letters[:50]})
 
