@@ -260,5 +260,11 @@ class UploadForm(forms.Form):
     """One file."""
 
     upload = forms.FileField(
-        label="Add a file", help_text="PDF, PNG, JPEG, DOCX, XLSX, ODT, TXT, CSV or EML, at most 10 MB."
+        label="Add a file",
+        help_text="PDF, PNG, JPEG, DOCX, XLSX, ODT, TXT, CSV or EML, at most 10 MB.",
+        error_messages={
+            "required": "Choose a file first.",
+            "empty": "This file is empty. Choose another.",
+            "max_length": "The name of this file is too long. Give it a shorter one.",
+        },
     )

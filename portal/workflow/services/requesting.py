@@ -138,8 +138,7 @@ def submit(*, service_request: ServiceRequest, actor: "User", revision: int) -> 
     Raises NotAllowed, WrongState, Stale, or ValidationError where a page is not answered yet.
     """
     check_action(Action.SUBMIT, service_request, actor)
-    if missing_steps(service_request):
-        raise ValidationError("Some pages are not answered yet. Each is marked below; answer them first.")
+    _require_pages(service_request)
     return _send_to_review(
         action=Action.SUBMIT,
         service_request=service_request,
@@ -148,6 +147,11 @@ def submit(*, service_request: ServiceRequest, actor: "User", revision: int) -> 
         stage=service_request.kind_entry.route(service_request)[0],
         due_on=None,
     )
+
+
+def _require_pages(service_request: ServiceRequest) -> None:
+    if missing_steps(service_request):
+        raise ValidationError("Some pages are not answered yet. Each is marked below; answer them first.")
 
 
 def resubmit(
@@ -161,9 +165,11 @@ def resubmit(
     """Answer the open questions (by their ids) and send the request back to the stage that asked.
 
     What changed is kept field by field; the stage's clock goes on where it was paused. Raises NotAllowed,
-    WrongState, Stale, or ValidationError, keyed `answer_<id>`, for a question without an answer.
+    WrongState, Stale, or ValidationError: for a page whose new answers are not right yet, and, keyed
+    `answer_<id>`, for a question without an answer.
     """
     check_action(Action.RESUBMIT, service_request, actor)
+    _require_pages(service_request)
     questions = list(service_request.questions.filter(answered_at__isnull=True))
     _require_answers(questions, answers)
     stage = service_request.current_stage or service_request.kind_entry.route(service_request)[0]

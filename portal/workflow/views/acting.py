@@ -203,7 +203,7 @@ def upload(request: HttpRequest, reference: str) -> HttpResponse:
         else:
             messages.success(request, "The file is added.")
     else:
-        messages.error(request, "Choose a file first.")
+        messages.error(request, " ".join(map(str, form.errors["upload"])))
     return redirect("request_answers" if request.POST.get("back") == "answers" else "request", reference)
 
 

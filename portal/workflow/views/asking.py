@@ -219,13 +219,11 @@ def answers(request: HttpRequest, reference: str) -> HttpResponse:
 def _send(request: HttpRequest, service_request: ServiceRequest) -> None:
     actor, revision = person(request), _revision(request)
     if service_request.state == State.NEEDS_INFORMATION:
-        typed = {
-            int(name.removeprefix("answer_")): value
-            for name, value in request.POST.items()
-            if name.startswith("answer_")
-            and name.removeprefix("answer_").isdigit()
-            and isinstance(value, str)
+        names = {
+            question.pk: f"answer_{question.pk}"
+            for question in service_request.questions.filter(answered_at__isnull=True)
         }
+        typed = {key: request.POST.get(name, "") for key, name in names.items()}
         requesting.resubmit(
             service_request=service_request,
             actor=actor,
