@@ -50,7 +50,7 @@ def act(request: HttpRequest, pk: int) -> HttpResponse:
     """Retry or discard one dead letter."""
     actor = _operator(request)
     message = get_object_or_404(OutboxMessage, pk=pk)
-    match request.POST.get("action"):
+    match request.POST.get("action", "retry"):
         case "discard":
             services.discard(message=message, actor=actor)
             messages.success(request, "The message was discarded.")
