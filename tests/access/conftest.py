@@ -9,8 +9,9 @@ from django.test import Client
 
 from portal.grants.models import Grant
 from portal.outbox.models import Delivery, OutboxMessage
+from portal.workflow import registry
 from portal.workflow.models import ServiceRequest
-from portal.workflow.services import attaching
+from portal.workflow.services import attaching, requesting
 from relay import services as relay
 from tests.cast import Cast, approved, client_of, fresh, relay_draft, submitted
 
@@ -29,7 +30,9 @@ ROLES = (
 
 @dataclass(frozen=True)
 class World:
-    """A draft, a request in review with a file, a grant, a dead letter, a person who was asked for consent."""
+    """A draft, a request in review with a file, a grant, a dead letter, a person who was asked for consent, and
+    a sender authorization in review.
+    """
 
     cast: Cast
     draft: ServiceRequest
@@ -38,6 +41,7 @@ class World:
     file: int
     letter: int
     consent: int
+    senders: ServiceRequest
 
     def client(self, role: str) -> Client:
         """A browser of that person; the co-owner is the colleague."""
@@ -56,4 +60,16 @@ def world(cast: Cast) -> World:
     assert letter is not None
     OutboxMessage.objects.filter(pk=letter.pk).update(state=Delivery.DEAD)
     consent = relay.detail_of(fresh(request)).senders.get().pk
-    return World(cast, fresh(draft), fresh(request), grant, file.pk, letter.pk, consent)
+    senders = senders_request(cast)
+    return World(cast, fresh(draft), fresh(request), grant, file.pk, letter.pk, consent, senders)
+
+
+def senders_request(cast: Cast) -> ServiceRequest:
+    """A request of the senders kind at its first stage, for its page of samples."""
+    kind = registry.get("senders")
+    request = requesting.create_draft(kind=kind, requester=cast.requester, co_owner=cast.colleague)
+    stage = kind.stages[0]
+    ServiceRequest.objects.filter(pk=request.pk).update(
+        state="in_review", stage=stage.key, stage_role=str(stage.role)
+    )
+    return fresh(request)

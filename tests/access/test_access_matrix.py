@@ -130,12 +130,23 @@ TABLE: dict[str, Row] = {
         "302 404 200 404 404 404 404 404 404",
         "302 404 302 404 404 404 404 404 404",
     ),
+    "rechecks": Row("/in-force/rechecks/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
+    "sender_samples": Row(
+        "/senders/{senders}/samples/",
+        "302 200 200 404 200 200 200 200 200",
+        "302 422 422 404 403 422 403 403 403",
+    ),
+    "sender_samples_judge": Row(
+        "/senders/{senders}/samples/judge/", "302 | 405", "302 302 302 404 403 302 403 403 403"
+    ),
+    "sender_sample_file": Row("/senders/{senders}/samples/1/", "302 | 404", "302 | 405"),
 }
 """By the name of the address; by its route where it has no name."""
 
 BODIES: dict[str, dict[str, Any]] = {
     "request_waive": {"waive-rule": "on-campus", "waive-reason": "It is a test."},
     "request_act": {"deny-comment": ""},
+    "outbox_act": {"action": "retry"},
     "relay_consent": {"answer": "agree"},
 }
 """What a POST carries where an empty one would not reach the question of who may."""
@@ -168,7 +179,7 @@ def addresses(resolver: URLResolver, before: str = "") -> Iterator[str]:
 def url(row: Row, world: World) -> str:
     return row.path.format(
         draft=world.draft.reference, request=world.request.reference, grant=world.grant.reference,
-        file=world.file, letter=world.letter, consent=world.consent,
+        file=world.file, letter=world.letter, consent=world.consent, senders=world.senders.reference,
     )  # fmt: skip
 
 

@@ -380,7 +380,8 @@ marks = st.sets(st.integers(min_value=0, max_value=90), min_size=1, max_size=8)
 def test_any_pattern_of_runs_reminds_at_most_once_for_each_mark(
     end: date, before: set[int], length: int, runs: list[int]
 ) -> None:
-    start, done = end - timedelta(days=length), []
+    start = end - timedelta(days=length)
+    done: list[date] = []
     for today in sorted(end - timedelta(days=offset) for offset in runs):
         due = reminder_due(starts_on=start, ends_on=end, today=today, days_before=tuple(before), done=done)
         if due is None:
@@ -398,7 +399,8 @@ def test_any_pattern_of_runs_reminds_at_most_once_for_each_mark(
 
 @given(end=ends, before=marks)
 def test_daily_runs_send_every_mark_on_its_day(end: date, before: set[int]) -> None:
-    start, done = end - timedelta(days=100), []
+    start = end - timedelta(days=100)
+    done: list[date] = []
     for today in days_between(start, end + timedelta(days=2)):
         due = reminder_due(starts_on=start, ends_on=end, today=today, days_before=tuple(before), done=done)
         if due is not None:
