@@ -162,6 +162,16 @@ def test_a_worker_whose_claim_ran_out_changes_nothing(sink: Troubled) -> None:
     assert again(message).state == Delivery.SENT
 
 
+def test_a_worker_whose_claim_ran_out_leaves_the_next_one_its_claim(sink: Troubled) -> None:
+    message = queue()
+    slow = delivery._claim(message.pk)
+    assert slow is not None
+    OutboxMessage.objects.update(claimed_at=timezone.now() - LEASE - timedelta(seconds=1))
+    assert delivery._claim(message.pk) is not None
+    delivery._failed(slow, OSError("the connection was lost"))
+    assert (again(message).state, again(message).attempts) == (Delivery.SENDING, 2)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_killed_between_data_and_answer_is_followed_by_another(sink: Troubled) -> None:
     """At least once: the server got the message, nobody heard its 250; the copy has the same Message-ID."""
