@@ -241,9 +241,7 @@ class Compliance(models.Model):
     """When a check last got no answer, if that was the newest one."""
 
     class Meta:
-        indexes = (
-            models.Index(fields=("since",), condition=Q(standing="broken"), name="grants_that_drift"),
-        )
+        indexes = (models.Index(fields=("since",), condition=Q(standing="broken"), name="grants_that_drift"),)
 
     def __str__(self) -> str:
         return f"{self.grant_id} {self.standing}"

@@ -102,7 +102,11 @@ def rechecks(request: HttpRequest) -> HttpResponse:
     if not actor.sees_everything:
         raise NotAllowed("This page is for those who look after the mail system, and for auditors.")
     runs = recent_runs()
-    context = {"runs": runs, "running": bool(runs and runs[0].is_running), "broken": broken_grants(actor)[:SHOWN]}
+    context = {
+        "runs": runs,
+        "running": bool(runs and runs[0].is_running),
+        "broken": broken_grants(actor)[:SHOWN],
+    }
     return render(request, "grants/rechecks.html", context)
 
 
