@@ -135,7 +135,18 @@ def test() -> None:
     system_programs()
     check()
     call([BIN / "pytest", "-q", "-p", "no:cacheprovider"])
-    call([BIN / "pytest", "-q", "-p", "no:cacheprovider", "-m", "not browser and not once", "--servers"])
+    call(
+        [
+            BIN / "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "tests.support.servers",
+            "-m",
+            "not browser and not once",
+        ]
+    )
 
 
 PROGRAMS = {"chromium": "chromium", "postfix": "postfix", "nsd": "nsd"}
