@@ -38,6 +38,7 @@ app.conf.update(
             "task": "portal.workflow.tasks.escalate_overdue",
             "schedule": crontab(hour=8, minute=0),
         },
+        "judge-samples": {"task": "portal.samples.tasks.judge_waiting", "schedule": 60.0},
         "prove-senders": {"task": "senders.tasks.recheck_unproven", "schedule": 600.0},
         "publish-changes": {"task": "portal.enforcement.tasks.publish_changes", "schedule": 60.0},
         "publish": {"task": "portal.enforcement.tasks.publish", "schedule": crontab(hour=0, minute=15)},

@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "portal.outbox",
     "portal.workflow",
     "portal.grants",
+    "portal.samples",
     "portal.enforcement",
     "relay",
     "whitelist",

@@ -80,6 +80,14 @@ def removal_set(plan: Plan, *, kept: Sequence[Record] = ()) -> list[str]:
     return lines
 
 
+def as_text(plan: Plan) -> dict[str, str]:
+    """Both sets as text for people; empty for a draft whose pages are not all answered."""
+    try:
+        return {"additions": "\n".join(change_set(plan)), "removals": "\n".join(removal_set(plan))}
+    except LintError:
+        return {"additions": "", "removals": ""}
+
+
 def safe_name(name: str) -> str:
     """The name, if a zone file reads it as nothing else. Raises LintError."""
     if len(name) > 253 or not _NAME.fullmatch(name):

@@ -1,8 +1,8 @@
 """The registry's entry of the kind Intended Use of Technology."""
 
+from collections.abc import Mapping
 from datetime import date
-
-from django.urls import URLPattern, URLResolver, reverse
+from typing import Any
 
 from portal.accounts.roles import Role
 from portal.grants.kinds import GrantingKind
@@ -12,12 +12,16 @@ from portal.grants.states import GrantState
 from portal.institution import institution
 from portal.lib.dates import term_end
 from portal.lib.text import sentence_list
+from portal.samples.kinds import SampledKind, Wanted
+from portal.samples.models import SignedSample
+from portal.samples.selectors import samples_of_grant
+from portal.samples.services import give_token
 from portal.workflow.findings import Found
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
 from portal.workflow.models import ServiceRequest
-from senders import forms, rules, samples, services
+from senders import dns_text, forms, proving, rules, services
 from senders.answers import answer_groups
 from senders.guide import guide
 from senders.models import Identity, SenderAuthorization, SenderRequest
@@ -37,7 +41,7 @@ def _is_mail_domain(service_request: ServiceRequest) -> bool:
     return asked and not _is_unchanged(service_request)
 
 
-class SendersKind(GrantingKind):
+class SendersKind(SampledKind):
     """Intended Use of Technology: a service sends as one of our domains, until its contract ends (AUT-0 to AUT-3)."""
 
     key = "senders"
@@ -66,7 +70,8 @@ class SendersKind(GrantingKind):
 
     # ------------------------------------------------------------------ the form
     def new_detail(self, service_request: ServiceRequest) -> SenderRequest:
-        """An empty detail row, with the token of its probe address."""
+        """An empty detail row, and a probe address."""
+        give_token(service_request=service_request)
         return SenderRequest.objects.create(service_request=service_request)
 
     def prefill(self, service_request: ServiceRequest, answers: str) -> None:
@@ -159,7 +164,7 @@ class SendersKind(GrantingKind):
     def state_note(self, grant: Grant) -> str:
         """Why it waits and what to do, or what proved it."""
         if grant.state == GrantState.UNPROVEN:
-            why = samples.why_unproven(samples.samples_of_grant(grant)[:1])
+            why = proving.why_unproven(samples_of_grant(grant)[:1])
             return (
                 f"It comes into force by itself once a message from @{grant.senders.sending_domain} with a valid DKIM "
                 f"signature of {grant.senders.signing_domain} was seen. {why} Let the service send one to its probe address."
@@ -167,25 +172,31 @@ class SendersKind(GrantingKind):
         proof = grant.senders.proven_by
         return f"Proved by a message of {proof.received_at:%Y-%m-%d}. {proof.reason}" if proof else ""
 
-    def grant_links(self, grant: Grant) -> list[tuple[str, str]]:
-        """The page of samples and DNS records."""
-        return [("Samples and DNS records", reverse("sender_samples", args=[grant.latest_request.reference]))]
+    # ------------------------------------------------------------------ the samples
+    samples_title = "Samples and DNS records"
+    samples_template = "senders/dns_records.html"
 
-    def links(self, service_request: ServiceRequest) -> list[tuple[str, str]]:
-        """The grant, and the page of samples and DNS records."""
-        page = reverse("sender_samples", args=[service_request.reference])
-        return [*super().links(service_request), ("Samples and DNS records", page)]
+    def wanted(self, service_request: ServiceRequest, grant: Grant | None) -> Wanted:
+        """From at an authorized domain, signed as the approved domain."""
+        if grant is not None:
+            return proving.wanted_of(grant)
+        plan = services.plan_of(service_request)
+        return Wanted(plan.from_domains, plan.signing_domain)
+
+    def on_judged(self, *, sample: SignedSample, grant: Grant | None, wanted: Wanted) -> None:
+        """A sample that proves a waiting grant brings it into force (OVR-4)."""
+        if sample.is_proof and grant is not None:
+            proving.activate_if_proven(grant=grant, sample=sample, wanted=wanted)
+
+    def samples_context(self, service_request: ServiceRequest, grant: Grant | None) -> Mapping[str, Any]:
+        """The DNS records to add, and to remove at the end."""
+        plan = services.authorized_plan(grant) if grant else services.plan_of(service_request)
+        return dns_text.as_text(plan)
 
     # ------------------------------------------------------------------ screens
     def guide(self) -> Branch:
         """The questions that lead to this form, or away from it."""
         return guide()
-
-    def urls(self) -> list[URLPattern | URLResolver]:
-        """Samples and DNS records."""
-        from senders.urls import urlpatterns
-
-        return list(urlpatterns)
 
 
 def _proof_of(grant: Grant) -> tuple[str, frozenset[str]] | None:

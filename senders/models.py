@@ -1,12 +1,11 @@
-"""What an Intended Use request asks, what an authorization allows, and the samples that prove it."""
-
-import secrets
+"""What an Intended Use request asks, and what an authorization allows."""
 
 from django.db import models
-from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from portal.grants.models import Grant
+from portal.samples.models import SignedSample
+from portal.samples.models import new_token  # noqa: F401 - migration 0001 names it here
 from portal.workflow.models import ServiceRequest
 
 
@@ -50,19 +49,12 @@ class KeyKind(models.TextChoices):
     TXT = "TXT", "The key itself"
 
 
-def new_token() -> str:
-    """The secret part of a probe address: 80 random bits, in lower case since mail may fold it."""
-    return secrets.token_hex(10)
-
-
 class SenderRequest(models.Model):
     """The answers of one request; the sponsor is on the request itself."""
 
     service_request = models.OneToOneField(
         ServiceRequest, on_delete=models.CASCADE, primary_key=True, related_name="senders"
     )
-    token = models.CharField(max_length=40, unique=True, default=new_token)
-    """In the request's own probe address."""
     service_name = models.CharField(max_length=120, blank=True)
     vendor = models.CharField(max_length=150, blank=True)
     service_model = models.CharField(max_length=12, choices=ServiceModel.choices, blank=True)
@@ -114,43 +106,6 @@ class SelectorWish(models.Model):
 
     class Meta:
         ordering = ("id",)
-
-
-class SignedSample(models.Model):
-    """One message of the service, kept whole as evidence, and what was found in it last."""
-
-    class Source(models.TextChoices):
-        """How it came."""
-
-        UPLOAD = "upload", "Uploaded"
-        PROBE = "probe", "Sent to the probe address"
-
-    service_request = models.ForeignKey(ServiceRequest, on_delete=models.CASCADE, related_name="samples")
-    source = models.CharField(max_length=6, choices=Source.choices)
-    received_at = models.DateTimeField(default=timezone.now)
-    sha256 = models.CharField(max_length=64)
-    size = models.PositiveIntegerField()
-    file = models.FileField(max_length=200)
-    came_from = models.CharField(max_length=300, blank=True)
-    """Who handed it in: the person's address, or the mail host and its envelope sender."""
-
-    outcome = models.CharField(max_length=7, blank=True)
-    """Empty until it was judged; else pass, fail or unknown."""
-    reason = models.TextField(blank=True)
-    is_proof = models.BooleanField(default=False)
-    """Whether it shows an aligned signature of the approved signing domain, from an authorized domain."""
-    evidence = models.JSONField(default=dict)
-    judged_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ("-id",)
-        constraints = (
-            models.UniqueConstraint(fields=("service_request", "sha256"), name="one_sample_per_content"),
-        )
-        indexes = (models.Index(fields=("outcome", "id"), name="samples_by_outcome"),)
-
-    def __str__(self) -> str:
-        return f"{self.service_request_id} {self.sha256[:12]}"
 
 
 class SenderAuthorization(models.Model):

@@ -9,9 +9,11 @@ from portal.grants.models import Grant
 from portal.grants.states import OPEN_STATES
 from portal.institution import institution
 from portal.lib.outcome import Outcome
+from portal.samples import selectors as samples
+from portal.samples.services import adopt_attachments, judged_lately
 from portal.workflow.findings import Found
 from portal.workflow.models import ServiceRequest
-from senders import dns_checks, samples, services
+from senders import dns_checks, services
 from senders.models import Agreement, AuthorizedSelector, Classification, Identity, SenderRequest
 from senders.plan import KeyPlan, Plan
 
@@ -19,7 +21,7 @@ from senders.plan import KeyPlan, Plan
 def check(service_request: ServiceRequest) -> list[Found]:
     """Every check of the request, in the order of the standards. Asks the DNS within its deadline."""
     detail, plan = services.detail_of(service_request), services.plan_of(service_request)
-    samples.adopt_attachments(service_request=service_request)
+    adopt_attachments(service_request=service_request)
     return [
         _model(detail),
         _sponsor(service_request, detail),
@@ -184,6 +186,8 @@ def _sample(service_request: ServiceRequest) -> list[Found]:
     if newest is None:
         return [_found("OVR-4", "sample", Outcome.WARN, "No signed sample was seen yet. After approval the permission "
                        "waits for one.", must=False)]  # fmt: skip
+    if not newest.is_proof:  # a proof stays as it was seen; anything else may have been mended since
+        newest = judged_lately(sample=newest)
     words = {"pass": "The newest sample proves it", "unknown": "The newest sample could not be judged"}
     said = words.get(newest.outcome, "The newest sample does not prove it")
     return [_found("OVR-4", "sample", Outcome(newest.outcome), f"{said}: {newest.reason}", must=False,

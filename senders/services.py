@@ -137,7 +137,7 @@ _COPIED = (
     "contract_ends_on", "identity", "identity_reason", "sending_domain", "envelope_domain", "signing_domain",
     "spf_term", "is_bulk", "classification", "tx_ramp", "accessibility", "security_review", "exit_plan",
 )  # fmt: skip
-"""All answers but the statement, which a renewal makes anew, and the token, which is each request's own."""
+"""All answers but the statement, which a renewal makes anew."""
 
 
 def copy_answers(*, grant: "Grant", service_request: ServiceRequest) -> None:

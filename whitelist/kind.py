@@ -8,6 +8,8 @@ from portal.grants.models import Grant
 from portal.institution import institution
 from portal.lib.dates import term_end
 from portal.lib.text import sentence_list
+from portal.samples.kinds import SampledKind, Wanted
+from portal.samples.services import give_token
 from portal.workflow.findings import Found
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
@@ -33,7 +35,7 @@ def _has_domain(service_request: ServiceRequest) -> bool:
     return bool(services.domains_of(service_request)) and not _is_unchanged(service_request)
 
 
-class WhitelistKind(GrantingKind):
+class WhitelistKind(SampledKind):
     """Whitelist: mail of a vendor's address skips the content filter, for a year (WHT-0 to WHT-6)."""
 
     key = "whitelist"
@@ -61,7 +63,8 @@ class WhitelistKind(GrantingKind):
 
     # ------------------------------------------------------------------ the form
     def new_detail(self, service_request: ServiceRequest) -> WhitelistRequest:
-        """An empty detail row."""
+        """An empty detail row, and a probe address."""
+        give_token(service_request=service_request)
         return WhitelistRequest.objects.create(service_request=service_request)
 
     def prefill(self, service_request: ServiceRequest, answers: str) -> None:
@@ -146,6 +149,14 @@ class WhitelistKind(GrantingKind):
         values = [row.value for row in grant.whitelist.entries.all()]
         # The signed sample that p=none needs was judged at the approval; it is not asked for every day.
         return proof.domain_findings(values, proven=frozenset(domain_of(value) for value in values))
+
+    def wanted(self, service_request: ServiceRequest, grant: Grant | None) -> Wanted:
+        """From at a domain of the entries, DMARC passed (WHT-3)."""
+        if grant is not None:
+            return proof.wanted_of(row.value for row in grant.whitelist.entries.all())
+        return proof.wanted_of(
+            [*services.addresses_of(service_request), *services.domains_of(service_request)]
+        )
 
     # ------------------------------------------------------------------ guide
     def guide(self) -> Branch:

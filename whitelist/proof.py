@@ -1,36 +1,35 @@
 """Whether the vendor's mail passes DMARC (WHT-3): what its domain publishes, and what a real message shows.
 
 A record with a policy is enough to approve. With `p=none` receivers let forgeries through, so the domain's own
-word proves nothing: the finding warns until a signed sample, added to the request as .eml, passes.
+word proves nothing: the finding warns until a signed sample, sent to the probe address or added as .eml, passes.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
+from django.utils import timezone
 
 from portal.lib.outcome import Outcome
 from portal.mailauth.dmarc import DmarcReport, check_dmarc
-from portal.mailauth.message_intake import MessageRefused
-from portal.mailauth.message_report import MessageReport, check_message
 from portal.mailauth.published_syntax import load_parsers
-from portal.mailauth.resolver import Resolver, Session
-from portal.mailauth.servers import parse_servers
+from portal.mailauth.resolver import Session
+from portal.samples.kinds import Wanted
+from portal.samples.models import SignedSample
+from portal.samples.selectors import own_samples
+from portal.samples.services import adopt_attachments, judged_lately
+from portal.samples.verdict import resolver
 from portal.workflow.findings import Found
-from portal.workflow.models import Attachment, ServiceRequest
+from portal.workflow.models import ServiceRequest
 from whitelist.entries import domain_of
 
 MOST_SAMPLES = 3
 """The newest samples that are verified; a signature costs time, and three messages show what one does not."""
-_NEEDS_SAMPLE = "Add a message of theirs as an .eml file: a valid, aligned signature is needed as proof."
-
-
-def resolver() -> Resolver:
-    """The configured name servers, with the portal's deadline for a whole report."""
-    servers = parse_servers(settings.DNS_RESOLVER) if settings.DNS_RESOLVER else ()
-    return Resolver(servers, deadline_seconds=settings.DNS_DEADLINE_SECONDS)
+_NEEDS_SAMPLE = (
+    "Let the vendor send a message to the probe address, or add one as an .eml file: a valid, aligned signature is "
+    "needed as proof."
+)
 
 
 # ---------------------------------------------------------------- what the domains publish
@@ -93,59 +92,59 @@ def _evidence(report: DmarcReport) -> dict[str, Any]:
 
 
 # ---------------------------------------------------------------- what a real message shows
+def wanted_of(values: Iterable[str]) -> Wanted:
+    """What a sample must show: From at a domain of the entries, DMARC passed by DKIM, whoever of theirs signs."""
+    return Wanted(frozenset(domain_of(value) for value in values))
+
+
 def sample_findings(
     service_request: ServiceRequest, values: Sequence[str]
 ) -> tuple[list[Found], frozenset[str]]:
-    """What the newest .eml files of the request show, and the domains that one of them proves."""
-    files = service_request.attachments.filter(content_type="message/rfc822").order_by("-id")[:MOST_SAMPLES]
-    judged = [_of_sample(attachment, values) for attachment in files]
-    return [finding for finding, _ in judged], frozenset(domain for _, domain in judged if domain)
+    """What the newest samples of the request show, and the domains that one of them proves.
+
+    For each domain its newest sample decides; what an older one showed is said beside, and bars nothing.
+    """
+    adopt_attachments(service_request=service_request)
+    newest = [judged_lately(sample=one) for one in own_samples(service_request)[:MOST_SAMPLES]]
+    wanted, decided, found = wanted_of(values).from_domains, set[str](), []
+    for sample in newest:
+        decides = sample.from_domain in wanted and sample.from_domain not in decided
+        found.append(_of_sample(sample, decides=decides, is_wanted=sample.from_domain in wanted))
+        decided.add(sample.from_domain)
+    proven = {sample.from_domain for sample in newest if sample.is_proof}
+    failing = {one.evidence["from_domain"] for one in found if one.blocks}
+    return found, frozenset(proven - failing)
 
 
-def _of_sample(attachment: Attachment, values: Sequence[str]) -> tuple[Found, str | None]:
-    def found(outcome: Outcome, sentence: str, *, must: bool = True, **evidence: Any) -> Found:
-        facts = {"file": attachment.name, "sha256": attachment.sha256, "checked_at": _now(), **evidence}
-        return Found("WHT-3", f"sample:{attachment.pk}", outcome, sentence, must=must, evidence=facts)
-
-    try:
-        with attachment.file.open("rb") as opened:
-            report = check_message(opened.read(), resolver=resolver())
-    except MessageRefused as error:
-        return found(Outcome.WARN, f"“{attachment.name}” could not be judged: {error}", must=False), None
-    except OSError:
-        return found(Outcome.WARN, f"“{attachment.name}” could not be read.", must=False), None
-    evidence = _message_evidence(report)
-    if not _is_from(report, values):
-        who = report.from_address or "nobody who can be told"
-        return found(Outcome.WARN, f"“{attachment.name}” is from {who}, who is not asked for here.", must=False,
-                     **evidence), None  # fmt: skip
-    verdict = report.dmarc_by_dkim
-    if verdict.outcome == Outcome.PASS:
-        return found(
-            Outcome.PASS, f"A real message passes DMARC: {verdict.reason}", **evidence
-        ), report.from_domain
-    if verdict.outcome == Outcome.UNKNOWN:
-        return found(
-            Outcome.UNKNOWN, f"WHT-3: the sample could not be judged: {verdict.reason}", **evidence
-        ), None
-    return found(Outcome.FAIL, f"WHT-3: a real message fails DMARC. {verdict.reason} Ask the vendor to put that "
-                 "right, then add a newer message and remove this one.", **evidence), None  # fmt: skip
-
-
-def _is_from(report: MessageReport, values: Sequence[str]) -> bool:
-    return bool(report.from_domain) and report.from_domain in {domain_of(value) for value in values}
-
-
-def _message_evidence(report: MessageReport) -> dict[str, Any]:
-    return {
-        "from": report.from_address,
-        "verdict": report.dmarc_by_dkim.reason,
-        "signatures": [
-            f"d={one.domain} s={one.selector} {one.algorithm}, "
-            f"{'valid' if one.valid else 'not verified' if one.valid is None else 'not valid'}"
-            for one in report.dkim
-        ],
+def _of_sample(sample: SignedSample, *, decides: bool, is_wanted: bool) -> Found:
+    what = (
+        f"“{sample.name}”"
+        if sample.name
+        else f"The message of {timezone.localtime(sample.received_at):%-d %B %Y, %H:%M}"
+    )
+    evidence = {
+        "file": sample.name,
+        "came_from": sample.came_from,
+        "sha256": sample.sha256,
+        **sample.evidence,
     }
+
+    def found(outcome: Outcome, sentence: str, *, must: bool = decides) -> Found:
+        return Found("WHT-3", f"sample:{sample.pk}", outcome, sentence, must=must, evidence=evidence)
+
+    if not sample.evidence:
+        return found(Outcome.WARN, f"{what} could not be judged: {sample.reason}", must=False)
+    if not is_wanted:
+        who = sample.evidence.get("from") or "nobody who can be told"
+        return found(Outcome.WARN, f"{what} is from {who}, who is not asked for here.", must=False)
+    if sample.outcome == Outcome.PASS:
+        return found(Outcome.PASS, f"A real message passes DMARC: {sample.reason}")
+    if not decides:
+        return found(Outcome.WARN, f"{what}, older than the newest, did not pass DMARC. {sample.reason}")
+    if sample.outcome == Outcome.UNKNOWN:
+        return found(Outcome.UNKNOWN, f"WHT-3: {what} could not be judged: {sample.reason}")
+    return found(Outcome.FAIL, f"WHT-3: a real message fails DMARC. {sample.reason} Ask the vendor to put that right, "
+                 "then let it send a newer message.")  # fmt: skip
 
 
 def _now() -> str:

@@ -131,15 +131,15 @@ TABLE: dict[str, Row] = {
         "302 404 302 404 404 404 404 404 404",
     ),
     "rechecks": Row("/in-force/rechecks/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
-    "sender_samples": Row(
-        "/senders/{senders}/samples/",
+    "samples": Row(
+        "/requests/{senders}/samples/",
         "302 200 200 404 200 200 200 200 200",
         "302 422 422 404 403 422 403 403 403",
     ),
-    "sender_samples_judge": Row(
-        "/senders/{senders}/samples/judge/", "302 | 405", "302 302 302 404 403 302 403 403 403"
+    "samples_judge": Row(
+        "/requests/{senders}/samples/judge/", "302 | 405", "302 302 302 404 403 302 403 403 403"
     ),
-    "sender_sample_file": Row("/senders/{senders}/samples/1/", "302 | 404", "302 | 405"),
+    "sample_file": Row("/requests/{senders}/samples/1/", "302 | 404", "302 | 405"),
 }
 """By the name of the address; by its route where it has no name."""
 

@@ -6,11 +6,12 @@ from typing import Any
 from django.utils import timezone
 
 from portal.grants.models import Grant
+from portal.samples import services as samples
+from portal.samples.models import SignedSample
 from portal.workflow import registry
 from portal.workflow.models import DraftStep, ServiceRequest
 from portal.workflow.services import requesting
-from senders import samples, services
-from senders.models import SignedSample
+from senders import services
 from senders.plan import parse_key_plan
 from tests.cast import Cast, approve, fresh
 from tests.mailauth.signing import message, sign

@@ -8,12 +8,12 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from portal.grants.models import Grant
+from portal.samples.models import SignedSample
+from portal.samples.probe import probe_address
 from portal.workflow import registry
 from portal.workflow.services import requesting
 from senders import services
 from senders.forms import AgreementStep, DkimStep, HandlingStep, IdentityStep, ServiceStep, StatementStep
-from senders.models import SignedSample
-from senders.probe import probe_address
 from tests.cast import Cast, client_of
 from tests.senders.cast import ADDRESS, add_sample, sender_draft, signed, waiting
 from tests.support.dns_server import DnsServer
@@ -109,7 +109,7 @@ def test_keys_and_spf_answer_while_they_are_typed(names: DnsServer, cast: Cast) 
 
 # ---------------------------------------------------------------- the samples page
 def page_of(grant: Grant) -> str:
-    return reverse("sender_samples", args=[grant.reference])
+    return reverse("samples", args=[grant.reference])
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_who_sees_and_who_adds(published: DnsServer, cast: Cast, who: str, seen:
     assert client.get(page_of(grant)).status_code == seen
     upload = SimpleUploadedFile("sample.eml", signed(), "message/rfc822")
     assert client.post(page_of(grant), {"upload": upload}).status_code == added
-    assert client.post(reverse("sender_samples_judge", args=[grant.reference])).status_code == added
+    assert client.post(reverse("samples_judge", args=[grant.reference])).status_code == added
     grant.refresh_from_db()
     assert grant.state == ("active" if added == 302 else "unproven")
 
@@ -130,11 +130,11 @@ def test_who_sees_and_who_adds(published: DnsServer, cast: Cast, who: str, seen:
 def test_the_raw_message_is_a_download_for_those_who_see_the_request(
     published: DnsServer, cast: Cast
 ) -> None:
-    grant = waiting(cast)
-    sample = add_sample(grant.request, signed())
-    url = reverse("sender_sample_file", args=[grant.reference, sample.pk])
+    grant, raw = waiting(cast), signed()
+    sample = add_sample(grant.request, raw)
+    url = reverse("sample_file", args=[grant.reference, sample.pk])
     answer = client_of(cast.requester).get(url)
-    assert answer.getvalue() == signed()
+    assert answer.getvalue() == raw
     assert answer["Content-Disposition"].startswith("attachment")
     assert answer["Content-Type"] == "application/octet-stream"
     assert client_of(cast.outsider).get(url).status_code == 404
@@ -162,6 +162,6 @@ def test_request_and_grant_link_to_it(names: DnsServer, cast: Cast) -> None:
 
 def test_a_draft_has_the_page_too(cast: Cast) -> None:
     draft = requesting.create_draft(kind=registry.get("senders"), requester=cast.requester)
-    answer = client_of(cast.requester).get(reverse("sender_samples", args=[draft.reference]))
+    answer = client_of(cast.requester).get(reverse("samples", args=[draft.reference]))
     assert answer.status_code == 200
     assert probe_address(draft) in answer.content.decode()

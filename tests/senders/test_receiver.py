@@ -10,12 +10,13 @@ from django.core.management import CommandError, call_command
 
 from portal.grants.services import managing
 from portal.grants.states import GrantAction, GrantState
+from portal.samples import receiver
+from portal.samples import services as samples
+from portal.samples.models import SignedSample
+from portal.samples.probe import live_request, probe_address, token_in
+from portal.samples.receiver import Handler, Rate, controller
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import requesting
-from senders import receiver, samples
-from senders.models import SignedSample
-from senders.probe import live_request, probe_address, token_in
-from senders.receiver import Handler, Rate, controller
 from tests.cast import Cast, client_of, fresh
 from tests.senders.cast import sender_draft, signed, submitted, waiting
 from tests.support.dns_server import DnsServer
@@ -32,7 +33,7 @@ def free_port() -> int:
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The tasks that the receiver handed to the worker."""
-    from senders.tasks import judge_sample
+    from portal.samples.tasks import judge_sample
 
     queued: list[int] = []
     monkeypatch.setattr(judge_sample, "delay", queued.append)
@@ -60,7 +61,7 @@ def send(server: Controller, to: list[str], raw: bytes) -> tuple[int, bytes] | d
 def test_a_message_to_the_probe_address_proves_the_grant_and_shows_on_the_page(
     published: DnsServer, cast: Cast, running: Controller, judged: list[int]
 ) -> None:
-    from senders.tasks import judge_sample
+    from portal.samples.tasks import judge_sample
 
     grant, raw = waiting(cast), signed()
     assert send(running, [probe_address(grant.request)], raw) == {}
@@ -69,12 +70,12 @@ def test_a_message_to_the_probe_address_proves_the_grant_and_shows_on_the_page(
         assert stored.read() == raw
     assert (sample.source, sample.outcome, judged) == ("probe", "", [sample.pk])
     assert "bounce@crmvendor.example" in sample.came_from
-    page = client_of(cast.requester).get(f"/senders/{grant.reference}/samples/").content.decode()
+    page = client_of(cast.requester).get(f"/requests/{grant.reference}/samples/").content.decode()
     assert "Being judged" in page
     judge_sample(sample.pk)
     grant.refresh_from_db()
     assert grant.state == GrantState.ACTIVE
-    page = client_of(cast.requester).get(f"/senders/{grant.reference}/samples/").content.decode()
+    page = client_of(cast.requester).get(f"/requests/{grant.reference}/samples/").content.decode()
     assert "valid and aligned DKIM signature of crm.ttu.edu" in page
 
 

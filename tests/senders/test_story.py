@@ -13,12 +13,15 @@ from portal.grants.services import issuing, managing
 from portal.grants.states import GrantAction, GrantState
 from portal.lib.outcome import Outcome
 from portal.outbox.models import OutboxMessage
+from portal.samples import services as samples
+from portal.samples.models import ProbeToken, SignedSample
+from portal.samples.probe import probe_address
 from portal.workflow import guide
 from portal.workflow.kinds import Terms
 from portal.workflow.models import Intention
 from portal.workflow.services import attaching, requesting
-from senders import samples, services
-from senders.models import SenderRequest, SignedSample
+from senders import services
+from senders.proving import recheck_unproven
 from tests.cast import Cast, approve, client_of, fresh
 from tests.senders.cast import ADDRESS, add_sample, sender_draft, signed, submitted, waiting
 from tests.senders.conftest import publish
@@ -40,7 +43,7 @@ def test_filed_approved_held_and_active_once_the_signature_is_seen(names: DnsSer
     assert (sample.outcome, grant.state) == ("fail", GrantState.UNPROVEN)
 
     publish(names)
-    assert samples.recheck_unproven() == 1
+    assert recheck_unproven() == 1
     grant.refresh_from_db()
     sample.refresh_from_db()
     assert (grant.state, sample.outcome) == (GrantState.ACTIVE, "pass")
@@ -50,13 +53,13 @@ def test_filed_approved_held_and_active_once_the_signature_is_seen(names: DnsSer
     assert OutboxMessage.objects.filter(
         unique_key__startswith="grant_changed:", recipient=cast.requester.email
     ).exists()
-    assert samples.recheck_unproven() == 0
+    assert recheck_unproven() == 0
 
 
 def test_a_vendor_that_signs_only_as_itself_never_becomes_active(published: DnsServer, cast: Cast) -> None:
     grant = waiting(cast)
     sample = add_sample(grant.request, signed(domain="crmvendor.example", selector="own"))
-    assert samples.recheck_unproven() == 0
+    assert recheck_unproven() == 0
     grant.refresh_from_db()
     assert grant.state == GrantState.UNPROVEN
     assert sample.outcome == "fail"
@@ -127,12 +130,12 @@ def test_an_attached_message_counts(published: DnsServer, cast: Cast) -> None:
     attaching.attach(service_request=draft, actor=cast.requester, upload=upload)
     requesting.submit(service_request=draft, actor=cast.requester, revision=draft.revision)
     sample = SignedSample.objects.get()
-    assert (sample.is_proof, sample.came_from) == (True, "requester@ttu.edu: sample.eml")
+    assert (sample.is_proof, sample.came_from, sample.name) == (True, "requester@ttu.edu", "sample.eml")
     run = fresh(draft).check_runs.latest("id")
     assert run.findings.get(rule="sample").outcome == "pass"
     grant = approve(cast, fresh(draft))
     assert grant.state == GrantState.UNPROVEN
-    assert samples.recheck_unproven() == 1
+    assert recheck_unproven() == 1
 
 
 def test_the_grant_ends_with_the_contract_and_never_after_the_longest_term(
@@ -174,9 +177,9 @@ def test_a_change_of_what_was_proved_needs_a_new_proof(published: DnsServer, cas
 
 
 def test_each_request_has_a_token_of_its_own(cast: Cast) -> None:
-    sender_draft(cast)
-    sender_draft(cast)
-    tokens = set(SenderRequest.objects.values_list("token", flat=True))
+    first, second = sender_draft(cast), sender_draft(cast)
+    assert probe_address(first) == probe_address(first) != probe_address(second)
+    tokens = set(ProbeToken.objects.values_list("token", flat=True))
     assert len(tokens) == 2
     assert all(len(token) == 20 for token in tokens)
 
@@ -203,7 +206,7 @@ def test_one_broken_sample_stops_no_other(
         return judge(sample, plan)
 
     monkeypatch.setattr(samples, "_verdict", fail_once)
-    samples.recheck_unproven()
+    recheck_unproven()
     states = {grant.pk: Grant.objects.get(pk=grant.pk).state for grant in (first, second)}
     assert states == {first.pk: GrantState.UNPROVEN, second.pk: GrantState.ACTIVE}
     assert ADDRESS in services.authorized_plan(second).addresses

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from senders.samples import recheck_unproven
+from senders.proving import recheck_unproven
 
 
 class Command(BaseCommand):

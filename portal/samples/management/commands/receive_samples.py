@@ -1,4 +1,4 @@
-"""`manage.py receive_samples --listen HOST:PORT`: take samples by SMTP at the probe addresses."""
+"""`manage.py receive_samples --listen HOST:PORT`: take samples at the probe addresses."""
 
 import signal
 import threading
@@ -6,17 +6,18 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from senders.receiver import controller
+from portal.samples.receiver import controller
 
 
 class Command(BaseCommand):
     """Run the receiver until SIGTERM or Ctrl-C."""
 
-    help = "Receive signed samples by SMTP at the probe addresses of open requests."
+    help = "Receive signed samples by SMTP or LMTP at the probe addresses of open requests."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Where to listen."""
+        """Where to listen, and in which protocol."""
         parser.add_argument("--listen", required=True, metavar="HOST:PORT", help="such as 127.0.0.1:2525")
+        parser.add_argument("--lmtp", action="store_true", help="speak LMTP (RFC 2033) instead of SMTP")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Listen, say so, wait, stop."""
@@ -26,12 +27,14 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        running = controller(host.strip("[]"), int(port))
+        running = controller(host.strip("[]"), int(port), by_lmtp=options["lmtp"])
         try:
             running.start()
         except OSError as error:
             raise CommandError(f"Cannot listen on {options['listen']}: {error.strerror or error}.") from None
-        self.stdout.write(f"Receiving samples on {options['listen']}.")
+        self.stdout.write(
+            f"Receiving samples by {'LMTP' if options['lmtp'] else 'SMTP'} on {options['listen']}."
+        )
         self.stdout.flush()
         stop.wait()
         running.stop()

@@ -6,10 +6,10 @@ from django.conf import settings
 
 from portal.grants.selectors import grant_of
 from portal.lib.addresses import MailboxRefused, parse_mailbox
+from portal.samples.kinds import sampled_kind
+from portal.samples.models import ProbeToken
 from portal.workflow.models import ServiceRequest
 from portal.workflow.states import OPEN_STATES, State
-from senders import services
-from senders.models import SenderRequest
 
 _TOKEN = re.compile(r"[0-9a-f]{20,40}")
 
@@ -17,7 +17,7 @@ _TOKEN = re.compile(r"[0-9a-f]{20,40}")
 def probe_address(service_request: ServiceRequest) -> str:
     """`probe+TOKEN@` of the request, from the setting PROBE_MAILBOX."""
     local, _, domain = settings.PROBE_MAILBOX.rpartition("@")
-    return f"{local}+{services.detail_of(service_request).token}@{domain}"
+    return f"{local}+{service_request.probe_token.token}@{domain}"
 
 
 def token_in(address: str) -> str | None:
@@ -34,15 +34,14 @@ def token_in(address: str) -> str | None:
 
 def live_request(token: str) -> ServiceRequest | None:
     """The request of a token that still takes samples: open, or approved with a grant that is not over."""
-    detail = SenderRequest.objects.select_related("service_request").filter(token=token).first()
-    if detail is None:
-        return None
-    service_request = detail.service_request
-    return service_request if takes_samples(service_request) else None
+    row = ProbeToken.objects.select_related("service_request").filter(token=token).first()
+    return row.service_request if row is not None and takes_samples(row.service_request) else None
 
 
 def takes_samples(service_request: ServiceRequest) -> bool:
     """Whether a sample may still change anything for the request."""
+    if sampled_kind(service_request.kind) is None:
+        return False
     if service_request.state in OPEN_STATES:
         return True
     grant = grant_of(service_request) if service_request.state == State.APPROVED else None

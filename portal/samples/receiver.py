@@ -1,16 +1,17 @@
-"""The SMTP receiver of samples: live probe addresses only, bounded in size, recipients and rate (RFC 5321).
+"""The receiver of samples: live probe addresses only, bounded in size, recipients and rate (RFC 5321, RFC 2033).
 
 It is no mailer of ours for anybody else: whatever is not addressed to a live token gets 550 with a sentence.
-Raw bytes are stored as they came; the judgement is a task, so that no sender waits for our DNS.
+By LMTP each recipient of a message gets an answer of its own (RFC 2033 section 4.2). Raw bytes are stored as they came; the judgement is a task, so that no sender waits for our DNS.
 """
 
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -18,8 +19,8 @@ from django.db import close_old_connections
 
 from portal.lib.text import one_line
 from portal.mailauth.message_intake import LARGEST_BYTES
-from senders import probe, samples
-from senders.models import SignedSample
+from portal.samples import probe, services
+from portal.samples.models import SignedSample
 
 logger = logging.getLogger(__name__)
 MOST_RECIPIENTS = 5
@@ -81,43 +82,41 @@ class Handler:
         """Store the message for each request, then hand the judgement to a task."""
         content = envelope.content
         raw = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content or b""
-        tokens = list(dict.fromkeys(filter(None, map(probe.token_in, envelope.rcpt_tos))))
+        tokens = [token or "" for token in map(probe.token_in, envelope.rcpt_tos)]
         came_from = one_line(f"{_client(session)}, envelope {envelope.mail_from or '<>'}")
         try:
-            said: str = await _in_thread(store, tokens, raw, came_from)
+            said: dict[str, str] = await _in_thread(store, list(dict.fromkeys(tokens)), raw, came_from)
         except Exception:
             logger.exception("A sample could not be stored.")
             return "451 4.3.0 The message could not be stored; try again later"
-        return said
+        if isinstance(server, LMTP):
+            return "\r\n".join(said[token] for token in tokens)
+        return next((answer for answer in said.values() if answer.startswith("250")), said[tokens[0]])
 
 
-def store(tokens: list[str], raw: bytes, came_from: str) -> str:
-    """Keep the message for every live token; returns the SMTP answer."""
-    kept, refused = 0, ""
-    for token in tokens:
-        service_request = probe.live_request(token)
-        if service_request is None:
-            refused = "This request is closed"
-            continue
-        try:
-            sample = samples.receive_sample(
-                service_request=service_request,
-                raw=raw,
-                source=SignedSample.Source.PROBE,
-                came_from=came_from,
-            )
-        except samples.SampleRefused as problem:
-            refused = one_line(str(problem))
-            continue
-        kept += 1
-        _judge_soon(sample)
-    return "250 2.0.0 Kept; its verdict shows on the request" if kept else f"550 5.7.1 {refused}"
+def store(tokens: Iterable[str], raw: bytes, came_from: str) -> dict[str, str]:
+    """Keep the message for every live token; returns the answer for each."""
+    return {token: _store(token, raw, came_from) for token in tokens}
+
+
+def _store(token: str, raw: bytes, came_from: str) -> str:
+    service_request = probe.live_request(token)
+    if service_request is None:
+        return "550 5.1.1 This request is closed"
+    try:
+        sample = services.receive_sample(
+            service_request=service_request, raw=raw, source=SignedSample.Source.PROBE, came_from=came_from
+        )
+    except services.SampleRefused as problem:
+        return f"550 5.7.1 {one_line(str(problem))}"
+    _judge_soon(sample)
+    return "250 2.0.0 Kept; its verdict shows on the request"
 
 
 def _judge_soon(sample: SignedSample) -> None:
     from kombu.exceptions import OperationalError
 
-    from senders.tasks import judge_sample
+    from portal.samples.tasks import judge_sample
 
     try:
         judge_sample.delay(sample.pk)
@@ -147,10 +146,40 @@ async def _in_thread(call: Callable[..., Any], *args: Any) -> Any:
     return await wait()
 
 
-def controller(host: str, port: int, *, handler: Handler | None = None) -> Controller:
+class OneAnswerEach(LMTP):
+    """aiosmtpd's LMTP, which gives one answer after DATA, made to give each recipient one (RFC 2033 section 4.2)."""
+
+    _owed = 0
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd names it so
+        """Take the message; while it is taken, a single answer stands for every recipient."""
+        self._owed = len(self.envelope.rcpt_tos) if self.envelope and not arg else 0
+        try:
+            await super().smtp_DATA(arg)
+        finally:
+            self._owed = 0
+
+    async def push(self, status: Any) -> None:
+        """Answer; the handler's own answers, one in each line, go out as they are."""
+        text = status.decode() if isinstance(status, bytes) else str(status)
+        if self._owed > 1 and not text.startswith("354") and "\r\n" not in text:
+            text = "\r\n".join([text] * self._owed)
+        await super().push(text)
+
+
+class LmtpController(Controller):
+    """The same receiver, for mail hosts that hand over by LMTP."""
+
+    def factory(self) -> SMTP:
+        """One connection's protocol."""
+        return OneAnswerEach(self.handler, **self.SMTP_kwargs)
+
+
+def controller(host: str, port: int, *, handler: Handler | None = None, by_lmtp: bool = False) -> Controller:
     """A receiver for HOST and PORT; `start()` and `stop()` run it in a thread of its own."""
     logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells of every command
-    return Controller(
+    kind = LmtpController if by_lmtp else Controller
+    return kind(
         handler or Handler(),
         hostname=host,
         port=port,

@@ -1,0 +1,71 @@
+"""The token in a request's probe address, and the messages that came."""
+
+import secrets
+
+from django.db import models
+from django.utils import timezone
+
+from portal.workflow.models import ServiceRequest
+
+
+def new_token() -> str:
+    """The secret part of a probe address: 80 random bits, in lower case since mail may fold it."""
+    return secrets.token_hex(10)
+
+
+class ProbeToken(models.Model):
+    """The token of one request's own probe address."""
+
+    service_request = models.OneToOneField(
+        ServiceRequest, on_delete=models.CASCADE, primary_key=True, related_name="probe_token"
+    )
+    token = models.CharField(max_length=40, unique=True, default=new_token)
+
+    def __str__(self) -> str:
+        return f"probe of {self.service_request_id}"
+
+
+class SignedSample(models.Model):
+    """One real message, kept whole as evidence, and what was found in it last."""
+
+    class Source(models.TextChoices):
+        """How it came."""
+
+        UPLOAD = "upload", "Uploaded"
+        PROBE = "probe", "Sent to the probe address"
+
+    service_request = models.ForeignKey(ServiceRequest, on_delete=models.CASCADE, related_name="samples")
+    source = models.CharField(max_length=6, choices=Source.choices)
+    received_at = models.DateTimeField(default=timezone.now)
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveIntegerField()
+    file = models.FileField(max_length=200)
+    name = models.CharField(max_length=255, blank=True)
+    """The name of an uploaded file; empty for a message that came by mail."""
+    came_from = models.CharField(max_length=300, blank=True)
+    """Who handed it in: the person's address, or the mail host and its envelope sender."""
+
+    outcome = models.CharField(max_length=7, blank=True)
+    """Empty until it was judged; else pass, fail or unknown."""
+    reason = models.TextField(blank=True)
+    is_proof = models.BooleanField(default=False)
+    """Whether it shows what its request wants of a sample (`SampledKind.wanted`)."""
+    evidence = models.JSONField(default=dict)
+    judged_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("service_request", "sha256"), name="one_signed_sample_per_content"
+            ),
+        )
+        indexes = (models.Index(fields=("outcome", "id"), name="signed_samples_by_outcome"),)
+
+    def __str__(self) -> str:
+        return f"{self.service_request_id} {self.sha256[:12]}"
+
+    @property
+    def from_domain(self) -> str:
+        """The domain in From as it was read at the last judgement; empty where there is none."""
+        return str(self.evidence.get("from_domain") or "")

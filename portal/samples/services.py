@@ -1,0 +1,175 @@
+"""Signed samples: taken in, judged against what is wanted, and put before those who decide.
+
+DNS is asked before any transaction begins.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from portal.grants.selectors import grant_of
+from portal.lib.outcome import Outcome
+from portal.lib.problems import Problem
+from portal.mailauth.message_intake import LARGEST_BYTES, MessageRefused
+from portal.mailauth.message_report import check_message
+from portal.samples.kinds import SampledKind, Wanted, sampled_kind
+from portal.samples.models import ProbeToken, SignedSample
+from portal.samples.selectors import unjudged
+from portal.samples.verdict import evidence_of, resolver, verdict_on
+from portal.workflow.models import CheckRun, ServiceRequest
+from portal.workflow.services import checking
+from portal.workflow.states import LIVE_STATES
+
+logger = logging.getLogger(__name__)
+MOST_SAMPLES = 50
+"""Kept for one request; more would show nothing new."""
+MOST_ATTACHMENTS = 5
+UNJUDGED_AT_ONCE = 100
+LATELY = timedelta(seconds=60)
+"""A verdict younger than this is not asked for again: the DNS is others' as well."""
+
+
+class SampleRefused(Problem):
+    """The message is not taken in; `str(error)` says why."""
+
+
+def give_token(*, service_request: ServiceRequest) -> None:
+    """Give a new draft its probe address; `new_detail` of a kind that wants samples calls it."""
+    ProbeToken.objects.create(service_request=service_request)
+
+
+# ---------------------------------------------------------------- taking in
+def receive_sample(
+    *,
+    service_request: ServiceRequest,
+    raw: bytes,
+    source: SignedSample.Source,
+    came_from: str = "",
+    name: str = "",
+) -> SignedSample:
+    """Keep the raw bytes of a message as evidence, once for each content; it is judged later.
+
+    Raises SampleRefused for an empty or too large message, or where the request has enough of them.
+    """
+    if not raw.strip():
+        raise SampleRefused("The message is empty.")
+    if len(raw) > LARGEST_BYTES:
+        raise SampleRefused(f"The message is larger than {LARGEST_BYTES // 1024 // 1024} MB.")
+    digest = hashlib.sha256(raw).hexdigest()
+    known = SignedSample.objects.filter(service_request=service_request, sha256=digest).first()
+    if known is not None:
+        return known
+    if SignedSample.objects.filter(service_request=service_request).count() >= MOST_SAMPLES:
+        raise SampleRefused(f"This request has {MOST_SAMPLES} samples already; that is enough.")
+    path = f"samples/{service_request.pk}/{digest}"
+    if not default_storage.exists(path):
+        path = default_storage.save(path, ContentFile(raw))
+    try:
+        with transaction.atomic():
+            return SignedSample.objects.create(
+                service_request=service_request, source=source, sha256=digest, size=len(raw), file=path,
+                came_from=came_from[:300], name=name[:255],
+            )  # fmt: skip
+    except IntegrityError:
+        return SignedSample.objects.get(service_request=service_request, sha256=digest)
+
+
+def adopt_attachments(*, service_request: ServiceRequest) -> None:
+    """Take in and judge the newest .eml files of the request that are no samples yet."""
+    files = service_request.attachments.filter(content_type="message/rfc822")
+    known = SignedSample.objects.filter(service_request=service_request).values("sha256")
+    fresh = files.exclude(sha256__in=known).select_related("uploaded_by").order_by("-id")[:MOST_ATTACHMENTS]
+    for attachment in reversed(list(fresh)):
+        try:
+            with attachment.file.open("rb") as opened:
+                sample = receive_sample(
+                    service_request=service_request, raw=opened.read(), source=SignedSample.Source.UPLOAD,
+                    came_from=attachment.uploaded_by.email, name=attachment.name,
+                )  # fmt: skip
+        except (OSError, SampleRefused) as error:
+            logger.warning("Attachment %s is no sample: %s", attachment.pk, error)
+            continue
+        judge_sample(sample=sample)
+
+
+# ---------------------------------------------------------------- judging
+def judge_sample(*, sample: SignedSample) -> SignedSample:
+    """Judge a sample now, keep the verdict, and tell its kind."""
+    service_request = sample.service_request
+    kind, grant = _kind_of(service_request), grant_of(service_request)
+    wanted = kind.wanted(service_request, grant)
+    outcome, reason, evidence = _verdict(sample, wanted)
+    columns: dict[str, Any] = {
+        "outcome": str(outcome), "reason": reason, "is_proof": outcome is Outcome.PASS, "evidence": evidence,
+        "judged_at": timezone.now(),
+    }  # fmt: skip
+    SignedSample.objects.filter(pk=sample.pk).update(**columns)
+    for column, value in columns.items():
+        setattr(sample, column, value)
+    kind.on_judged(sample=sample, grant=grant, wanted=wanted)
+    return sample
+
+
+def judged_lately(*, sample: SignedSample) -> SignedSample:
+    """The sample with a verdict of the last minute: as it is, or judged now."""
+    is_recent = sample.judged_at is not None and sample.judged_at > timezone.now() - LATELY
+    return sample if is_recent and sample.outcome != Outcome.UNKNOWN else judge_sample(sample=sample)
+
+
+def _kind_of(service_request: ServiceRequest) -> SampledKind:
+    kind = sampled_kind(service_request.kind)
+    if kind is None:
+        raise TypeError(f"Requests of the kind {service_request.kind!r} take no samples.")
+    return kind
+
+
+def _verdict(sample: SignedSample, wanted: Wanted) -> tuple[Outcome, str, dict[str, Any]]:
+    try:
+        with sample.file.open("rb") as opened:
+            report = check_message(opened.read(), resolver=resolver())
+    except MessageRefused as error:
+        return Outcome.FAIL, str(error), {}
+    except OSError:
+        return Outcome.UNKNOWN, "The stored message could not be read.", {}
+    outcome, reason = verdict_on(report, wanted)
+    return outcome, reason, evidence_of(report)
+
+
+def take_into_account(*, sample: SignedSample) -> None:
+    """Judge a sample that has just arrived, and put it among the evidence of a request in review."""
+    judge_sample(sample=sample)
+    service_request = ServiceRequest.objects.get(pk=sample.service_request_id)
+    if service_request.state not in LIVE_STATES:
+        return
+    found = checking.look(service_request)
+    with transaction.atomic():
+        held = ServiceRequest.objects.select_for_update().get(pk=service_request.pk)
+        # Decided or answered meanwhile: that ran the checks itself, and a decision's evidence stays as it was.
+        if held.state in LIVE_STATES and held.revision == service_request.revision:
+            checking.keep(service_request=held, found=found, occasion=CheckRun.Occasion.RECHECK)
+
+
+def judge_waiting() -> int:
+    """Judge the samples that have no verdict yet; returns how many have one now. One that fails stops no other."""
+    return sum(_guarded(take_into_account, sample) for sample in unjudged()[:UNJUDGED_AT_ONCE])
+
+
+def judge_again(*, sample: SignedSample) -> bool:
+    """Judge a sample in a sweep; an error is logged, and returned as False."""
+    return _guarded(judge_sample, sample)
+
+
+def _guarded(act: Callable[..., Any], sample: SignedSample) -> bool:
+    try:
+        act(sample=sample)
+    except Exception:
+        logger.exception("Sample %s could not be judged; the others go on.", sample.pk)
+        return False
+    return True

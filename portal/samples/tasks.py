@@ -1,0 +1,20 @@
+"""Celery's way to the services of the samples room."""
+
+from celery import shared_task
+
+from portal.samples import services
+from portal.samples.models import SignedSample
+
+
+@shared_task
+def judge_sample(pk: int) -> None:
+    """Judge one sample that has just arrived; one that is gone is no error."""
+    sample = SignedSample.objects.select_related("service_request").filter(pk=pk).first()
+    if sample is not None:
+        services.take_into_account(sample=sample)
+
+
+@shared_task
+def judge_waiting() -> None:
+    """Judge what the broker lost."""
+    services.judge_waiting()

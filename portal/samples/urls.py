@@ -1,0 +1,11 @@
+"""Addresses of the samples room."""
+
+from django.urls import path
+
+from portal.samples import views
+
+urlpatterns = [
+    path("requests/<str:reference>/samples/", views.samples_page, name="samples"),
+    path("requests/<str:reference>/samples/judge/", views.judge, name="samples_judge"),
+    path("requests/<str:reference>/samples/<int:pk>/", views.download, name="sample_file"),
+]

@@ -1,0 +1,127 @@
+"""The page of samples of one request, or of the grant it led to."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.cache import cache
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from portal.accounts.models import User
+from portal.grants.models import Grant
+from portal.grants.selectors import grant_of
+from portal.samples import selectors, services
+from portal.samples.forms import SampleForm
+from portal.samples.kinds import sampled_kind
+from portal.samples.models import SignedSample
+from portal.samples.policies import check_may_add, may_add_samples
+from portal.samples.probe import probe_address, takes_samples
+from portal.workflow.models import ServiceRequest
+from portal.workflow.views.loading import person
+
+JUDGE_SECONDS = 20
+"""Between two judgements of a request's samples that somebody asks for: the DNS is others' as well."""
+REJUDGED = 5
+
+
+def _load(request: HttpRequest, reference: str) -> ServiceRequest:
+    found = selectors.sampled_request(person(request), reference)
+    if found is None:
+        raise Http404("No such request.")
+    return found
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def samples_page(request: HttpRequest, reference: str) -> HttpResponse:
+    """Show the probe address and the samples; a POST adds a message."""
+    service_request = _load(request, reference)
+    form = SampleForm()
+    if request.method == "POST":
+        check_may_add(service_request, person(request))
+        form = SampleForm(request.POST, request.FILES)
+        if form.is_valid() and _take_in(form, service_request, person(request)):
+            messages.success(request, "The message is added and judged.")
+            return redirect("samples", reference)
+    return _show(request, service_request, form)
+
+
+def _take_in(form: SampleForm, service_request: ServiceRequest, actor: User) -> bool:
+    upload = form.cleaned_data["upload"]
+    try:
+        sample = services.receive_sample(
+            service_request=service_request, raw=upload.read(), source=SignedSample.Source.UPLOAD,
+            came_from=actor.email, name=upload.name or "",
+        )  # fmt: skip
+    except services.SampleRefused as error:
+        form.add_error("upload", str(error))
+        return False
+    services.take_into_account(sample=sample)
+    return True
+
+
+def _show(request: HttpRequest, service_request: ServiceRequest, form: SampleForm) -> HttpResponse:
+    kind = sampled_kind(service_request.kind)
+    assert kind is not None
+    grant, live = grant_of(service_request), takes_samples(service_request)
+    shown = list(selectors.samples_for(service_request))
+    version = _version(shown, grant)
+    if request.GET.get("seen") == version and request.headers.get("HX-Request") == "true":
+        return HttpResponse(status=204)
+    context: dict[str, Any] = {
+        "service_request": service_request,
+        "kind": kind,
+        "grant": grant,
+        "note": kind.state_note(grant) if grant else "",
+        "samples": shown,
+        "version": version,
+        "wanted": kind.wanted(service_request, grant),
+        "live": live,
+        "probe": probe_address(service_request) if live else "",
+        "may_add": live and may_add_samples(service_request, grant, person(request)),
+        "form": form,
+        "show_evidence": True,
+        **kind.samples_context(service_request, grant),
+    }
+    return render(request, "samples/page.html", context, status=422 if form.errors else 200)
+
+
+def _version(samples: Sequence[SignedSample], grant: Grant | None) -> str:
+    """Changes whenever the list says something else, so that a page that looks for news is not redrawn in vain."""
+    facts = [(sample.pk, sample.outcome, sample.reason) for sample in samples]
+    words = repr((facts, grant.state if grant else ""))
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
+
+
+@login_required
+@require_POST
+def judge(request: HttpRequest, reference: str) -> HttpResponse:
+    """Judge the newest samples again, and take in the request's .eml files."""
+    service_request = _load(request, reference)
+    check_may_add(service_request, person(request))
+    if not cache.add(f"samples-judge-{service_request.pk}", 1, JUDGE_SECONDS):
+        messages.info(request, f"They were judged a moment ago. Try again in {JUDGE_SECONDS} seconds.")
+        return redirect("samples", reference)
+    services.adopt_attachments(service_request=service_request)
+    for sample in reversed(selectors.samples_for(service_request)[:REJUDGED]):
+        services.take_into_account(sample=sample)
+    messages.success(request, "The newest samples were judged again.")
+    return redirect("samples", reference)
+
+
+@login_required
+@require_safe
+def download(request: HttpRequest, reference: str, pk: int) -> FileResponse:
+    """The raw message, as a download and never inline."""
+    service_request = _load(request, reference)
+    sample = get_object_or_404(selectors.samples_for(service_request), pk=pk)
+    response = FileResponse(
+        sample.file.open("rb"), as_attachment=True, filename=f"{service_request.reference}-{sample.pk}.eml",
+        content_type="application/octet-stream",
+    )  # fmt: skip
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
