@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -11,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from portal.institution import Institution, institution
-from portal.ui import badges, fields, term_bar
+from portal.ui import badges, fields, folded, term_bar
 from portal.ui.icons import icon as icon_of
 from portal.ui.links import url_or_none
 from portal.workflow import registry
@@ -58,6 +59,7 @@ def action_tone(action: object) -> str:
 
 
 @register.simple_tag
+@lru_cache(maxsize=64)
 def kind_badge(kind: str) -> SafeString:
     """A kind of request by its key: icon and word."""
     try:
@@ -80,6 +82,7 @@ def widget(field: BoundField) -> SafeString:
     return field.as_widget(attrs=fields.widget_attrs(field))
 
 
+register.filter("folded_markup", folded.markup)
 register.filter("field_id", fields.field_id)
 register.filter("is_single_checkbox", fields.is_single_checkbox)
 register.filter("live_id", fields.live_id)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django import template
@@ -54,9 +55,11 @@ def due(value: date | None, paused: bool = False) -> SafeString | str:
     """A target day in words ("in 3 days", "2 days overdue"); `paused` says that the clock stands still."""
     if paused:
         return format_html('<span class="due">{} paused</span>', icon("pause-circle", 16))
-    if value is None:
-        return "—"
-    today = timezone.localdate()
+    return _due(value, timezone.localdate()) if value else "—"
+
+
+@lru_cache(maxsize=512)
+def _due(value: date, today: date) -> SafeString:
     words = moments.time_tag(value, moments.due_in_words(value, today))
     tone = "late" if value < today else "soon" if (value - today).days < 2 else "later"
     sign = icon("clock", 16) if tone != "later" else ""

@@ -119,7 +119,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         after=request.GET.get("after", ""),
         before=request.GET.get("before", ""),
     )
-    deciders = list(people_with_role(DECIDERS))
+    deciders = list(people_with_role(DECIDERS).only("name", "email"))
     context = {
         "page": page,
         "filters": filters,
