@@ -44,6 +44,6 @@ def fingerprint(form: forms.Form) -> Hashable:
 
 
 def _of_field(field: forms.Field) -> tuple[str, ...]:
-    choices = list(field.choices) if isinstance(field, forms.ChoiceField) else ""
+    choices = list(getattr(field, "choices", ()))
     shown = (field.label, field.help_text, field.initial, field.required, field.disabled, choices)
     return (repr(shown), repr(sorted(field.widget.attrs.items())))
