@@ -1,13 +1,16 @@
 """The registry's entry of the relay kind."""
 
+from collections.abc import Iterable
 from datetime import date
 
+from django.db.models import QuerySet
 from django.urls import URLPattern, URLResolver
 
 from portal.accounts.models import User
 from portal.accounts.roles import Role
 from portal.grants.kinds import GrantingKind
 from portal.grants.models import Grant
+from portal.grants.relay_rules import RelayRule
 from portal.institution import institution
 from portal.lib.dates import term_end
 from portal.lib.networks import parse_network, shown
@@ -22,6 +25,7 @@ from relay import forms, rules, services
 from relay.answers import answer_groups
 from relay.guide import guide
 from relay.models import SHORT_NAMES, Recipients, RelayRequest, SystemKind
+from relay.policy import rules_of
 from relay.standing import standing_findings
 
 
@@ -172,6 +176,10 @@ class RelayKind(GrantingKind):
             ("May send as", [row.address for row in permission.senders.all()]),
             ("To", [permission.get_recipients_display(), *permission.recipient_domains.split()]),
         ]
+
+    def relay_rules(self, grants: QuerySet[Grant]) -> Iterable[RelayRule]:
+        """Addresses, senders, recipients and volume, for the policy service."""
+        return rules_of(grants)
 
     def recheck(self, grant: Grant) -> list[Found]:
         """Whether the senders still exist, and, as advice, whether the host name still leads to the system."""

@@ -1,14 +1,18 @@
 """A kind whose approvals leave a grant: what the kind itself adds to issuing, renewing and ending one."""
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from portal.workflow import registry
 from portal.workflow.kinds import Kind, Terms
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from portal.accounts.models import User
     from portal.grants.models import Grant
+    from portal.grants.relay_rules import RelayRule
     from portal.workflow.findings import Found
     from portal.workflow.models import ServiceRequest
 
@@ -67,6 +71,13 @@ class GrantingKind(Kind):
             return []  # Only an approval makes a grant.
         grant = grant_of(service_request)
         return [] if grant is None else [(f"The permission {grant.reference}", grant.get_absolute_url())]
+
+    def relay_rules(self, grants: "QuerySet[Grant]") -> "Iterable[RelayRule]":
+        """What `grants` (all of this kind) let clients of the mail relay do, for the policy service.
+
+        Called outside any request, with up to every grant there is: few queries, nothing per grant.
+        """
+        return ()
 
     # ------------------------------------------------------------------ what stays true
     suspends_when_broken = False

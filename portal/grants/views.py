@@ -16,6 +16,7 @@ from portal.grants import selectors
 from portal.grants.compliance import broken_grants, recent_runs, suspension_due_on
 from portal.grants.forms import GrantReasonForm, HandOverForm
 from portal.grants.models import Grant
+from portal.grants.panels import panels_for
 from portal.grants.policies import available_grant_actions, check_grant_action, open_handover
 from portal.grants.schedule import renewal_opens_on
 from portal.grants.services import issuing, managing
@@ -83,6 +84,7 @@ def _show(
         "note": grant.kind_entry.state_note(grant),
         "links": grant.kind_entry.grant_links(grant),
         "compliance": getattr(grant, "compliance", None),
+        "panels": panels_for(grant),
         "suspension_due_on": suspension_due_on(grant),
         "events": selectors.grant_timeline(grant),
         "later": list(later),

@@ -1,0 +1,39 @@
+"""What rooms beside and above this one show on a grant's page. A room registers its panel in its `apps.py`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from portal.grants.models import Grant
+
+
+@dataclass(frozen=True)
+class GrantPanel:
+    """A section of a grant's page: its template, and what that shows as `content`; empty content hides it."""
+
+    template: str
+    content_for: Callable[["Grant"], Any]
+
+
+@dataclass(frozen=True)
+class FilledGrantPanel:
+    """A panel with its content for one grant."""
+
+    template: str
+    content: Any
+
+
+_panels: list[GrantPanel] = []
+
+
+def register(panel: GrantPanel) -> None:
+    """Show `panel` on grants' pages from now on; registering it again changes nothing."""
+    if panel not in _panels:
+        _panels.append(panel)
+
+
+def panels_for(grant: "Grant") -> list[FilledGrantPanel]:
+    """The panels that have something to show of `grant`, in the order in which they were registered."""
+    filled = [FilledGrantPanel(panel.template, panel.content_for(grant)) for panel in _panels]
+    return [panel for panel in filled if panel.content]

@@ -1,0 +1,47 @@
+"""What a grant lets a client of the mail relay do: the form in which a kind tells the policy service."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from portal.grants.states import GrantState
+
+REMEMBERED_DAYS = 400
+"""How long the address of a grant out of force is refused with a sentence of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelayRule:
+    """One grant as the relay sees it: from where, as whom, to whom, how much, from when to when."""
+
+    grant_id: int
+    reference: str
+    state: str
+    changed_on: date
+    """The day (UTC, as in the exports) on which `state` became what it is."""
+    starts_on: date
+    ends_on: date
+    """The last day in force."""
+    is_held_open: bool
+    """Whether a renewal filed in time keeps it in force past `ends_on`."""
+    networks: tuple[str, ...]
+    """Canonical CIDR, IPv4 or IPv6."""
+    senders: tuple[str, ...]
+    """Exact envelope senders in lower case; the null sender is never among them."""
+    recipient_domains: tuple[str, ...] | None
+    """The domains (and what lies below them) that it may send to; None for anyone."""
+    per_hour: int | None
+    """Messages an hour, None for no limit."""
+
+    def is_in_force(self, day: date) -> bool:
+        """Whether it is in force on `day`; the same rule as `Grant.is_in_force`."""
+        return (
+            self.state == GrantState.ACTIVE
+            and self.starts_on <= day
+            and (day <= self.ends_on or self.is_held_open)
+        )
+
+    def is_remembered(self, day: date) -> bool:
+        """Whether it is out of force on `day` and still answered for: not one that is yet to begin."""
+        if self.is_in_force(day) or (self.state == GrantState.ACTIVE and self.starts_on > day):
+            return False
+        return (day - self.ends_on).days <= REMEMBERED_DAYS
