@@ -4,8 +4,10 @@ from django.db import models
 from simple_history.models import HistoricalRecords
 
 from portal.grants.models import Grant
-from portal.samples.models import SignedSample
-from portal.samples.models import new_token  # noqa: F401 - migration 0001 names it here
+from portal.samples.models import (
+    SignedSample,
+    new_token,  # noqa: F401 - migration 0001 names it here
+)
 from portal.workflow.models import ServiceRequest
 
 

@@ -1,8 +1,6 @@
 """The probe address against a real SMTP client: live tokens only, bounded, and seen on the page."""
 
 import smtplib
-import socket
-from collections.abc import Iterator
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -20,32 +18,9 @@ from portal.workflow.services import requesting
 from tests.cast import Cast, client_of, fresh
 from tests.senders.cast import sender_draft, signed, submitted, waiting
 from tests.support.dns_server import DnsServer
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def judged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The tasks that the receiver handed to the worker."""
-    from portal.samples.tasks import judge_sample
-
-    queued: list[int] = []
-    monkeypatch.setattr(judge_sample, "delay", queued.append)
-    return queued
-
-
-@pytest.fixture
-def running(judged: list[int]) -> Iterator[Controller]:
-    server = controller("127.0.0.1", free_port())
-    server.start()
-    yield server
-    server.stop()
 
 
 def send(server: Controller, to: list[str], raw: bytes) -> tuple[int, bytes] | dict[str, tuple[int, bytes]]:
