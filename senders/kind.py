@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from portal.accounts.models import User
 from portal.accounts.roles import Role
 from portal.grants.kinds import GrantingKind
 from portal.grants.models import Grant
@@ -20,7 +21,8 @@ from portal.workflow.findings import Found
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
-from portal.workflow.models import ServiceRequest
+from portal.workflow.models import Counter, ServiceRequest
+from portal.workflow.services.reviewing import ApprovalBlocked
 from senders import dns_text, forms, proving, rules, services
 from senders.answers import answer_groups
 from senders.guide import guide
@@ -121,6 +123,14 @@ class SendersKind(SampledKind):
         """A reviewer may cut addresses where there are several."""
         addresses = services.addresses_of(service_request)
         return [Choice("addresses", "From addresses", addresses)] if len(addresses) > 1 else []
+
+    def on_approved(self, *, service_request: ServiceRequest, actor: User, terms: Terms) -> None:
+        """Issue the grant; of two approvals for one selector at the same moment the later one is barred."""
+        # The kind's one row in `Counter` is the lock: approvals of this kind pass here one by one.
+        Counter.objects.select_for_update().get_or_create(kind=self.key)
+        if clashes := rules.clashes(service_request, services.plan_of(service_request)):
+            raise ApprovalBlocked(clashes)
+        super().on_approved(service_request=service_request, actor=actor, terms=terms)
 
     # ------------------------------------------------------------------ the grant
     def write_permission(self, *, grant: Grant, service_request: ServiceRequest, terms: Terms) -> None:

@@ -31,7 +31,7 @@ def check(service_request: ServiceRequest) -> list[Found]:
         _exit(detail),
         _statement(detail),
         *_identity(detail, plan),
-        *_taken(service_request, plan),
+        *clashes(service_request, plan),
         *dns_checks.findings(plan),
         *_sample(service_request),
     ]
@@ -162,7 +162,7 @@ def _identity(detail: SenderRequest, plan: Plan) -> list[Found]:
     return findings
 
 
-def _taken(service_request: ServiceRequest, plan: Plan) -> list[Found]:
+def clashes(service_request: ServiceRequest, plan: Plan) -> list[Found]:
     """Selectors that another service's open grant uses at the same domain."""
     from portal.grants.selectors import grant_of
 

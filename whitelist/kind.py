@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from portal.accounts.models import User
 from portal.accounts.roles import Role
 from portal.grants.kinds import GrantingKind
 from portal.grants.models import Grant
@@ -14,7 +15,8 @@ from portal.workflow.findings import Found
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
-from portal.workflow.models import ServiceRequest
+from portal.workflow.models import Counter, ServiceRequest
+from portal.workflow.services.reviewing import ApprovalBlocked
 from whitelist import forms, proof, rules, services
 from whitelist.answers import answer_groups
 from whitelist.entries import domain_of
@@ -119,6 +121,14 @@ class WhitelistKind(SampledKind):
             Choice("domains", "Domains", services.domains_of(service_request)),
         ]
         return [choice for choice in wanted if len(choice.values) > 1]
+
+    def on_approved(self, *, service_request: ServiceRequest, actor: User, terms: Terms) -> None:
+        """Issue the grant; of two approvals for one entry at the same moment the later one is barred."""
+        # The kind's one row in `Counter` is the lock: approvals of this kind pass here one by one.
+        Counter.objects.select_for_update().get_or_create(kind=self.key)
+        if clashes := rules.clashes(service_request):
+            raise ApprovalBlocked(clashes)
+        super().on_approved(service_request=service_request, actor=actor, terms=terms)
 
     # ------------------------------------------------------------------ the grant
     def write_permission(self, *, grant: Grant, service_request: ServiceRequest, terms: Terms) -> None:

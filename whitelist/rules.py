@@ -26,14 +26,31 @@ def entry_findings(service_request: ServiceRequest, values: Sequence[str], *, fi
                 _found(refusal.clause, f"{refusal.rule}:{value}", Outcome.FAIL, refusal.sentence, field)
             )
             continue
-        holder = _holder_of(service_request, value)
-        if holder is not None:
-            findings.append(_found(
-                "WHT-0", f"taken:{value}", Outcome.FAIL,
-                f"{value} is whitelisted already, under {holder.reference} until {holder.ends_on:%Y-%m-%d}. There is "
-                "nothing to ask for; if its mail still goes astray, tell us.", field, grant=holder.reference,
-            ))  # fmt: skip
+        findings += _taken(service_request, value, field)
     return findings
+
+
+def clashes(service_request: ServiceRequest) -> list[Found]:
+    """The entries of the request that another grant in force holds."""
+    wanted = {
+        "addresses": services.addresses_of(service_request),
+        "domains": services.domains_of(service_request),
+    }
+    return [
+        found for field, values in wanted.items() for value in values
+        for found in _taken(service_request, value, field)
+    ]  # fmt: skip
+
+
+def _taken(service_request: ServiceRequest, value: str, field: str) -> list[Found]:
+    holder = _holder_of(service_request, value)
+    if holder is None:
+        return []
+    return [_found(
+        "WHT-0", f"taken:{value}", Outcome.FAIL,
+        f"{value} is whitelisted already, under {holder.reference} until {holder.ends_on:%Y-%m-%d}. There is "
+        "nothing to ask for; if its mail still goes astray, tell us.", field, grant=holder.reference,
+    )]  # fmt: skip
 
 
 def _holder_of(service_request: ServiceRequest, value: str) -> Grant | None:
