@@ -1,0 +1,101 @@
+"""Configuration by environment: typed, loud, and with no secret no start."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from portal import env
+from portal.institution import Institution, load
+
+pytestmark = pytest.mark.once
+PRODUCTION = {
+    "SECRET_KEY": "a-test-only-value-0123456789" * 3,
+    "PUBLIC_URL": "https://techmail.example.edu",
+    "ALLOWED_HOSTS": "techmail.example.edu",
+    "DATABASE_URL": "sqlite:////tmp/never-opened.sqlite3",
+}
+
+
+def start(**variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `check --deploy` in a process with these variables alone, outside the checkout's `.env`."""
+    code = (
+        "import django; from django.core.management import call_command; django.setup();"
+        "call_command('check', '--deploy', '--fail-level', 'WARNING');"
+        "from django.urls import reverse; print(reverse('account_login'))"
+    )
+    environment = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "portal.settings", **variables}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=settings.BASE_DIR, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+
+
+def test_production_values_pass_the_deployment_check() -> None:
+    done = start(**PRODUCTION)
+    assert done.returncode == 0, done.stderr
+    assert "/accounts/login/" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"SECRET_KEY": "hunter2"}, "SECRET_KEY is too short"),
+        ({"DEBUG": "perhaps"}, "DEBUG must be true or false"),
+        ({"SMTP_PORT": "smtp"}, "SMTP_PORT must be a whole number"),
+        ({"DNS_RESOLVER": "localhost"}, "HOST:PORT"),
+        ({"INSTITUTION_FILE": "/nowhere.toml"}, "INSTITUTION_FILE cannot be read"),
+    ],
+)
+def test_a_bad_value_stops_the_start_with_a_sentence(changed: dict[str, str], sentence: str) -> None:
+    done = start(**PRODUCTION | changed)
+    assert done.returncode != 0
+    assert sentence in done.stderr
+    assert changed.get("SECRET_KEY", "never-there") not in done.stderr
+
+
+@pytest.mark.parametrize("missing", ["SECRET_KEY", "PUBLIC_URL"])
+def test_a_missing_value_stops_the_start(missing: str) -> None:
+    done = start(**{name: value for name, value in PRODUCTION.items() if name != missing})
+    assert done.returncode != 0
+    assert f"{missing} is not set" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "provider",
+    [
+        {
+            "OIDC_SERVER_URL": "https://id.example.edu",
+            "OIDC_CLIENT_ID": "portal",
+            "OIDC_CLIENT_SECRET": "x" * 20,
+        },
+        {"SAML_METADATA_URL": "https://id.example.edu/metadata", "SAML_ENTITY_ID": "https://id.example.edu"},
+    ],
+)
+def test_single_sign_on_is_switched_on_by_environment_alone(provider: dict[str, str]) -> None:
+    done = start(**PRODUCTION | provider)
+    assert done.returncode == 0, done.stderr
+
+
+def test_another_university_adopts_it_by_one_file(tmp_path: Path) -> None:
+    file = tmp_path / "institution.toml"
+    file.write_text(
+        'name = "Example University"\nmail_domain = "example.edu"\ncampus_networks = ["192.0.2.0/24"]\n'
+        '[[closed_networks]]\nnetwork = "192.0.2.128/25"\nuse = "dhcp"\nlabel = "dynamic addresses"\n'
+    )
+    other = load(file)
+    assert other.mail_domain == "example.edu"
+    assert str(other.campus[0]) == "192.0.2.0/24"
+    assert other.closed[0][1].use == "dhcp"
+    assert other.mail_service == Institution().mail_service
+
+
+@pytest.mark.parametrize("text", ["colour = 'red'", "campus_networks = ['300.1.1.1/8']", "name = "])
+def test_a_wrong_institution_file_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "institution.toml"
+    file.write_text(text)
+    with pytest.raises(env.ConfigurationError, match="INSTITUTION_FILE"):
+        load(file)
