@@ -134,19 +134,9 @@ def test() -> None:
     setup("requirements-dev.txt")
     system_programs()
     check()
-    call([BIN / "pytest", "-q", "-p", "no:cacheprovider"])
-    call(
-        [
-            BIN / "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "tests.support.servers",
-            "-m",
-            "not browser and not once",
-        ]
-    )
+    suite = [BIN / "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile"]
+    call(suite)
+    call([*suite, "-p", "tests.support.servers", "-m", "not browser and not once"])
 
 
 PROGRAMS = {"chromium": "chromium", "postfix": "postfix", "nsd": "nsd"}
