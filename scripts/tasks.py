@@ -139,7 +139,13 @@ def test() -> None:
     call([*suite, "-p", "tests.support.servers", "-m", "not browser and not once"])
 
 
-PROGRAMS = {"chromium": "chromium", "postfix": "postfix", "nsd": "nsd"}
+PROGRAMS = {
+    "chromium": "chromium",
+    "postfix": "postfix",
+    "nsd": "nsd",
+    "spamassassin": "spamassassin",
+    "dkimproxy-verify": "libmail-dkim-perl",
+}
 
 
 def missing_programs() -> list[str]:
@@ -149,7 +155,7 @@ def missing_programs() -> list[str]:
 
 
 def system_programs() -> None:
-    """Install Chromium, Postfix and NSD where this is Debian and we are root; else say what is missing."""
+    """Install `PROGRAMS` where this is Debian and we are root; else say what is missing."""
     missing = missing_programs()
     if not missing:
         return
