@@ -116,7 +116,7 @@ def _our_own(domain: str) -> Refusal | None:
         if is_lookalike(domain, own):
             return Refusal(
                 "WHT-5", "look-alike",
-                f"WHT-5: {domain} shows as “{shown(domain)}”, which looks like {own} and is not. Whoever sent you "
+                f"WHT-5: {_as_shown(domain)} looks like {own} and is not. Whoever sent you "
                 f"there may be deceiving you: tell {place.contact_email}.",
             )  # fmt: skip
     if has_mixed_scripts(domain):
@@ -126,6 +126,11 @@ def _our_own(domain: str) -> Refusal | None:
             "deceive do. Ask the vendor for its real domain.",
         )  # fmt: skip
     return None
+
+
+def _as_shown(domain: str) -> str:
+    visible = shown(domain)
+    return domain if visible == domain else f"{domain} shows as “{visible}”, which"
 
 
 def _nobodys_own(domain: str) -> Refusal | None:

