@@ -23,7 +23,7 @@ from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
 from portal.workflow.models import Counter, ServiceRequest
 from portal.workflow.services.reviewing import ApprovalBlocked
-from senders import dns_text, forms, proving, rules, services
+from senders import dns_text, forms, proving, rules, services, standing
 from senders.answers import answer_groups
 from senders.guide import guide
 from senders.models import Identity, SenderAuthorization, SenderRequest
@@ -181,6 +181,15 @@ class SendersKind(SampledKind):
             )
         proof = grant.senders.proven_by
         return f"Proved by a message of {proof.received_at:%Y-%m-%d}. {proof.reason}" if proof else ""
+
+    suspends_when_broken = True
+
+    def recheck(self, grant: Grant) -> list[Found]:
+        """Whether keys, DMARC and SPF are what was approved (AUT-3, OVR-4)."""
+        plan = services.authorized_plan(grant)
+        newest = samples_of_grant(grant).filter(is_proof=True).first() or grant.senders.proven_by
+        proven = standing.selectors_of(newest, plan.signing_domain)
+        return standing.standing_findings(plan, proven=proven)
 
     # ------------------------------------------------------------------ the samples
     samples_title = "Samples and DNS records"

@@ -1,6 +1,8 @@
 """Text made safe for the place it goes to: one line, a CSV cell, a comment of a mail map."""
 
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 _FORMULA_STARTS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 """What a spreadsheet takes for the start of a formula, full-width signs included (OWASP, CSV injection)."""
@@ -21,6 +23,20 @@ def csv_cell(value: object) -> str:
 def ascii_word(text: str) -> str:
     """The text as one printable ASCII word, for a place where blanks and other scripts have meanings."""
     return "".join(char if "!" <= char <= "~" else "_" for char in one_line(text))
+
+
+def storable(value: Any) -> Any:
+    """Text, or JSON data with its texts, as PostgreSQL keeps it: bytes that are no characters, and NUL, replaced.
+
+    A stranger's DNS record may hold both; neither a text column nor a JSON column takes them.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+    if isinstance(value, Mapping):
+        return {storable(key): storable(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(entry) for entry in value]
+    return value
 
 
 def truncate(text: str, length: int) -> str:
