@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "relay",
     "whitelist",
     "senders",
+    "campaigns",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

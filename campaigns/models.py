@@ -1,0 +1,278 @@
+"""What a campaign request asks, and what a campaign permission allows."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from simple_history.models import HistoricalRecords
+
+from portal.grants.models import Grant
+from portal.workflow.models import Event, ServiceRequest
+
+USER = settings.AUTH_USER_MODEL
+
+
+class CampaignKind(models.TextChoices):
+    """What sort of mail it is (MKT-4, MKT-5)."""
+
+    MARKETING = "marketing", "Marketing to people outside"
+    NOTICE = "notice", "A notice to many people"
+    SURVEY = "survey", "A survey of faculty, staff or students"
+    EXTERNAL_SURVEY = "external_survey", "A survey of people outside"
+
+
+SURVEYS = (CampaignKind.SURVEY, CampaignKind.EXTERNAL_SURVEY)
+
+
+class Runner(models.TextChoices):
+    """Who presses the button."""
+
+    INTERNAL = "internal", "We send it ourselves"
+    THIRD_PARTY = "third_party", "A third party sends it for us"
+
+
+class Platform(models.TextChoices):
+    """What sends it. Anything else is not authorized (MKT-4, AUT-3)."""
+
+    LIST_SERVER = "list_server", "The list server"
+    AUTHORIZED = "authorized", "A service with a sender authorization in force"
+
+
+class Consent(models.TextChoices):
+    """Why these people may be written to."""
+
+    AFFIRMATIVE = "affirmative", "They asked for such mail, or agreed to it"
+    DUTY = "duty", "They study or work here, and it belongs to that"
+    RELATION = "relation", "They are customers, donors, applicants or alumni"
+    NONE = "none", "None of these"
+
+
+class Anonymity(models.TextChoices):
+    """What a survey learns of who answered (S-4)."""
+
+    ANONYMOUS = "anonymous", "Anonymous: nobody can find out who answered"
+    CONFIDENTIAL = "confidential", "Confidential: we could find out, and do not tell"
+    IDENTIFIED = "identified", "By name"
+
+
+class Irb(models.TextChoices):
+    """What the Institutional Review Board said (S-2)."""
+
+    NOT_RESEARCH = "not_research", "It is not human-subjects research"
+    EXEMPT = "exempt", "Exempt"
+    APPROVED = "approved", "Approved"
+    RECRUITMENT = "recruitment", "It looks for people to take part in a research study"
+
+
+class CampaignMessage(models.Model):
+    """One message as it was handed in; never changed. A new message is a new row, so that both can be compared."""
+
+    service_request = models.ForeignKey(
+        ServiceRequest, on_delete=models.CASCADE, related_name="campaign_messages"
+    )
+    raw = models.BinaryField()
+    """The message as RFC 5322 octets: the .eml, or the one composed from the parts below."""
+    canonical_sha256 = models.CharField(max_length=64, db_index=True)
+    """SHA-256 of the canonical message (docs/campaign-binding.md), in lower-case hexadecimal."""
+    subject = models.CharField(max_length=998, blank=True)
+    html = models.TextField(blank=True)
+    text = models.TextField(blank=True)
+    """The parts it was composed from; empty for an .eml."""
+    file_name = models.CharField(max_length=150, blank=True)
+    """The .eml's name; empty for a composed message."""
+    added_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
+    added_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.service_request_id} {self.canonical_sha256[:12]}"
+
+
+class CampaignRequest(models.Model):
+    """The answers of one campaign request; department, purpose and people are on the request itself."""
+
+    service_request = models.OneToOneField(
+        ServiceRequest, on_delete=models.CASCADE, primary_key=True, related_name="campaign"
+    )
+    kind = models.CharField(max_length=16, choices=CampaignKind.choices, blank=True)
+    runner = models.CharField(max_length=12, choices=Runner.choices, blank=True)
+    vendor = models.CharField(max_length=150, blank=True)
+    """The third party, where one sends."""
+
+    # Commercial, transactional or mixed: the five questions of 16 CFR 316.3; None is "not answered".
+    promotes = models.BooleanField(null=True, blank=True)
+    """It advertises or promotes a product or service (316.3(a)(1))."""
+    has_transactional = models.BooleanField(null=True, blank=True)
+    """It also carries transactional or relationship content (316.3(c))."""
+    subject_reads_commercial = models.BooleanField(null=True, blank=True)
+    """The subject alone reads like an advertisement (316.3(a)(2)(i), (a)(3)(i))."""
+    transactional_first = models.BooleanField(null=True, blank=True)
+    """The transactional content stands at the beginning (316.3(a)(2)(ii))."""
+    body_reads_commercial = models.BooleanField(null=True, blank=True)
+    """The body as a whole reads like an advertisement (316.3(a)(3)(ii))."""
+
+    sender_of_record = models.CharField(max_length=150, blank=True)
+    """The one unit that stands for the mail (CS-12)."""
+    platform = models.CharField(max_length=12, choices=Platform.choices, blank=True)
+    sender_grant = models.ForeignKey(
+        Grant, on_delete=models.PROTECT, related_name="campaign_requests", null=True, blank=True
+    )
+    """The sender authorization, where the platform is one."""
+    from_name = models.CharField(max_length=150, blank=True)
+    from_address = models.EmailField(blank=True)
+
+    audience_source = models.TextField(max_length=1000, blank=True)
+    consent = models.CharField(max_length=12, choices=Consent.choices, blank=True)
+    is_list_clean = models.BooleanField(default=False)
+    """Stated: neither bought, nor harvested, nor guessed (CS-10), and without those who opted out (CS-6)."""
+
+    message = models.ForeignKey(
+        CampaignMessage, on_delete=models.SET_NULL, related_name="+", null=True, blank=True
+    )
+
+    first_send_on = models.DateField(null=True, blank=True)
+    last_send_on = models.DateField(null=True, blank=True)
+    messages_each = models.PositiveSmallIntegerField(null=True, blank=True)
+    """How many messages one person gets, reminders included."""
+    hourly_rate = models.PositiveIntegerField(null=True, blank=True)
+    """Messages an hour at most."""
+
+    survey_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
+    anonymity = models.CharField(max_length=12, choices=Anonymity.choices, blank=True)
+    incentive = models.CharField(max_length=300, blank=True)
+    data_kept = models.TextField(max_length=1000, blank=True)
+    irb = models.CharField(max_length=12, choices=Irb.choices, blank=True)
+    irb_number = models.CharField(max_length=60, blank=True)
+    irb_expires_on = models.DateField(null=True, blank=True)
+    research_office_contact = models.CharField(max_length=200, blank=True)
+    """Who of Institutional Research knows of it (S-6)."""
+
+    stop_complaint_percent = models.DecimalField(max_digits=5, decimal_places=2, null=True, blank=True)
+    stop_bounce_percent = models.DecimalField(max_digits=5, decimal_places=2, null=True, blank=True)
+    stopper = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    """The person who can stop the mailing at any hour."""
+    stopper_phone = models.CharField(max_length=60, blank=True)
+    is_attested = models.BooleanField(default=False)
+
+    history = HistoricalRecords()
+
+    def __str__(self) -> str:
+        return f"{self.service_request_id} {self.kind}"
+
+    @property
+    def is_survey(self) -> bool:
+        """Whether it asks people questions."""
+        return self.kind in SURVEYS
+
+
+class Audience(models.Model):
+    """One population that a request would write to, and how many people of it."""
+
+    campaign_request = models.ForeignKey(CampaignRequest, on_delete=models.CASCADE, related_name="audiences")
+    population = models.CharField(max_length=30, db_index=True)
+    """A key of `institution().populations`."""
+    people = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("campaign_request", "population"), name="one_audience_per_population"
+            ),
+        )
+
+
+class CampaignPermission(models.Model):
+    """What a campaign grant allows; its window is the grant's term, and the grant is in force only inside it."""
+
+    grant = models.OneToOneField(Grant, on_delete=models.CASCADE, primary_key=True, related_name="campaign")
+    kind = models.CharField(max_length=16, choices=CampaignKind.choices)
+    sender_of_record = models.CharField(max_length=150)
+    platform = models.CharField(max_length=12, choices=Platform.choices)
+    sender_grant = models.ForeignKey(
+        Grant, on_delete=models.PROTECT, related_name="campaigns_sent", null=True, blank=True
+    )
+    message = models.ForeignKey(CampaignMessage, on_delete=models.PROTECT, related_name="permissions")
+    canonical_sha256 = models.CharField(max_length=64, db_index=True)
+    """What binds the approval to its message: SHA-256 of the canonical message."""
+    messages_each = models.PositiveSmallIntegerField()
+    hourly_rate = models.PositiveIntegerField()
+    stop_complaint_percent = models.DecimalField(max_digits=5, decimal_places=2)
+    stop_bounce_percent = models.DecimalField(max_digits=5, decimal_places=2)
+    stopper = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
+    stopper_phone = models.CharField(max_length=60)
+
+    history = HistoricalRecords()
+
+    def __str__(self) -> str:
+        return f"{self.grant_id} {self.canonical_sha256[:12]}"
+
+    @property
+    def is_survey(self) -> bool:
+        """Whether it asks people questions."""
+        return self.kind in SURVEYS
+
+
+class PermittedAudience(models.Model):
+    """One population that may be written to."""
+
+    permission = models.ForeignKey(CampaignPermission, on_delete=models.CASCADE, related_name="audiences")
+    population = models.CharField(max_length=30, db_index=True)
+    people = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ("id",)
+
+
+class DelegationScope(models.TextChoices):
+    """Which campaigns a delegate decides."""
+
+    ALL = "all", "Every campaign and survey"
+    SURVEYS = "surveys", "Surveys only"
+    MAILINGS = "mailings", "Marketing and notices only"
+
+
+class Delegation(models.Model):
+    """Somebody decides for the CIO office from one day to another; never of a case of their own."""
+
+    given_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
+    given_to = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="campaign_delegations")
+    scope = models.CharField(max_length=10, choices=DelegationScope.choices, default=DelegationScope.ALL)
+    starts_on = models.DateField()
+    ends_on = models.DateField()
+    reason = models.TextField(max_length=1000)
+    created_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    """When it was taken back before its last day."""
+
+    class Meta:
+        ordering = ("-starts_on", "-id")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(ends_on__gte=models.F("starts_on")), name="delegation_ends_after_start"
+            ),
+            models.CheckConstraint(condition=~Q(given_by=models.F("given_to")), name="delegation_to_another"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.given_to} for {self.given_by}, {self.starts_on} to {self.ends_on}"
+
+
+class DecidedFor(models.Model):
+    """That a step of a request was taken by a delegate, and by which delegation."""
+
+    event = models.OneToOneField(
+        Event, on_delete=models.CASCADE, primary_key=True, related_name="decided_for"
+    )
+    delegation = models.ForeignKey(Delegation, on_delete=models.PROTECT, related_name="decisions")
+
+
+class CalendarToken(models.Model):
+    """A person's address of the calendar feed. Only the hash is kept: the address is shown once."""
+
+    person = models.OneToOneField(USER, on_delete=models.CASCADE, related_name="campaign_calendar_token")
+    token_sha256 = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    used_at = models.DateTimeField(null=True, blank=True)
