@@ -39,6 +39,9 @@ class Browser:
         session[SESSION_KEY] = str(user.pk)
         session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        # As after a sign-in with a second factor, which deciders need.
+        session["account_authentication_methods"] = [{"method": "mfa"}]
+        session["account_authentication_methods_user"] = str(user.pk)
         session.save()
         self._csrf = secrets.token_hex(16)
         self._cookie = f"{settings.SESSION_COOKIE_NAME}={session.session_key}; csrftoken={self._csrf}"

@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "portal.grants",
     "portal.samples",
     "portal.enforcement",
+    "portal.policy_service",
     "relay",
     "whitelist",
     "senders",
@@ -70,6 +71,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "portal.middleware.ProblemMiddleware",
+    "portal.accounts.second_factor.SecondFactorMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -149,6 +151,7 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key"}
 ACCOUNT_PREVENT_ENUMERATION = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FOR_DECIDERS = env.flag("MFA_FOR_DECIDERS", default=not DEBUG)
 
 # ---------------------------------------------------------------- mail out
 DEFAULT_FROM_EMAIL = env.text("MAIL_FROM", f"{INSTITUTION.product} <no-reply@{INSTITUTION.mail_domain}>")

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -22,6 +23,7 @@ def brand_colour() -> str:
     return colour
 
 
+@login_not_required
 @require_safe
 @cache_control(public=True, max_age=86_400)
 def brand_css(request: HttpRequest) -> HttpResponse:
@@ -29,6 +31,7 @@ def brand_css(request: HttpRequest) -> HttpResponse:
     return HttpResponse(f":root {{ --brand: {brand_colour()}; }}\n", content_type="text/css")
 
 
+@login_not_required
 @require_safe
 @cache_control(public=True, max_age=86_400)
 def favicon(request: HttpRequest) -> HttpResponse:
