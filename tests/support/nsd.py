@@ -90,6 +90,11 @@ class Nsd:
         self._process.send_signal(signal.SIGHUP)
         self._wait_for(zone, serial)
 
+    def txt(self, zone: str, owner: str, text: str) -> None:
+        """Publish one TXT record, split into strings of 255 bytes (RFC 7208 section 3.3)."""
+        parts = " ".join(f'"{text[start : start + 255]}"' for start in range(0, len(text), 255))
+        self.publish(zone, f"{owner} TXT {parts}")
+
     def _wait_for(self, zone: str, serial: int) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
