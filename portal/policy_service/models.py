@@ -1,0 +1,50 @@
+"""What the policy service counted: per grant and day, per grant and sender, and on which days it counted."""
+
+from django.db import models
+
+from portal.grants.models import Grant
+
+
+class DailyUse(models.Model):
+    """Answers for one grant on one day in the institution's zone; a message counts once however many asks it took."""
+
+    grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="daily_use")
+    day = models.DateField()
+    accepted = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    deferred = models.PositiveIntegerField(default=0)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("grant", "day"), name="one_use_per_grant_and_day"),)
+        indexes = (models.Index(fields=("day",), name="policy_use_by_day"),)
+
+    def __str__(self) -> str:
+        return f"{self.grant_id} {self.day}"
+
+
+class SenderUse(models.Model):
+    """An envelope sender that a grant's system used, or tried to use ("" for the null sender)."""
+
+    grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="sender_use")
+    sender = models.CharField(max_length=254, blank=True)
+    accepted = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    deferred = models.PositiveIntegerField(default=0)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-accepted", "-refused", "sender")
+        constraints = (models.UniqueConstraint(fields=("grant", "sender"), name="one_use_per_sender"),)
+
+    def __str__(self) -> str:
+        return f"{self.grant_id} {self.sender}"
+
+
+class CountedDay(models.Model):
+    """A day on which the service ran: what was not counted is unknown and never read as no mail."""
+
+    day = models.DateField(primary_key=True)
+
+    def __str__(self) -> str:
+        return f"{self.day}"

@@ -1,0 +1,94 @@
+"""The words of an answer: one line of printable ASCII of bounded length, whatever a grant or a client holds.
+
+The sentences are those of the exported maps (relay/exports.py), so that a refusal reads the same on either way.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+
+from portal.grants.relay_rules import RelayRule
+from portal.grants.states import GrantState
+from portal.lib.text import ascii_word, one_line
+
+LONGEST_TEXT = 400
+"""Well within an SMTP reply line of 512 octets (RFC 5321 section 4.5.3.1.5)."""
+_SHOWN_SENDERS = 3
+_LONGEST_NAME = 80
+_UNSAFE = frozenset("{}$,;")
+"""What means something in a map or in main.cf; the maps replace it, and so do the answers."""
+
+
+def safe(text: str) -> str:
+    """The text as one bounded line of printable ASCII."""
+    plain = (char if " " <= char <= "~" and char not in _UNSAFE else "_" for char in one_line(text))
+    return "".join(plain)[:LONGEST_TEXT]
+
+
+def prepend(rule: RelayRule) -> str:
+    """The header that names the grant."""
+    return f"PREPEND X-TechMail-Grant: {ascii_word(rule.reference)[:_LONGEST_NAME]}"
+
+
+def reject(text: str) -> str:
+    """A lasting refusal."""
+    return f"REJECT 5.7.1 {safe(text)}"
+
+
+def link(rule: RelayRule) -> str:
+    """The grant's page, where it can be renewed."""
+    return f"{settings.PUBLIC_URL}{reverse('grant', args=[rule.reference])}"
+
+
+def ask_link() -> str:
+    """Where a permission is asked for."""
+    return f"Ask: {settings.PUBLIC_URL}/ask/"
+
+
+def out_of_force(rule: RelayRule) -> str:
+    """What an address hears whose grant is out of force, and what to do."""
+    if rule.state == GrantState.SUSPENDED:
+        return f"Relay permission {rule.reference} is suspended. See {link(rule)}"
+    if rule.state in (GrantState.REVOKED, GrantState.ENDED):
+        return f"Relay permission {rule.reference} was {rule.state} on {rule.changed_on}. See {link(rule)}"
+    return f"Relay permission {rule.reference} ended {rule.ends_on}. To renew it: {link(rule)}"
+
+
+def no_sender(rule: RelayRule) -> str:
+    """The null sender."""
+    return f"{rule.reference} may not send without a sender address. {link(rule)}"
+
+
+def wrong_sender(rule: RelayRule) -> str:
+    """A sender that the grant does not name."""
+    shown = [sender[:_LONGEST_NAME] for sender in rule.senders[:_SHOWN_SENDERS]]
+    if len(rule.senders) > _SHOWN_SENDERS:
+        shown.append(f"{len(rule.senders) - _SHOWN_SENDERS} others")
+    return f"{rule.reference} may send only as {' or '.join(shown)}. {link(rule)}"
+
+
+def wrong_recipient(rule: RelayRule) -> str:
+    """A recipient outside the grant's scope."""
+    return f"{rule.reference} may not send to this recipient. {link(rule)}"
+
+
+def no_grant(sender: str, holders: tuple[str, ...]) -> str:
+    """A client without a grant: whose the sender is, if somebody's."""
+    if not holders:
+        return f"No relay permission for this system. {ask_link()}"
+    whose = " and ".join(holders[:_SHOWN_SENDERS])
+    return f"{sender[:_LONGEST_NAME]} is for {whose} and this system has no part in it. {ask_link()}"
+
+
+def over_budget(rule: RelayRule, wait_seconds: float, now: datetime) -> str:
+    """Too many messages: how many are allowed, and when the next one is."""
+    # The next full minute: a time of day without seconds must not be too early.
+    again = timezone.localtime(now + timedelta(seconds=wait_seconds + 60))
+    return f"{rule.reference} is over {rule.per_hour} messages an hour; try again after {again:%H:%M}. {link(rule)}"
+
+
+def budget_unknown(rule: RelayRule) -> str:
+    """The shared count of messages cannot be asked."""
+    return f"The volume of {rule.reference} cannot be checked now; try again later."

@@ -1,0 +1,78 @@
+"""What was counted of a grant's mail, for its page and for its renewal."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db.models import Max, Min, Q, Sum
+from django.utils import timezone
+
+from portal.grants.models import Grant
+from portal.policy_service.models import CountedDay, DailyUse, SenderUse
+
+IDLE_DAYS = 180
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the policy service counted of one grant. Messages, each once, whatever its recipients."""
+
+    since: date
+    """The first day that the counts cover."""
+    accepted: int
+    refused: int
+    deferred: int
+    last_seen_at: datetime | None
+    """When its system last asked to relay, whatever the answer."""
+    last_mail_on: date | None
+    """The last day on which a message was accepted; None where there was none in the days that are kept."""
+    senders: list[SenderUse]
+    """The senders with accepted mail, most used first."""
+    strangers: list[SenderUse]
+    """The senders that were refused and never accepted."""
+    uncounted_days: int
+    """Days since `since` on which the service did not run: what was sent then is not known."""
+    is_idle: bool
+    """No mail for IDLE_DAYS, all of them within the grant's term and within the time that was counted."""
+
+    @property
+    def idle_days(self) -> int:
+        """The bound of `is_idle`, for the sentence."""
+        return IDLE_DAYS
+
+
+def usage_of(grant: Grant, today: date | None = None) -> Usage | None:
+    """What was counted of `grant` up to `today`; None where no service has ever counted."""
+    day = today or timezone.localdate()
+    first = CountedDay.objects.aggregate(first=Min("day"))["first"]
+    if first is None or grant.starts_on > day:
+        return None
+    since = max(first, grant.starts_on)
+    found = DailyUse.objects.filter(grant=grant).aggregate(
+        passed=Sum("accepted"), barred=Sum("refused"), put_off=Sum("deferred"), seen_at=Max("last_at"),
+        mail_on=Max("day", filter=Q(accepted__gt=0)),
+    )  # fmt: skip
+    senders = list(SenderUse.objects.filter(grant=grant))
+    quiet_since = max(since, found["mail_on"] or since)
+    return Usage(
+        since=since,
+        accepted=found["passed"] or 0,
+        refused=found["barred"] or 0,
+        deferred=found["put_off"] or 0,
+        last_seen_at=found["seen_at"],
+        last_mail_on=found["mail_on"],
+        senders=[row for row in senders if row.accepted],
+        strangers=[row for row in senders if row.refused and not row.accepted],
+        uncounted_days=max(
+            (day - since).days + 1 - CountedDay.objects.filter(day__range=(since, day)).count(), 0
+        ),
+        is_idle=day - quiet_since >= timedelta(days=IDLE_DAYS),
+    )
+
+
+def panel_of(grant: Grant) -> Usage | None:
+    """What the grant's page shows: kinds whose grants let nobody relay have nothing to show."""
+    from portal.grants.kinds import GrantingKind
+
+    if type(grant.kind_entry).relay_rules is GrantingKind.relay_rules:
+        return None
+    return usage_of(grant)

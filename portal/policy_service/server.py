@@ -1,0 +1,242 @@
+"""The server: connections, their bounds, the batches of counts, and a clean stop."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+
+from django.db import connection
+from django.utils import timezone
+
+from portal.policy_service.answering import Answering, Unready
+from portal.policy_service.protocol import Frames, Malformed
+from portal.policy_service.services import prune, write_batch
+from portal.policy_service.tallies import Batch
+
+logger = logging.getLogger(__name__)
+SWEEP_SECONDS = 1.0
+QUIET_SECONDS = 10.0
+"""Between two log lines about clients that misbehave."""
+MOST_AT_ONCE = 50
+"""Requests of one client answered before the others have their turn."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a client may do. Times in seconds."""
+
+    connections: int = 1000
+    request: float = 5.0
+    """For a request that has begun, and for taking in a reply."""
+    idle: float = 330.0
+    """Between requests; Postfix keeps its connection for 300 s (smtpd_policy_service_max_idle)."""
+
+
+class Remarks:
+    """Log lines about clients, a few and not one for each."""
+
+    def __init__(self) -> None:
+        self._held, self._said_at = 0, float("-inf")
+
+    def say(self, text: str) -> None:
+        """Log `text`, with the number of remarks that were left out since the last one."""
+        now = time.monotonic()
+        if now - self._said_at < QUIET_SECONDS:
+            self._held += 1
+            return
+        logger.warning("%s (%d like remarks left out)", text, self._held)
+        self._held, self._said_at = 0, now
+
+
+class Client(asyncio.Protocol):
+    """One connection. Whatever goes wrong ends it without a reply, and Postfix defers."""
+
+    def __init__(self, server: "PolicyServer") -> None:
+        self._server = server
+        self._frames = Frames()
+        self._transport: asyncio.Transport | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._is_paused = False
+        self.waiting_since = self.touched_at = time.monotonic()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, or close it where there are too many."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        if not self._server.admit(self):
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self._transport = None
+        self._server.clients.discard(self)
+        if self._task is not None:
+            self._task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Answer what is whole by now."""
+        now = time.monotonic()
+        if not self._frames.is_begun:
+            self.waiting_since = now
+        self.touched_at = now
+        self._frames.feed(data)
+        if self._task is None and not self._is_paused:
+            self._work()
+
+    def _work(self) -> None:
+        try:
+            for _ in range(MOST_AT_ONCE):
+                if self._transport is None or self._transport.is_closing() or self._is_paused:
+                    return
+                block = self._frames.next()
+                if block is None:
+                    return
+                reply = self._server.answering.answer(block)
+                self.waiting_since = self.touched_at
+                if not isinstance(reply, bytes):
+                    self._later(self._send_when_known(reply))
+                    return
+                self._transport.write(reply)
+        except Exception as error:
+            self._give_up(error)
+            return
+        self._later(asyncio.sleep(0))
+
+    def _later(self, first: Awaitable[None]) -> None:
+        assert self._transport is not None
+        self._transport.pause_reading()
+        self._task = asyncio.ensure_future(self._go_on(first))
+
+    async def _go_on(self, first: Awaitable[None]) -> None:
+        try:
+            await first
+        except Exception as error:
+            self._give_up(error)
+            return
+        self._task, self.waiting_since = None, time.monotonic()
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+            self._work()
+
+    async def _send_when_known(self, reply: Awaitable[bytes]) -> None:
+        known = await reply
+        if self._transport is not None:
+            self._transport.write(known)
+
+    def _give_up(self, error: Exception) -> None:
+        if isinstance(error, Malformed):
+            self._server.remarks.say(f"A client was cut off: {error}")
+        elif isinstance(error, Unready):
+            self._server.remarks.say(
+                "There is no fresh index: connections are closed, so that Postfix defers."
+            )
+        else:
+            logger.error("A request failed; its connection is closed.", exc_info=error)
+        if self._transport is not None:
+            self._transport.close()
+
+    def pause_writing(self) -> None:
+        """The client does not take its replies: answer no more until it does."""
+        self._is_paused = True
+        self.waiting_since = time.monotonic()
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It took them."""
+        self._is_paused = False
+        if self._transport is not None and self._task is None and not self._transport.is_closing():
+            self._transport.resume_reading()
+            self._work()
+
+    def end_if_slow(self, now: float, limits: Limits) -> None:
+        """Cut the connection that keeps the service waiting too long."""
+        is_waiting = self._frames.is_begun or self._is_paused
+        if is_waiting and now - self.waiting_since > limits.request:
+            self._server.remarks.say("A client was cut off: it is too slow.")
+            self.end(at_once=True)
+        elif now - self.touched_at > limits.idle:
+            self.end()
+
+    def end(self, *, at_once: bool = False) -> None:
+        """Close after the replies that are on their way; `at_once` drops those."""
+        if self._transport is not None:
+            if at_once:
+                self._transport.abort()
+            else:
+                self._transport.close()
+
+
+class PolicyServer:
+    """Takes connections, sweeps them, writes the counts."""
+
+    def __init__(self, *, answering: Answering, limits: Limits, batch_seconds: float) -> None:
+        self.answering, self.limits = answering, limits
+        self.clients: set[Client] = set()
+        self.remarks, self._write_remarks = Remarks(), Remarks()
+        self._batch_seconds = batch_seconds
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="counts")
+        self._pruned_on: date | None = None
+
+    def client(self) -> Client:
+        """A protocol for a new connection."""
+        return Client(self)
+
+    def admit(self, client: Client) -> bool:
+        """Whether there is room for one more."""
+        if len(self.clients) >= self.limits.connections:
+            self.remarks.say("A client was turned away: there are too many connections.")
+            return False
+        self.clients.add(client)
+        return True
+
+    async def run(self, listener: asyncio.Server, stopping: asyncio.Event) -> None:
+        """Serve until `stopping` is set; then close the connections and write the last counts."""
+        jobs = [asyncio.create_task(self._sweep()), asyncio.create_task(self._write_batches())]
+        await stopping.wait()
+        listener.close()
+        for client in list(self.clients):
+            client.end()
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        await self._write()
+        await asyncio.get_running_loop().run_in_executor(self._writer, lambda: connection.close())
+        self._writer.shutdown()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            now = time.monotonic()
+            for client in list(self.clients):
+                client.end_if_slow(now, self.limits)
+
+    async def _write_batches(self) -> None:
+        while True:
+            await asyncio.sleep(self._batch_seconds)
+            await asyncio.shield(self._write())
+
+    async def _write(self) -> None:
+        """Write what was counted; what cannot be written now is kept for the next time."""
+        batch, self.answering.batch = self.answering.batch, Batch()
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._writer, self._write_now, batch)
+        except Exception as error:
+            self._write_remarks.say(f"The counts could not be written and are kept: {error!r}")
+            kept, self.answering.batch = self.answering.batch, batch
+            self.answering.batch.add(kept)
+
+    def _write_now(self, batch: Batch) -> None:
+        today = timezone.localdate()
+        try:
+            if batch or self._pruned_on != today:
+                write_batch(batch=batch)
+            if self._pruned_on != today:
+                prune(today=today)
+                self._pruned_on = today
+        except Exception:
+            connection.close()
+            raise
