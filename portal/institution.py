@@ -9,6 +9,7 @@ import dataclasses
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -27,6 +28,27 @@ class ClosedNetwork:
     use: str
     """One of workstation, wireless, vpn, nat, dhcp."""
     label: str
+
+
+@dataclass(frozen=True)
+class Population:
+    """A part of the people that mail may be sent to. `is_campus` says that a survey of it is MKT-5's."""
+
+    key: str
+    label: str
+    is_campus: bool = True
+    survey_budget: int = 0
+    """How many surveys a year may go to it; 0 for no limit."""
+
+
+@dataclass(frozen=True)
+class Blackout:
+    """Days (ISO 8601, both included) on which no campaign is sent; to these populations, or to all."""
+
+    starts: str
+    ends: str
+    label: str
+    populations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +91,32 @@ class Institution:
     """Messages a day above which relay mail takes the large-volume (campaign) route as well (MKT-4)."""
     daily_external_limit: int = 500
 
+    populations: tuple[Population, ...] = (
+        Population("students", "Students", survey_budget=6),
+        Population("faculty", "Faculty", survey_budget=6),
+        Population("staff", "Staff", survey_budget=6),
+        Population("alumni", "Alumni", is_campus=False, survey_budget=4),
+        Population("applicants", "Applicants", is_campus=False, survey_budget=2),
+        Population("donors", "Donors", is_campus=False),
+        Population("parents", "Parents", is_campus=False),
+        Population("public", "The public", is_campus=False),
+    )
+    blackouts: tuple[Blackout, ...] = (
+        Blackout("2026-12-04", "2026-12-09", "final examinations", ("students", "faculty")),
+        Blackout("2026-12-24", "2027-01-01", "the winter break"),
+        Blackout("2027-05-07", "2027-05-12", "final examinations", ("students", "faculty")),
+        Blackout("2027-12-03", "2027-12-08", "final examinations", ("students", "faculty")),
+        Blackout("2027-12-24", "2028-01-01", "the winter break"),
+    )
+    campaign_lead_days: int = 10
+    """Business days between the filing of a campaign and its first message."""
+    longest_campaign_days: int = 92
+    survey_year_month: int = 9
+    """The month in which the year of the survey budgets begins."""
+    stop_complaint_percent: float = 0.3
+    """Complaints per hundred messages at which a campaign stops, unless its request names fewer."""
+    stop_bounce_percent: float = 5.0
+
     relay_term_months: int = 12
     whitelist_term_months: int = 12
     longest_sender_term_months: int = 36
@@ -94,10 +142,22 @@ class Institution:
     announcement_url: str = "https://techannounce.ttu.edu/"
     it_help_url: str = "https://www.ttu.edu/ithelpcentral/"
 
+    def population(self, key: str) -> Population | None:
+        """The population of this key, if there is one."""
+        return next((entry for entry in self.populations if entry.key == key), None)
+
     @cached_property
     def campus(self) -> tuple[Network, ...]:
         """The campus networks, parsed."""
         return tuple(ip_network(text) for text in self.campus_networks)
+
+    @cached_property
+    def blackout_days(self) -> tuple[tuple[date, date, Blackout], ...]:
+        """The blackouts with their first and last days, parsed."""
+        spans = tuple((date.fromisoformat(b.starts), date.fromisoformat(b.ends), b) for b in self.blackouts)
+        if any(starts > ends for starts, ends, _ in spans):
+            raise ValueError("a blackout ends before it starts")
+        return spans
 
     @cached_property
     def closed(self) -> tuple[tuple[Network, ClosedNetwork], ...]:
@@ -123,7 +183,7 @@ def load(path: Path | None) -> Institution:
         raise ConfigurationError(f"INSTITUTION_FILE has unknown keys: {', '.join(unknown)}.")
     try:
         institution = Institution(**{name: _frozen(name, value) for name, value in values.items()})
-        _ = institution.campus, institution.closed
+        _ = institution.campus, institution.closed, institution.blackout_days
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"INSTITUTION_FILE: {error}.") from error
     return institution
@@ -132,6 +192,10 @@ def load(path: Path | None) -> Institution:
 def _frozen(name: str, value: Any) -> Any:
     if name == "closed_networks":
         return tuple(ClosedNetwork(**entry) for entry in value)
+    if name == "populations":
+        return tuple(Population(**entry) for entry in value)
+    if name == "blackouts":
+        return tuple(Blackout(**{key: _frozen(key, part) for key, part in entry.items()}) for entry in value)
     return tuple(value) if isinstance(value, list) else value
 
 
