@@ -21,6 +21,9 @@ class GrantingKind(Kind):
     """A kind of request that leaves a grant. The grant's own rows (addresses, senders) are the kind's."""
 
     renewable = True
+    """Whether a grant is renewed at its end; one that is not gets no reminders, and ends instead of lapsing."""
+    moves_its_term = False
+    """Whether a change of a grant may move its first day, as a campaign's window moves."""
     needs_proof = False
     """Whether a fresh grant starts as unproven and becomes active only when evidence arrives."""
 

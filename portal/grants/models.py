@@ -166,6 +166,7 @@ PAST_WORDS = {
     "release": "the renewal holds it open no longer",
     "prove": "proof arrived; it is in force",
     "lapse": "the term ended without a renewal",
+    "close": "the term is over",
     "end": "ended it",
     "hand_over": "offered it to somebody else",
     "accept": "took it over",

@@ -14,6 +14,7 @@ WORDS = {
     "resume": "In force again",
     "revoke": "Revoked",
     "end": "Ended",
+    "close": "Over",
     "renew": "Renewed",
     "change": "Changed",
     "accept": "New owner",
@@ -26,6 +27,7 @@ SENTENCES = {
     "resume": "The permission is in force again.",
     "revoke": "The permission is revoked. The mail system refuses it.",
     "end": "The permission was ended by its owner.",
+    "close": "The term of the permission is over. It is in force no longer.",
     "mended": "What was out of order is put right. The permission meets the standards again.",
     "decline": "The offer was declined; the permission stays with its owner.",
 }

@@ -28,12 +28,13 @@ class StepForm(forms.Form):
         self,
         service_request: "ServiceRequest",
         data: Any = None,
+        files: Any = None,
         *,
         typed: Mapping[str, list[str]] | None = None,
     ) -> None:
-        """`typed` is a saved draft of this page, shown as it was typed and not yet judged."""
+        """`typed` is a saved draft of this page, shown as it was typed and not yet judged; files are no part of it."""
         self.service_request = service_request
-        super().__init__(data, initial=self.answers_now(service_request))
+        super().__init__(data, files, initial=self.answers_now(service_request))
         if data is None and typed:
             self._show_typed(typed)
 
@@ -42,6 +43,8 @@ class StepForm(forms.Form):
         for name, values in typed.items():
             query.setlist(name, values)
         for name, field in self.fields.items():
+            if field.widget.needs_multipart_form:
+                continue
             if name in query or isinstance(field.widget, forms.CheckboxInput):
                 self.initial[name] = field.widget.value_from_datadict(query, {}, name)
 
@@ -225,7 +228,7 @@ class ApproveForm(RevisionForm):
         for choice in choices:
             self.fields[f"keep_{choice.field}"] = forms.MultipleChoiceField(
                 label=choice.label,
-                choices=[(value, value) for value in choice.values],
+                choices=[(value, choice.labels.get(value, value)) for value in choice.values],
                 initial=list(choice.values),
                 widget=forms.CheckboxSelectMultiple,
                 help_text="Untick what you do not grant.",

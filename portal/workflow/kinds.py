@@ -6,7 +6,8 @@ else - screens, queue, timeline, decision - works on it. `portal.grants.kinds.Gr
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made_by
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from django.urls import URLPattern, URLResolver
 
     from portal.accounts.models import User
-    from portal.workflow.forms import StepForm
+    from portal.workflow.forms import ApproveForm, StepForm
     from portal.workflow.guide import Branch
     from portal.workflow.models import ServiceRequest
 
@@ -77,7 +78,7 @@ class Terms:
 
     starts_on: date
     ends_on: date
-    keep: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    keep: Mapping[str, Sequence[str]] = made_by(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ class Choice:
     field: str
     label: str
     values: Sequence[str]
+    labels: Mapping[str, str] = made_by(default_factory=dict)
+    """A value's words for people, where they are not the value itself."""
 
 
 class Kind(ABC):
@@ -150,7 +153,17 @@ class Kind(ABC):
     def default_terms(self, service_request: "ServiceRequest", today: date) -> Terms:
         """The term asked for, or the kind's own, from `today`."""
 
+    def stands_in(self, service_request: "ServiceRequest", actor: "User") -> str:
+        """In whose stead somebody without the role of the present stage may decide ("for the CIO"); "" for nobody.
+
+        Whoever is a party to the request never decides it, whatever this says. The words stay with each step.
+        """
+        return ""
+
     def choices(self, service_request: "ServiceRequest") -> list[Choice]:
+    approve_form_class: "type[ApproveForm] | None" = None
+    """The form of an approval, where the kind asks for more than the engine's; `clauses` in it are kept."""
+
         """What a reviewer may cut; empty for kinds where there is nothing to cut."""
         return []
 

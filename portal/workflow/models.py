@@ -225,6 +225,8 @@ class Event(models.Model):
     at = models.DateTimeField(default=timezone.now)
     actor = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
     """None for what the portal did by itself."""
+    capacity = models.CharField(max_length=100, blank=True, default="")
+    """In whose stead the actor acted, such as "for the CIO"; empty for their own office."""
     action = models.CharField(max_length=20)
     from_state = models.CharField(max_length=20, blank=True)
     to_state = models.CharField(max_length=20, blank=True)
@@ -244,6 +246,13 @@ class Event(models.Model):
     def label(self) -> str:
         """The action in past words."""
         return PAST_WORDS.get(self.action, self.action)
+
+    @property
+    def who(self) -> str:
+        """The actor, and in whose stead; "" for the portal itself."""
+        if self.actor is None:
+            return ""
+        return f"{self.actor}, {self.capacity}" if self.capacity else str(self.actor)
 
 
 PAST_WORDS = {

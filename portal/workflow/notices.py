@@ -48,7 +48,7 @@ def _tell(
                 "title": service_request.title,
                 "kind_label": service_request.kind_entry.label,
                 "path": service_request.get_absolute_url(),
-                "actor": str(event.actor) if event.actor else "",
+                "actor": event.who,
                 "comment": event.comment,
                 **context,
             },

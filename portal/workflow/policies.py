@@ -32,7 +32,17 @@ def is_decider(service_request: "ServiceRequest", actor: "User") -> bool:
     it was never theirs (403).
     """
     role = service_request.stage_role or _role_of_last_stage(service_request)
-    return bool(role) and actor.has_role(Role(role)) and not is_party_to(service_request, actor)
+    if not role or not actor.is_active or is_party_to(service_request, actor):
+        return False
+    return actor.has_role(Role(role)) or bool(service_request.kind_entry.stands_in(service_request, actor))
+
+
+def capacity_of(service_request: "ServiceRequest", actor: "User") -> str:
+    """In whose stead a decider acts, such as "for the CIO"; "" for the people of the stage themselves."""
+    role = service_request.stage_role or _role_of_last_stage(service_request)
+    if not role or actor.has_role(Role(role)):
+        return ""
+    return service_request.kind_entry.stands_in(service_request, actor)
 
 
 def _role_of_last_stage(service_request: "ServiceRequest") -> str:

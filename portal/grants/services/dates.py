@@ -66,6 +66,8 @@ def _remind(pk: int, today: date) -> bool:
     grant = _locked(pk)
     if grant is None or grant.state != GrantState.ACTIVE or grant.held_open_by_id or _renewal_begun(grant):
         return False
+    if not grant.kind_entry.renewable:
+        return False
     due = reminder_due(
         starts_on=grant.starts_on,
         ends_on=grant.ends_on,
@@ -94,6 +96,10 @@ def _lapse(pk: int, today: date) -> bool:
     grant = _locked(pk)
     if grant is None or not grant.is_open or grant.held_open_by_id or grant.ends_on >= today:
         return False
+    if not grant.kind_entry.renewable:
+        event = change_grant(grant=grant, action="close", actor=None, state=GrantState.ENDED)
+        notices.changed(grant=grant, event=event)
+        return True
     event = change_grant(grant=grant, action="lapse", actor=None, state=GrantState.LAPSED)
     notices.lapsed(grant=grant, event=event)
     return True

@@ -65,6 +65,8 @@ def _apply_to(grant: Grant, service_request: ServiceRequest, actor: "User", term
         "co_owner": service_request.co_owner if service_request.co_owner_id != grant.owner_id else None,
         "ends_on": max(terms.ends_on, grant.ends_on) if renews else terms.ends_on,
     }
+    if grant.kind_entry.moves_its_term and not renews:
+        columns["starts_on"] = terms.starts_on
     if grant.state == GrantState.LAPSED:
         # It begins anew on the day of approval: the days between stay out of force.
         columns |= {"state": GrantState.ACTIVE, "starts_on": terms.starts_on}

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from portal.lib.problems import Stale
 from portal.workflow.models import CheckRun, Event, ServiceRequest, Visibility
-from portal.workflow.policies import check_action
-from portal.workflow.states import BY_ACTION, Action
+from portal.workflow.policies import capacity_of, check_action
+from portal.workflow.states import BY_ACTION, Action, Party
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -53,6 +53,7 @@ def apply_transition(
         raise RuntimeError("apply_transition needs a transaction around it.")
     check_action(action, service_request, actor)
     check_form(action, comment=comment, clauses=clauses)
+    capacity = capacity_of(service_request, actor) if BY_ACTION[action].party is Party.DECIDER else ""
     before = service_request.state
     target = BY_ACTION[action].target or before
     seen = service_request.revision if revision is None else revision
@@ -60,6 +61,7 @@ def apply_transition(
     return Event.objects.create(
         service_request=service_request,
         actor=actor,
+        capacity=capacity,
         action=action,
         from_state=before,
         to_state=target,

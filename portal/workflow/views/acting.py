@@ -94,7 +94,8 @@ def _approve(request: HttpRequest, service_request: ServiceRequest) -> HttpRespo
     return _carry_out(
         request, service_request, "approve", form,
         lambda data: reviewing.approve(
-            **who, revision=data["revision"], comment=data["comment"], terms=form.granted()
+            **who, revision=data["revision"], comment=data["comment"], terms=form.granted(),
+            clauses=data.get("clauses", ()),
         ),
         f"{service_request.reference} is approved.",
     )  # fmt: skip

@@ -100,7 +100,7 @@ def _take_answers(request: HttpRequest, service_request: ServiceRequest, entry: 
         form = entry.form_class(service_request, typed=_typed(request))
         form.add_row(row)
         return _show_step(request, service_request, entry, form)
-    form = entry.form_class(service_request, request.POST)
+    form = entry.form_class(service_request, request.POST, request.FILES)
     if not form.is_valid():
         return _show_step(request, service_request, entry, form, status=422)
     try:

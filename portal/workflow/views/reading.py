@@ -241,7 +241,8 @@ def _forms(
 def approve_form(service_request: ServiceRequest, data: Any = None) -> ApproveForm:
     """The approval form of a request, with its terms and what may be cut."""
     kind = service_request.kind_entry
-    return ApproveForm(
+    form_class = kind.approve_form_class or ApproveForm
+    return form_class(
         data,
         initial={"revision": service_request.revision},
         terms=kind.default_terms(service_request, timezone.localdate()),
@@ -280,5 +281,5 @@ def _stop(
         )
     if passed is not None:
         stopped = passed.action == Action.DENY
-        return RouteStop(stage.label, "stopped" if stopped else "done", str(passed.actor), passed.at)
+        return RouteStop(stage.label, "stopped" if stopped else "done", passed.who, passed.at)
     return RouteStop(stage.label, "next" if service_request.is_open else "skipped", target=target)
