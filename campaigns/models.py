@@ -7,7 +7,7 @@ from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from portal.grants.models import Grant
-from portal.workflow.models import Event, ServiceRequest
+from portal.workflow.models import ServiceRequest
 
 USER = settings.AUTH_USER_MODEL
 
@@ -258,15 +258,6 @@ class Delegation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.given_to} for {self.given_by}, {self.starts_on} to {self.ends_on}"
-
-
-class DecidedFor(models.Model):
-    """That a step of a request was taken by a delegate, and by which delegation."""
-
-    event = models.OneToOneField(
-        Event, on_delete=models.CASCADE, primary_key=True, related_name="decided_for"
-    )
-    delegation = models.ForeignKey(Delegation, on_delete=models.PROTECT, related_name="decisions")
 
 
 class CalendarToken(models.Model):
