@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from django.utils.timezone import localdate
+
 from portal.accounts.models import User
 from portal.accounts.roles import Role
 from portal.grants.kinds import GrantingKind
@@ -145,6 +147,8 @@ class SendersKind(SampledKind):
                 grant=grant, action="change", actor=None, state=GrantState.UNPROVEN,
                 reason="What the sample proved was changed; a new sample is needed.",
             )  # fmt: skip
+        if grant.state == GrantState.UNPROVEN:
+            proving.prove_soon(grant=grant)
 
     def copy_answers(self, *, grant: Grant, service_request: ServiceRequest) -> None:
         """The answers in force."""
@@ -180,7 +184,11 @@ class SendersKind(SampledKind):
                 f"signature of {grant.senders.signing_domain} was seen. {why} Let the service send one to its probe address."
             )
         proof = grant.senders.proven_by
-        return f"Proved by a message of {proof.received_at:%Y-%m-%d}. {proof.reason}" if proof else ""
+        return (
+            f"Proved by a message of {localdate(proof.received_at):%-d %B %Y}. {proof.reason}"
+            if proof
+            else ""
+        )
 
     suspends_when_broken = True
 

@@ -4,7 +4,9 @@ A sample proves a grant when it is from one of the authorized domains and carrie
 signature of the approved signing domain (OVR-4, AUT-3). DNS is asked before any transaction begins.
 """
 
+import logging
 from collections.abc import Iterable
+from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
@@ -21,6 +23,7 @@ from portal.samples.selectors import requests_of, samples_of_grant
 from portal.samples.services import adopt_attachments, judge_again
 from senders import services
 
+logger = logging.getLogger(__name__)
 REJUDGED = 5
 """The newest samples of a waiting grant that are judged again: a key may have been published since."""
 
@@ -56,6 +59,27 @@ def activate_if_proven(*, grant: Grant, sample: SignedSample, wanted: Wanted) ->
         notices.changed(grant=held, event=event)
     grant.refresh_from_db()
     return True
+
+
+def prove_soon(*, grant: Grant) -> None:
+    """Ask a worker, once this transaction is done, whether a sample that came before the approval proves the grant."""
+    if samples_of_grant(grant).filter(is_proof=True).exists():
+        transaction.on_commit(partial(_wake, grant.pk), robust=True)
+
+
+def _wake(pk: int) -> None:
+    from senders.tasks import prove_grant
+
+    try:
+        prove_grant.apply_async(args=(pk,), retry=False)
+    except Exception:
+        logger.warning("The broker did not take the proof of grant %s; the sweep comes to it.", pk)
+
+
+def prove(*, pk: int) -> bool:
+    """Judge the newest samples of one waiting grant again; returns whether it came into force."""
+    grant = Grant.objects.filter(pk=pk, kind="senders", state=GrantState.UNPROVEN).first()
+    return grant is not None and _prove(grant)
 
 
 def recheck_unproven() -> int:

@@ -9,3 +9,9 @@ from senders import proving
 def recheck_unproven() -> None:
     """Judge what waits for its proof."""
     proving.recheck_unproven()
+
+
+@shared_task
+def prove_grant(pk: int) -> None:
+    """Judge the samples of one grant that was just approved."""
+    proving.prove(pk=pk)

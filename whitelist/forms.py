@@ -201,7 +201,7 @@ class ObservedStep(WhitelistStep):
         required=False,
         max_length=998,
         help_text="From the message’s header, if you have it. Better still: save the message as an .eml file and add "
-        "it to this request. It is checked at once.",
+        "it to this request, or let the vendor send one to the address that the request gets once it is filed.",
     )
 
     def clean_observed_on(self) -> Any:

@@ -22,6 +22,7 @@ from portal.workflow.models import Intention
 from portal.workflow.services import attaching, requesting
 from senders import services
 from senders.proving import recheck_unproven
+from senders.tasks import prove_grant
 from tests.cast import Cast, approve, client_of, fresh
 from tests.senders.cast import ADDRESS, add_sample, sender_draft, signed, submitted, waiting
 from tests.senders.conftest import publish
@@ -124,7 +125,12 @@ def test_no_answer_of_the_dns_is_unknown_and_judged_again(published: DnsServer, 
     assert grant.state == GrantState.ACTIVE
 
 
-def test_an_attached_message_counts(published: DnsServer, cast: Cast) -> None:
+def test_an_attached_message_counts_as_soon_as_the_request_is_approved(
+    published: DnsServer,
+    cast: Cast,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
     draft = sender_draft(cast)
     upload = SimpleUploadedFile("sample.eml", signed(), "message/rfc822")
     attaching.attach(service_request=draft, actor=cast.requester, upload=upload)
@@ -133,9 +139,17 @@ def test_an_attached_message_counts(published: DnsServer, cast: Cast) -> None:
     assert (sample.is_proof, sample.came_from, sample.name) == (True, "requester@ttu.edu", "sample.eml")
     run = fresh(draft).check_runs.latest("id")
     assert run.findings.get(rule="sample").outcome == "pass"
-    grant = approve(cast, fresh(draft))
+    with django_capture_on_commit_callbacks() as after:
+        grant = approve(cast, fresh(draft))
     assert grant.state == GrantState.UNPROVEN
-    assert recheck_unproven() == 1
+    asked: list[tuple[int]] = []
+    monkeypatch.setattr(prove_grant, "apply_async", lambda args, retry: asked.append(args))
+    for call in after:
+        call()
+    assert asked == [(grant.pk,)]
+    prove_grant(grant.pk)
+    assert Grant.objects.get().state == GrantState.ACTIVE
+    assert recheck_unproven() == 0
 
 
 def test_the_grant_ends_with_the_contract_and_never_after_the_longest_term(
