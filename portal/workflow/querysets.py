@@ -21,13 +21,17 @@ class ServiceRequestQuerySet(models.QuerySet["ServiceRequest"]):
     """Requests, narrowed to those a person may know of."""
 
     def visible_to(self, actor: "User") -> "ServiceRequestQuerySet":
-        """The requests `actor` may see: own, co-owned and sponsored ones; deciders and auditors all but drafts."""
+        """The requests `actor` may see: own, co-owned and sponsored ones; deciders and auditors all that were sent.
+
+        A draft, and a draft that was withdrawn, is nobody else's.
+        """
         if not actor.is_active:
             return self.none()
         own = Q(requester=actor) | Q(co_owner=actor)
-        sponsored = Q(sponsor=actor) & ~Q(state="draft")
+        sent = Q(submitted_at__isnull=False)
+        sponsored = Q(sponsor=actor) & sent
         if actor.sees_everything:
-            return self.filter(own | ~Q(state="draft"))
+            return self.filter(own | sent)
         return self.filter(own | sponsored)
 
     def as_rows(self) -> "ServiceRequestQuerySet":

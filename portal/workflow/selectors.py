@@ -54,7 +54,7 @@ class Page:
 
 def my_requests(actor: User) -> ServiceRequestQuerySet:
     """The requests that the actor asked for, co-owns or sponsors, newest first."""
-    own = Q(requester=actor) | Q(co_owner=actor) | (Q(sponsor=actor) & ~Q(state=State.DRAFT))
+    own = Q(requester=actor) | Q(co_owner=actor) | (Q(sponsor=actor) & Q(submitted_at__isnull=False))
     return ServiceRequest.objects.with_people().filter(own).order_by("-id")
 
 
@@ -74,7 +74,7 @@ def tab_queue(actor: User, tab: str, today: date) -> ServiceRequestQuerySet:
         return live.filter(assignee__isnull=True)
     if tab == "overdue":
         return live.filter(state=State.IN_REVIEW, due_on__lt=today)
-    submitted = ServiceRequest.objects.exclude(state=State.DRAFT)
+    submitted = ServiceRequest.objects.filter(submitted_at__isnull=False)
     return submitted if actor.sees_everything else submitted.visible_to(actor)
 
 

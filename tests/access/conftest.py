@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from portal.grants.models import Grant
 from portal.outbox.models import Delivery, OutboxMessage
@@ -70,6 +71,10 @@ def senders_request(cast: Cast) -> ServiceRequest:
     request = requesting.create_draft(kind=kind, requester=cast.requester, co_owner=cast.colleague)
     stage = kind.stages[0]
     ServiceRequest.objects.filter(pk=request.pk).update(
-        state="in_review", stage=stage.key, stage_role=str(stage.role)
+        state="in_review",
+        stage=stage.key,
+        stage_role=str(stage.role),
+        submitted_at=timezone.now(),
+        due_on=timezone.localdate(),
     )
     return fresh(request)

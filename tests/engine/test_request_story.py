@@ -304,6 +304,17 @@ def test_a_withdrawn_request_is_over(cast: Cast, requester_client: Client) -> No
     assert act(client_of(cast.reviewer), fresh(request), "approve", comment="Yes.").status_code == 409
 
 
+def test_a_draft_that_was_withdrawn_stays_its_owners(cast: Cast, requester_client: Client) -> None:
+    draft = relay_draft(cast, sponsor=cast.sponsor)
+    assert act(requester_client, draft, "withdraw").status_code == 302
+    assert requester_client.get(f"/requests/{draft.reference}/").status_code == 200
+    for other in (cast.sponsor, cast.reviewer, cast.auditor):
+        client = client_of(other)
+        assert client.get(f"/requests/{draft.reference}/").status_code == 404
+        assert draft.reference not in words(client.get("/requests/"))
+    assert draft.reference not in words(client_of(cast.reviewer).get("/queue/?tab=all&sort=newest"))
+
+
 def test_a_note_for_reviewers_stays_among_them(cast: Cast, requester_client: Client) -> None:
     request = submitted(cast)
     note = act(client_of(cast.reviewer), request, "comment", comment="Look closely.", visibility="reviewers")
