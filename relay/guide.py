@@ -27,9 +27,12 @@ def guide() -> Branch:
             "An outside system cannot relay",
             (
                 "A service that a vendor runs sends by itself, as one of our addresses, once it is authorized.",
-                f"Ask for an Intended Use of Technology review before anything is signed: {place.contact_email}.",
+                "Ask for that authorization before anything is signed.",
             ),
             clause="REL-2",
+            link=f"mailto:{place.contact_email}",
+            link_label=f"Ask {place.it_name}",
+            go_on="senders",
         ),
     }
     for kind in SystemKind:

@@ -22,6 +22,8 @@ class Answer:
     prefill: str = ""
     link: str = ""
     link_label: str = ""
+    go_on: str = ""
+    """The node that goes on from here, of whatever kind; where no kind has it, the answer stands without."""
 
 
 @dataclass(frozen=True)

@@ -454,3 +454,9 @@ def test_a_nul_in_a_form_is_refused_and_not_an_error(cast: Cast, requester_clien
         assert post_step(requester_client, reference, key, spoiled).status_code == 400, key
     saved = requester_client.post(f"/requests/{reference}/edit/people/save/", {"purpose": "\x00"})
     assert saved.status_code == 400
+
+
+def test_the_guide_leads_from_an_outside_system_to_its_authorization(requester_client: Client) -> None:
+    answer = requester_client.get("/ask/?at=relay-outside")
+    assert 'href="?at=senders"' in answer.content.decode()
+    assert "Which address should people see" in words(requester_client.get("/ask/?at=senders"))

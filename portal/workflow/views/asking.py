@@ -31,12 +31,14 @@ _NOT_ANSWERS = frozenset({"csrfmiddlewaretoken", "revision", "row_add", "next"})
 def guide(request: HttpRequest) -> HttpResponse:
     """One question of the guide, or its answer."""
     key = request.GET.get("at", guide_tree.ROOT)
-    node = guide_tree.nodes().get(key)
+    nodes = guide_tree.nodes()
+    node = nodes.get(key)
     if node is None:
         raise Http404("The guide has no such question.")
     is_question = isinstance(node, guide_tree.Question)
     template = "workflow/guide_question.html" if is_question else "workflow/guide_answer.html"
-    return render(request, template, {"node": node, "at_start": key == guide_tree.ROOT})
+    goes_on = isinstance(node, guide_tree.Answer) and node.go_on in nodes
+    return render(request, template, {"node": node, "goes_on": goes_on, "at_start": key == guide_tree.ROOT})
 
 
 @login_required
