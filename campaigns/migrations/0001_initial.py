@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('grants', '0002_compliance'),
-        ('workflow', '0004_live_has_a_day'),
+        ('workflow', '0003_acted_for'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -138,20 +138,20 @@ class Kind(ABC):
     def check(self, service_request: "ServiceRequest") -> list[Found]:
         """Run every check over the answers as saved. May ask the DNS within its deadline; never raises."""
 
+    @property
+    def is_checked_after_decision(self) -> bool:
+        """Whether `check_after_decision` may have something to ask, for the button on the page."""
+        return False
+
+    def check_after_decision(self, service_request: "ServiceRequest") -> list[Found] | None:
+        """What the approval rests on, asked again; None where nothing hangs on it any more. May ask the DNS."""
+        return None
+
     # ------------------------------------------------------------------ the route
     def route(self, service_request: "ServiceRequest") -> list[Stage]:
         """The stages this request passes, in order; never empty (an empty route would approve by itself)."""
         stages = [stage for stage in self.stages if stage.applies(service_request)]
         return stages or [self.stages[0]]
-
-    # ------------------------------------------------------------------ the decision
-    @abstractmethod
-    def would_allow(self, service_request: "ServiceRequest") -> str:
-        """What a grant would allow, in one sentence."""
-
-    @abstractmethod
-    def default_terms(self, service_request: "ServiceRequest", today: date) -> Terms:
-        """The term asked for, or the kind's own, from `today`."""
 
     def stands_in(self, service_request: "ServiceRequest", actor: "User") -> str:
         """In whose stead somebody without the role of the present stage may decide ("for the CIO"); "" for nobody.
@@ -160,10 +160,19 @@ class Kind(ABC):
         """
         return ""
 
-    def choices(self, service_request: "ServiceRequest") -> list[Choice]:
+    # ------------------------------------------------------------------ the decision
     approve_form_class: "type[ApproveForm] | None" = None
     """The form of an approval, where the kind asks for more than the engine's; `clauses` in it are kept."""
 
+    @abstractmethod
+    def would_allow(self, service_request: "ServiceRequest") -> str:
+        """What a grant would allow, in one sentence."""
+
+    @abstractmethod
+    def default_terms(self, service_request: "ServiceRequest", today: date) -> Terms:
+        """The term asked for, or the kind's own, from `today`."""
+
+    def choices(self, service_request: "ServiceRequest") -> list[Choice]:
         """What a reviewer may cut; empty for kinds where there is nothing to cut."""
         return []
 
