@@ -193,6 +193,8 @@ def show_request(
     events = selectors.timeline(service_request, actor)
     happened = {event.action for event in events}  # says of most requests: no questions, no files
     blocking = [f for f in findings if f.must and f.outcome in ("fail", "unknown")]
+    template: str = "workflow/request.html",
+    extra: Mapping[str, Any] | None = None,
     context = {
         "service_request": service_request,
         "kind": kind,
@@ -216,7 +218,13 @@ def show_request(
         "decision": next((e for e in reversed(events) if e.action in (Action.APPROVE, Action.DENY)), None),
         "links": kind.links(service_request),
     }
-    return render(request, "workflow/request.html", context, status=status)
+    return render(request, template, context | dict(extra or {}), status=status)
+
+
+def _is_rechecked(service_request: ServiceRequest) -> bool:
+    if service_request.state in LIVE_STATES:
+        return True
+    return service_request.state == State.APPROVED and service_request.kind_entry.is_checked_after_decision
 
 
 def _forms(
