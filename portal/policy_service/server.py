@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 
-from django.db import connection
+from django.db import connection, connections
 from django.utils import timezone
 
 from portal.policy_service.answering import Answering, Unready
@@ -195,7 +195,7 @@ class PolicyServer:
 
     async def run(self, listener: asyncio.Server, stopping: asyncio.Event) -> None:
         """Serve until `stopping` is set; then close the connections and write the last counts."""
-        jobs = [asyncio.create_task(self._sweep()), asyncio.create_task(self._write_batches())]
+        jobs = [asyncio.create_task(self.sweep()), asyncio.create_task(self._write_batches())]
         await stopping.wait()
         listener.close()
         for client in list(self.clients):
@@ -204,10 +204,11 @@ class PolicyServer:
             job.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)
         await self._write()
-        await asyncio.get_running_loop().run_in_executor(self._writer, lambda: connection.close())
+        await asyncio.get_running_loop().run_in_executor(self._writer, connections.close_all)
         self._writer.shutdown()
 
-    async def _sweep(self) -> None:
+    async def sweep(self) -> None:
+        """Cut off slow and silent clients, for ever."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             now = time.monotonic()

@@ -13,6 +13,17 @@ from tests.support.ports import free_port
 
 DEADLINE_SECONDS = 20
 
+POLICY_FRAGMENT = """\
+smtpd_relay_restrictions =
+    check_policy_service {{ inet:127.0.0.1:{port}, timeout=5s, policy_context=relay,
+        {{ default_action = 451 4.3.5 policy service unavailable }} }},
+    reject_unauth_destination
+smtpd_data_restrictions =
+    check_policy_service {{ inet:127.0.0.1:{port}, timeout=5s, policy_context=relay,
+        {{ default_action = 451 4.3.5 policy service unavailable }} }}
+"""
+"""The lines that docs/policy-service.md gives."""
+
 
 @dataclass
 class Reply:
@@ -85,6 +96,7 @@ class PostfixServer:
             "trace unix - - n - 0 bounce",
             "verify unix - - n - 1 verify",
             "discard unix - - n - - discard",
+            "smtp unix - - n - - smtp",
             "proxymap unix - - n - - proxymap",
             "anvil unix - - n - 1 anvil",
             "postlog unix-dgram n - n - 1 postlogd",
@@ -99,6 +111,16 @@ class PostfixServer:
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(published / "postfix", target)
         self.configure((target / "main.cf").read_text())
+        self._run("reload")
+        time.sleep(0.4)
+
+    def ask_policy(self, port: int, deliver_to: int | None = None) -> None:
+        """Ask the policy service on `port` for every relay attempt (docs/policy-service.md), and reload.
+
+        `deliver_to` is the port of an SMTP server on loopback that gets the mail in place of nobody.
+        """
+        delivery = f"default_transport = smtp:[127.0.0.1]:{deliver_to}\n" if deliver_to else ""
+        self.configure(POLICY_FRAGMENT.format(port=port) + delivery)
         self._run("reload")
         time.sleep(0.4)
 
