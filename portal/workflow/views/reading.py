@@ -184,6 +184,8 @@ def show_request(
     *,
     bound: Mapping[str, Any] | None = None,
     status: int = 200,
+    template: str = "workflow/request.html",
+    extra: Mapping[str, Any] | None = None,
 ) -> HttpResponse:
     """Render the page of a request; `bound` are forms with errors, by action."""
     actor, kind = person(request), service_request.kind_entry
@@ -193,8 +195,6 @@ def show_request(
     events = selectors.timeline(service_request, actor)
     happened = {event.action for event in events}  # says of most requests: no questions, no files
     blocking = [f for f in findings if f.must and f.outcome in ("fail", "unknown")]
-    template: str = "workflow/request.html",
-    extra: Mapping[str, Any] | None = None,
     context = {
         "service_request": service_request,
         "kind": kind,
