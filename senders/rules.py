@@ -10,7 +10,7 @@ from portal.grants.states import OPEN_STATES
 from portal.institution import institution
 from portal.lib.outcome import Outcome
 from portal.samples import selectors as samples
-from portal.samples.services import adopt_attachments, judged_lately
+from portal.samples.services import adopt_attachments, is_settled, judged_lately
 from portal.workflow.findings import Found
 from portal.workflow.models import ServiceRequest
 from senders import dns_checks, services
@@ -186,7 +186,7 @@ def _sample(service_request: ServiceRequest) -> list[Found]:
     if newest is None:
         return [_found("OVR-4", "sample", Outcome.WARN, "No signed sample was seen yet. After approval the permission "
                        "waits for one.", must=False)]  # fmt: skip
-    if not newest.is_proof:  # a proof stays as it was seen; anything else may have been mended since
+    if not is_settled(newest):  # the key may have been published since, or the answers changed
         newest = judged_lately(sample=newest)
     words = {"pass": "The newest sample proves it", "unknown": "The newest sample could not be judged"}
     said = words.get(newest.outcome, "The newest sample does not prove it")

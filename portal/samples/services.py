@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from portal.grants.selectors import grant_of
+from portal.grants.states import GrantState
 from portal.lib.outcome import Outcome
 from portal.lib.problems import Problem
 from portal.mailauth.message_intake import LARGEST_BYTES, MessageRefused
@@ -123,6 +124,12 @@ def judged_lately(*, sample: SignedSample) -> SignedSample:
     return sample if is_recent and sample.outcome != Outcome.UNKNOWN else judge_sample(sample=sample)
 
 
+def is_settled(sample: SignedSample) -> bool:
+    """Whether it proved a grant that is in force: then it stays as it was seen, whatever became of its key."""
+    grant = grant_of(sample.service_request) if sample.is_proof else None
+    return grant is not None and grant.state == GrantState.ACTIVE
+
+
 def _kind_of(service_request: ServiceRequest) -> SampledKind:
     kind = sampled_kind(service_request.kind)
     if kind is None:
@@ -145,7 +152,12 @@ def _verdict(sample: SignedSample, wanted: Wanted) -> tuple[Outcome, str, dict[s
 def take_into_account(*, sample: SignedSample) -> None:
     """Judge a sample that has just arrived, and put it among the evidence of a request in review."""
     judge_sample(sample=sample)
-    service_request = ServiceRequest.objects.get(pk=sample.service_request_id)
+    refresh_evidence(service_request=sample.service_request)
+
+
+def refresh_evidence(*, service_request: ServiceRequest) -> None:
+    """Run the checks of a request in review again, since its samples say something new; nothing for any other."""
+    service_request = ServiceRequest.objects.get(pk=service_request.pk)
     if service_request.state not in LIVE_STATES:
         return
     found = checking.look(service_request)

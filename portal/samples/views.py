@@ -107,8 +107,10 @@ def judge(request: HttpRequest, reference: str) -> HttpResponse:
         messages.info(request, f"They were judged a moment ago. Try again in {JUDGE_SECONDS} seconds.")
         return redirect("samples", reference)
     services.adopt_attachments(service_request=service_request)
-    for sample in reversed(selectors.samples_for(service_request)[:REJUDGED]):
-        services.take_into_account(sample=sample)
+    for sample in selectors.samples_for(service_request)[:REJUDGED]:
+        if not services.is_settled(sample):
+            services.judge_sample(sample=sample)
+    services.refresh_evidence(service_request=service_request)
     messages.success(request, "The newest samples were judged again.")
     return redirect("samples", reference)
 

@@ -165,3 +165,28 @@ def test_a_draft_has_the_page_too(cast: Cast) -> None:
     answer = client_of(cast.requester).get(reverse("samples", args=[draft.reference]))
     assert answer.status_code == 200
     assert probe_address(draft) in answer.content.decode()
+
+
+def test_a_proof_stays_as_it_was_seen_when_its_key_is_gone(published: DnsServer, cast: Cast) -> None:
+    grant, client = waiting(cast), client_of(cast.requester)
+    proof = add_sample(grant.request, signed())
+    later = add_sample(grant.request, signed(words="Later"))
+    published.remove("s1._domainkey.crm.ttu.edu", "CNAME")
+    client.post(reverse("samples_judge", args=[grant.reference]))
+    proof.refresh_from_db()
+    later.refresh_from_db()
+    assert (proof.outcome, later.outcome) == ("pass", "pass")
+    fresh_one = add_sample(grant.request, signed(words="After"))
+    assert fresh_one.outcome == "fail"
+    assert "Proved by a message of" in client.get(grant.get_absolute_url()).content.decode()
+
+
+def test_a_sample_is_judged_against_the_answers_as_they_are_now(published: DnsServer, cast: Cast) -> None:
+    draft = sender_draft(cast)
+    sample = add_sample(draft, signed())
+    assert sample.is_proof
+    services.write_columns(detail=services.detail_of(draft), columns={"signing_domain": "lab.ttu.edu"})
+    client_of(cast.requester).post(reverse("samples_judge", args=[draft.reference]))
+    sample.refresh_from_db()
+    assert (sample.outcome, sample.is_proof) == ("fail", False)
+    assert "approved is lab.ttu.edu" in sample.reason
