@@ -1,0 +1,145 @@
+"""PostgreSQL and Redis are killed under a running service, and come back."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from portal.grants.services import managing
+from portal.grants.states import GrantAction
+from portal.policy_service.models import DailyUse
+from tests.cast import Cast, approved
+from tests.support.policy import Asker, PolicyService, database_url
+from tests.support.ports import free_port
+from tests.support.servers import redis_server
+
+pytestmark = pytest.mark.django_db(transaction=True)
+COPIER = "129.118.10.20"
+
+
+class Redis:
+    """A Redis that can be killed and started again on its port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port, self._folder = free_port(), folder
+        self.start()
+
+    def start(self) -> None:
+        command = [redis_server(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        log = (self._folder / "redis.log").open("wb")
+        self.process = subprocess.Popen([*command, "--dir", str(self._folder)], stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(timeout=10)
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Redis]:
+    server = Redis(tmp_path)
+    yield server
+    server.kill()
+
+
+def test_without_redis_a_volume_is_unknown_and_what_has_none_flows(
+    cast: Cast, tmp_path: Path, redis: Redis
+) -> None:
+    from relay.models import RelayPermission
+
+    approved(cast)
+    free = approved(cast, address="129.118.10.30", host="copier-8.ttu.edu")
+    RelayPermission.objects.filter(grant=free).update(peak_per_hour=None)
+    service = PolicyService(tmp_path, REDIS_URL=f"redis://127.0.0.1:{redis.port}/0")
+    with service:
+        service.until(lambda: "PREPEND" in (service.ask(client_address=COPIER) or ""), "The first pass", 5)
+        redis.kill()
+        put_off = service.ask(client_address=COPIER, policy_context="relay") or ""
+        assert put_off.startswith("DEFER 4.7.1 The volume of ")
+        assert service.ask(client_address="129.118.10.30", policy_context="relay") == "OK"
+        assert "REJECT" in (service.ask(client_address=COPIER, sender="") or "")
+        redis.start()
+        service.until(lambda: "PREPEND" in (service.ask(client_address=COPIER) or ""), "The next pass", 10)
+        assert service.stop() == 0
+    assert "Traceback" not in service.log
+
+
+def test_services_on_two_hosts_share_a_budget(cast: Cast, tmp_path: Path, redis: Redis) -> None:
+    grant = approved(cast)  # 10 messages an hour
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    url = f"redis://127.0.0.1:{redis.port}/0"
+    with PolicyService(folders[0], REDIS_URL=url) as one, PolicyService(folders[1], REDIS_URL=url) as two:
+        both = [one, two]
+        for service in both:
+            service.until(lambda: one.ask(client_address=COPIER, sender="") is not None, "An answer", 5)
+        said = [both[n % 2].ask(client_address=COPIER, instance=f"m{n}") or "" for n in range(24)]
+    assert sum(answer.startswith("PREPEND") for answer in said) == 10
+    assert sum(f"{grant.reference} is over 10 messages an hour" in answer for answer in said) == 14
+
+
+def _backends(url: str) -> int:
+    with psycopg.connect(url, autocommit=True) as admin:
+        name = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        row = admin.execute(name + " AND query NOT LIKE 'nothing'").fetchone()
+        return int(row[0]) if row else 0
+
+
+def test_postgres_that_drops_its_connections_is_followed_again(
+    cast: Cast, postgres: None, tmp_path: Path
+) -> None:
+    from django.db import connection
+
+    grant = approved(cast)
+    with PolicyService(tmp_path) as service:
+        service.until(lambda: "PREPEND" in (service.ask(client_address=COPIER) or ""), "The grant", 5)
+        connection.close()
+        assert _backends(database_url()) >= 1
+        managing.change_state(
+            grant=grant, action=GrantAction.REVOKE, actor=cast.reviewer, reason="Sent spam."
+        )
+        revoked = lambda: "was revoked" in (service.ask(client_address=COPIER) or "")  # noqa: E731
+        assert service.until(revoked, "The revocation", 5) < 2.0
+
+
+def test_postgres_that_is_gone_closes_the_connections_and_loses_no_count(
+    cast: Cast, postgres: None, tmp_path: Path
+) -> None:
+    """The server stops (a postmaster that is stopped answers nobody), for longer than the index is good."""
+    grant = approved(cast)
+    postmaster = _postmaster()
+    with PolicyService(tmp_path, "--max-age-seconds", "2", "--batch-seconds", "0.3") as service:
+        service.until(lambda: "PREPEND" in (service.ask(client_address=COPIER) or ""), "The grant", 5)
+        service.until(DailyUse.objects.exists, "The first batch", 5)
+        children = _children(postmaster)
+        os.kill(postmaster, 19)
+        for child in children:
+            os.kill(child, 19)
+        try:
+            with Asker(service.port) as postfix:
+                assert (postfix.ask(client_address=COPIER, instance="a") or "").startswith("PREPEND")
+                time.sleep(3)
+                assert postfix.ask(client_address=COPIER, instance="b") is None
+            assert service.ask(client_address=COPIER) is None
+        finally:
+            for process in (*children, postmaster):
+                os.kill(process, 18)
+        service.until(lambda: service.ask(client_address=COPIER, sender="") is not None, "Answers", 30)
+        assert service.stop() == 0
+    assert DailyUse.objects.get(grant=grant).accepted == 2
+
+
+def _postmaster() -> int:
+    with psycopg.connect(database_url(), autocommit=True) as admin:
+        row = admin.execute("SHOW data_directory").fetchone()
+        assert row is not None
+        return int((Path(row[0]) / "postmaster.pid").read_text().split()[0])
+
+
+def _children(parent: int) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True, check=True)
+    return [int(pid) for pid in found.stdout.split()]
