@@ -1,6 +1,6 @@
 """The registry's entry of the relay kind."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from django.db.models import QuerySet
@@ -15,6 +15,7 @@ from portal.institution import institution
 from portal.lib.dates import term_end
 from portal.lib.networks import parse_network, shown
 from portal.lib.text import sentence_list
+from portal.workflow.demo import DemoRequest
 from portal.workflow.findings import Found
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
@@ -23,6 +24,7 @@ from portal.workflow.models import Counter, ServiceRequest
 from portal.workflow.services.reviewing import ApprovalBlocked
 from relay import forms, rules, services
 from relay.answers import answer_groups
+from relay.demo import demo_requests
 from relay.guide import guide
 from relay.models import SHORT_NAMES, Recipients, RelayRequest, SystemKind
 from relay.policy import rules_of
@@ -186,6 +188,10 @@ class RelayKind(GrantingKind):
         return standing_findings(grant.relay)
 
     # ------------------------------------------------------------------ guide and pages
+    def demo_requests(self, people: Mapping[str, User]) -> Sequence[DemoRequest]:
+        """Requests and permissions of a laboratory."""
+        return demo_requests(people)
+
     def guide(self) -> Branch:
         """The questions that lead to this form, or away from it."""
         return guide()

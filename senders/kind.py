@@ -1,6 +1,6 @@
 """The registry's entry of the kind Intended Use of Technology."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -19,6 +19,7 @@ from portal.samples.kinds import SampledKind, Wanted
 from portal.samples.models import SignedSample
 from portal.samples.selectors import samples_of_grant
 from portal.samples.services import give_token
+from portal.workflow.demo import DemoRequest
 from portal.workflow.findings import Found
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
@@ -27,6 +28,7 @@ from portal.workflow.models import Counter, ServiceRequest
 from portal.workflow.services.reviewing import ApprovalBlocked
 from senders import dns_text, forms, proving, rules, services, standing
 from senders.answers import answer_groups
+from senders.demo import demo_requests
 from senders.guide import guide
 from senders.models import Identity, SenderAuthorization, SenderRequest
 
@@ -221,6 +223,10 @@ class SendersKind(SampledKind):
         return dns_text.as_text(plan)
 
     # ------------------------------------------------------------------ screens
+    def demo_requests(self, people: Mapping[str, User]) -> Sequence[DemoRequest]:
+        """A vendor’s service."""
+        return demo_requests(people)
+
     def guide(self) -> Branch:
         """The questions that lead to this form, or away from it."""
         return guide()

@@ -1,5 +1,6 @@
 """The registry's entry of the whitelist kind."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from portal.accounts.models import User
@@ -11,6 +12,7 @@ from portal.lib.dates import term_end
 from portal.lib.text import sentence_list
 from portal.samples.kinds import SampledKind, Wanted
 from portal.samples.services import give_token
+from portal.workflow.demo import DemoRequest
 from portal.workflow.findings import Found
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
@@ -19,6 +21,7 @@ from portal.workflow.models import Counter, ServiceRequest
 from portal.workflow.services.reviewing import ApprovalBlocked
 from whitelist import forms, proof, rules, services
 from whitelist.answers import answer_groups
+from whitelist.demo import demo_requests
 from whitelist.entries import domain_of
 from whitelist.guide import guide
 from whitelist.models import Affected, EntryKind, WhitelistRequest
@@ -169,6 +172,10 @@ class WhitelistKind(SampledKind):
         )
 
     # ------------------------------------------------------------------ guide
+    def demo_requests(self, people: Mapping[str, User]) -> Sequence[DemoRequest]:
+        """A vendor’s address."""
+        return demo_requests(people)
+
     def guide(self) -> Branch:
         """The questions that lead to this form, or away from it."""
         return guide()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from django.urls import URLPattern, URLResolver
 
     from portal.accounts.models import User
+    from portal.workflow.demo import DemoRequest
     from portal.workflow.forms import ApproveForm, StepForm
     from portal.workflow.guide import Branch
     from portal.workflow.models import ServiceRequest
@@ -195,6 +196,10 @@ class Kind(ABC):
         """Denied or withdrawn."""
 
     # ------------------------------------------------------------------ for the screens
+    def demo_requests(self, people: "Mapping[str, User]") -> "Sequence[DemoRequest]":
+        """Requests for the demonstration, in DEBUG alone; `people` are its accounts by local part."""
+        return []
+
     def guide(self) -> "Branch":
         """What this kind adds to the guide before the forms."""
         from portal.workflow.guide import Branch
