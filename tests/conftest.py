@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
@@ -70,6 +71,12 @@ def reviewer_client(cast: Cast) -> Client:
 @pytest.fixture(autouse=True)
 def _media(settings: Any, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path / "media"
+
+
+@pytest.fixture(autouse=True)
+def _cache() -> None:
+    """What is counted in the cache (tries, checks) begins anew: keys of rows come again after a rollback."""
+    cache.clear()
 
 
 @pytest.fixture(scope="session")

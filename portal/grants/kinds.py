@@ -94,6 +94,20 @@ class GrantingKind(Kind):
         """
         return []
 
+    @property
+    def is_checked_after_decision(self) -> bool:
+        """Whether the kind has something to check again."""
+        return type(self).recheck is not GrantingKind.recheck
+
+    def check_after_decision(self, service_request: "ServiceRequest") -> "list[Found] | None":
+        """What the daily check would find; None where the grant ended, or rests on a later request."""
+        from portal.grants.selectors import grant_of
+
+        grant = grant_of(service_request)
+        if grant is None or not grant.is_open or grant.latest_request_id != service_request.pk:
+            return None
+        return self.recheck(grant)
+
     # ------------------------------------------------------------------ renewals
     confirmed_steps: tuple[str, ...] = ()
     """The pages that a renewal answers anew, such as the statement; the others are filled in."""

@@ -50,6 +50,11 @@ def _role_of_last_stage(service_request: "ServiceRequest") -> str:
     return str(stage.role) if stage is not None else ""
 
 
+def may_recheck(service_request: "ServiceRequest", actor: "User") -> bool:
+    """Whether the actor may have the checks run again: who answers for the request, and who decides its stage."""
+    return actor.is_active and (is_requester(service_request, actor) or is_decider(service_request, actor))
+
+
 def may_read_internal(actor: "User") -> bool:
     """Whether the actor reads the notes that are for reviewers only."""
     return actor.sees_everything

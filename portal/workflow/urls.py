@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.workflow.views import acting, asking, reading
+from portal.workflow.views import acting, asking, evidence, reading
 
 urlpatterns = [
     path("", reading.home, name="home"),
@@ -22,7 +22,7 @@ urlpatterns = [
         name="request_check",
     ),
     path("requests/<str:reference>/do/<slug:action>/", acting.act, name="request_act"),
-    path("requests/<str:reference>/recheck/", acting.recheck, name="request_recheck"),
+    path("requests/<str:reference>/recheck/", evidence.recheck, name="request_recheck"),
     path("requests/<str:reference>/waive/", acting.waive, name="request_waive"),
     path("requests/<str:reference>/files/", acting.upload, name="request_upload"),
     path("requests/<str:reference>/files/<int:pk>/", acting.download, name="request_file"),

@@ -111,7 +111,7 @@ TABLE: dict[str, Row] = {
     ),
     "request_act": Row("/requests/{request}/do/deny/", "302 | 405", "302 403 403 404 422 403 403 403 403"),
     "request_recheck": Row(
-        "/requests/{request}/recheck/", "302 | 405", "302 403 403 404 302 403 403 403 403"
+        "/requests/{request}/recheck/", "302 | 405", "302 302 302 404 302 403 403 403 403"
     ),
     "request_waive": Row("/requests/{request}/waive/", "302 | 405", "302 403 403 404 422 403 403 403 403"),
     "request_upload": Row("/requests/{request}/files/", "302 | 405", "302 302 302 404 302 403 403 403 403"),

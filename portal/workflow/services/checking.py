@@ -7,13 +7,19 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from portal.lib.problems import NotAllowed, WrongState
+from portal.lib.text import storable
+from portal.lib.throttle import Rate, TooOften, seconds_to_wait
 from portal.workflow.findings import Found, blocking
 from portal.workflow.models import CheckRun, Event, Finding, ServiceRequest, Waiver
-from portal.workflow.policies import is_decider
-from portal.workflow.states import State
+from portal.workflow.policies import is_decider, may_recheck
+from portal.workflow.states import LIVE_STATES, State
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
+
+OF_ONE_REQUEST = Rate(times=6, seconds=60)
+OF_ONE_PERSON = Rate(times=20, seconds=600)
+"""How often checks run again because somebody asked: other people's name servers answer them."""
 
 
 def look(service_request: ServiceRequest) -> list[Found]:
@@ -23,6 +29,14 @@ def look(service_request: ServiceRequest) -> list[Found]:
 
 def keep(*, service_request: ServiceRequest, found: Sequence[Found], occasion: CheckRun.Occasion) -> CheckRun:
     """Store the findings as one run and count, on the request, those that bar approval."""
+    run = _store(service_request, found, occasion)
+    count = len(unwaived(service_request=service_request, found=found))
+    ServiceRequest.objects.filter(pk=service_request.pk).update(blocking_findings=count)
+    service_request.blocking_findings = count
+    return run
+
+
+def _store(service_request: ServiceRequest, found: Sequence[Found], occasion: CheckRun.Occasion) -> CheckRun:
     run = CheckRun.objects.create(
         service_request=service_request, occasion=occasion, answers_revision=service_request.revision
     )
@@ -35,14 +49,11 @@ def keep(*, service_request: ServiceRequest, found: Sequence[Found], occasion: C
             must=finding.must,
             waivable=finding.waivable,
             field=finding.field,
-            sentence=finding.sentence,
-            evidence=dict(finding.evidence),
+            sentence=storable(finding.sentence),
+            evidence=storable(finding.evidence),
         )
         for finding in found
     )
-    count = len(unwaived(service_request=service_request, found=found))
-    ServiceRequest.objects.filter(pk=service_request.pk).update(blocking_findings=count)
-    service_request.blocking_findings = count
     return run
 
 
@@ -53,16 +64,56 @@ def unwaived(*, service_request: ServiceRequest, found: Sequence[Found]) -> list
 
 
 def recheck(*, service_request: ServiceRequest, actor: "User") -> CheckRun:
-    """Run the checks again for a decider and keep the run. Raises NotAllowed or WrongState."""
-    if not is_decider(service_request, actor):
-        raise NotAllowed("Only the people of this stage run its checks again.")
-    if service_request.state not in (State.IN_REVIEW, State.NEEDS_INFORMATION):
+    """Run the checks again and keep the run, for the people of the request and of its stage.
+
+    Of an approved request what its permission rests on is asked again; the evidence of the decision stays as it
+    was. Raises NotAllowed, WrongState, or TooOften. Asks the DNS, outside any transaction.
+    """
+    if not may_recheck(service_request, actor):
+        raise NotAllowed("Only the requester and the people of this stage run its checks again.")
+    if service_request.state not in (*LIVE_STATES, State.APPROVED):
         raise WrongState(f"Request {service_request.reference} is closed; its evidence stays as it was.")
-    found = look(service_request)
+    _refuse_too_often(service_request, actor)
+    found = _look_now(service_request)
     with transaction.atomic():
-        run = keep(service_request=service_request, found=found, occasion=CheckRun.Occasion.RECHECK)
+        held = ServiceRequest.objects.select_for_update(of=("self",)).get(pk=service_request.pk)
+        if (held.state, held.revision) != (service_request.state, service_request.revision):
+            raise WrongState(f"Request {service_request.reference} was changed while the checks ran.")
+        is_live = held.state in LIVE_STATES
+        run = (keep if is_live else _keep_apart)(
+            service_request=service_request, found=found, occasion=CheckRun.Occasion.RECHECK
+        )
         _note(service_request, actor, "recheck", check_run=run)
     return run
+
+
+def _look_now(service_request: ServiceRequest) -> list[Found]:
+    if service_request.state in LIVE_STATES:
+        return look(service_request)
+    found = service_request.kind_entry.check_after_decision(service_request)
+    if found is None:
+        raise WrongState(
+            f"What request {service_request.reference} led to is over; its evidence stays as it was."
+        )
+    return found
+
+
+def _keep_apart(
+    *, service_request: ServiceRequest, found: Sequence[Found], occasion: CheckRun.Occasion
+) -> CheckRun:
+    """A run after the decision: it bars nothing any more."""
+    return _store(service_request, found, occasion)
+
+
+def _refuse_too_often(service_request: ServiceRequest, actor: "User") -> None:
+    wait = seconds_to_wait(f"recheck:request:{service_request.pk}", OF_ONE_REQUEST) or seconds_to_wait(
+        f"recheck:person:{actor.pk}", OF_ONE_PERSON
+    )
+    if wait:
+        raise TooOften(
+            f"It was checked a few times just now. You can check again in {wait} second{'s' if wait > 1 else ''}.",
+            wait,
+        )
 
 
 def check_waiving(service_request: ServiceRequest, actor: "User") -> None:
@@ -82,9 +133,12 @@ def waive(*, service_request: ServiceRequest, actor: "User", rule: str, reason: 
     check_waiving(service_request, actor)
     if not reason.strip():
         raise ValidationError({"reason": "Say why the clause may be set aside in this case."})
-    finding = Finding.objects.filter(run__service_request=service_request, rule=rule, waivable=True).last()
-    if finding is None:
-        raise ValidationError({"reason": "This clause cannot be waived."})
+    newest = service_request.check_runs.order_by("-id").first()
+    finding = newest.findings.filter(rule=rule, waivable=True).first() if newest else None
+    if finding is None or not stored_as_found(finding).blocks:
+        raise ValidationError(
+            {"reason": "There is nothing to set aside: the newest check does not bar this."}
+        )
     with transaction.atomic():
         waiver, created = Waiver.objects.get_or_create(
             service_request=service_request,

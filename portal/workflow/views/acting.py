@@ -162,16 +162,6 @@ def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
 
 @login_required
 @require_POST
-def recheck(request: HttpRequest, reference: str) -> HttpResponse:
-    """Run the checks again."""
-    service_request = load(request, reference)
-    checking.recheck(service_request=service_request, actor=person(request))
-    messages.success(request, "The checks ran again; the evidence below is fresh.")
-    return redirect(service_request)
-
-
-@login_required
-@require_POST
 def waive(request: HttpRequest, reference: str) -> HttpResponse:
     """Set aside one waivable clause."""
     service_request = load(request, reference)

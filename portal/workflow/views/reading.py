@@ -12,9 +12,11 @@ from django.views.decorators.http import require_safe
 from portal.accounts.models import people_with_role
 from portal.accounts.roles import DECIDERS
 from portal.lib.problems import NotAllowed
+from portal.lib.throttle import TooOften
 from portal.standards.clauses import clause
 from portal.ui.parts import RouteStop
 from portal.workflow import panels, registry, selectors
+from portal.workflow.evidence import evidence_of
 from portal.workflow.forms import (
     ApproveForm,
     AskForm,
@@ -26,7 +28,13 @@ from portal.workflow.forms import (
 )
 from portal.workflow.kinds import Kind, Stage
 from portal.workflow.models import Event, ServiceRequest
-from portal.workflow.policies import available_actions, is_decider, is_party_to, may_read_internal
+from portal.workflow.policies import (
+    available_actions,
+    is_decider,
+    is_party_to,
+    may_read_internal,
+    may_recheck,
+)
 from portal.workflow.selectors import QueueFilters
 from portal.workflow.services.attaching import may_attach
 from portal.workflow.states import LIVE_STATES, Action, State
@@ -183,23 +191,28 @@ def show_request(
     service_request: ServiceRequest,
     *,
     bound: Mapping[str, Any] | None = None,
+    notice: str = "",
     status: int = 200,
     template: str = "workflow/request.html",
     extra: Mapping[str, Any] | None = None,
 ) -> HttpResponse:
-    """Render the page of a request; `bound` are forms with errors, by action."""
+    """Render the page of a request; `bound` are forms with errors, by action, `notice` is said of the evidence."""
     actor, kind = person(request), service_request.kind_entry
     actions = available_actions(service_request, actor)
     groups = kind.answer_groups(service_request)
-    findings = selectors.newest_findings(service_request)
     events = selectors.timeline(service_request, actor)
+    evidence = evidence_of(service_request, events)
+    findings = evidence.findings
     happened = {event.action for event in events}  # says of most requests: no questions, no files
     blocking = [f for f in findings if f.must and f.outcome in ("fail", "unknown")]
     context = {
         "service_request": service_request,
         "kind": kind,
         "groups": groups,
-        "findings": findings,
+        "evidence": evidence,
+        "differences": evidence.differences(with_facts=may_read_internal(actor)),
+        "notice": notice,
+        "is_refused": status == TooOften.status,
         "waivers": selectors.waived_rules(service_request, findings),
         "blocking": blocking,
         "events": events,
@@ -210,7 +223,7 @@ def show_request(
         "forms": _forms(service_request, actions, groups, actor) | dict(bound or {}),
         "may_attach": may_attach(service_request, actor),
         "may_waive": is_decider(service_request, actor) and service_request.state == State.IN_REVIEW,
-        "may_recheck": is_decider(service_request, actor) and service_request.state in LIVE_STATES,
+        "may_recheck": _is_rechecked(service_request) and may_recheck(service_request, actor),
         "is_own": is_party_to(service_request, actor),
         "reads_internal": may_read_internal(actor),
         "would_allow": kind.would_allow(service_request),
