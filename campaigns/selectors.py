@@ -1,0 +1,115 @@
+"""What the rules, the calendar and the CIO's desk read."""
+
+from datetime import date
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from campaigns.models import CampaignPermission, CampaignRequest
+from campaigns.windows import Booking, Window
+from campaigns.words import labels_of
+from portal.grants.models import Grant, GrantQuerySet
+from portal.grants.states import GrantState
+from portal.workflow.models import ServiceRequest
+from portal.workflow.states import LIVE_STATES, State
+
+KEY = "campaign"
+SENDERS = "senders"
+"""The kind of grant that authorizes a service to send; asked for by its key, since kinds do not know one another."""
+_HELD = (GrantState.ACTIVE, GrantState.SUSPENDED)
+
+
+def pending() -> QuerySet[CampaignRequest]:
+    """The campaigns that wait for a decision and have their days."""
+    return (
+        CampaignRequest.objects.filter(
+            service_request__state__in=LIVE_STATES, first_send_on__isnull=False, last_send_on__isnull=False
+        )
+        .select_related("service_request")
+        .prefetch_related("audiences")
+    )
+
+
+def permitted() -> QuerySet[CampaignPermission]:
+    """What was granted, of any state."""
+    return CampaignPermission.objects.select_related("grant").prefetch_related("audiences")
+
+
+def bookings(
+    *, first: date | None = None, last: date | None = None, leave_out: ServiceRequest | None = None
+) -> list[Booking]:
+    """The campaigns on the calendar between two days, approved ones first; `leave_out` with the grant it is about."""
+    waiting, granted = pending(), permitted()
+    if first is not None:
+        waiting, granted = waiting.filter(last_send_on__gte=first), granted.filter(grant__ends_on__gte=first)
+    if last is not None:
+        waiting, granted = waiting.filter(first_send_on__lte=last), granted.filter(grant__starts_on__lte=last)
+    if leave_out is not None:
+        waiting = waiting.exclude(service_request=leave_out)
+        granted = granted.exclude(
+            Q(grant__request=leave_out) | Q(grant__later_requests__service_request=leave_out)
+        )
+    return [*map(_granted_booking, granted), *map(_pending_booking, waiting)]
+
+
+def booking_of(service_request: ServiceRequest) -> Booking | None:
+    """The request's own place on the calendar; None while it has no days."""
+    detail = CampaignRequest.objects.select_related("service_request").prefetch_related("audiences")
+    row = detail.get(service_request=service_request)
+    return _pending_booking(row) if row.first_send_on and row.last_send_on else None
+
+
+def _granted_booking(permission: CampaignPermission) -> Booking:
+    grant = permission.grant
+    populations = frozenset(row.population for row in permission.audiences.all())
+    return Booking(
+        reference=grant.reference,
+        title=grant.title,
+        unit=permission.sender_of_record,
+        kind_label=permission.get_kind_display(),
+        window=Window(grant.starts_on, grant.ends_on, populations, permission.is_survey),
+        is_approved=True,
+        takes_days=grant.state in _HELD,
+        counts=grant.state in _HELD or grant.starts_on <= timezone.localdate(grant.state_changed_at),
+        request_id=grant.latest_request_id,
+        people=labels_of(populations),
+    )
+
+
+def _pending_booking(detail: CampaignRequest) -> Booking:
+    assert detail.first_send_on is not None
+    assert detail.last_send_on is not None
+    populations = frozenset(row.population for row in detail.audiences.all())
+    return Booking(
+        reference=detail.service_request.reference,
+        title=detail.service_request.title,
+        unit=detail.sender_of_record,
+        kind_label=detail.get_kind_display(),
+        window=Window(detail.first_send_on, detail.last_send_on, populations, detail.is_survey),
+        is_approved=False,
+        request_id=detail.service_request_id,
+        people=labels_of(populations),
+    )
+
+
+def sender_grants() -> GrantQuerySet:
+    """The sender authorizations in force today."""
+    return Grant.objects.in_force(timezone.localdate()).filter(kind=SENDERS).order_by("title", "reference")
+
+
+def cases(role_stage: str = "cio") -> QuerySet[ServiceRequest]:
+    """The campaigns on the CIO office's desk, what is due first on top."""
+    live = ServiceRequest.objects.filter(kind=KEY, state__in=LIVE_STATES, stage=role_stage)
+    return live.select_related("requester", "assignee", "campaign").order_by("due_on", "id")
+
+
+def on_their_way() -> QuerySet[ServiceRequest]:
+    """The campaigns in review that the CIO office will get."""
+    live = ServiceRequest.objects.filter(kind=KEY, state=State.IN_REVIEW).exclude(stage="cio")
+    return live.select_related("requester", "campaign").order_by("campaign__first_send_on", "id")
+
+
+def decided() -> QuerySet[ServiceRequest]:
+    """The campaigns decided, newest first."""
+    closed = ServiceRequest.objects.filter(kind=KEY, state__in=(State.APPROVED, State.DENIED))
+    return closed.select_related("requester").order_by("-closed_at", "-id")
