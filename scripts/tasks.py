@@ -134,7 +134,16 @@ def test() -> None:
     setup("requirements-dev.txt")
     system_programs()
     check()
-    suite = [BIN / "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile"]
+    suite: list[str | Path] = [
+        BIN / "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+    ]
     call(suite)
     call([*suite, "-p", "tests.support.servers", "-m", "not browser and not once"])
 
