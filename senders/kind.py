@@ -26,7 +26,7 @@ from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
 from portal.workflow.models import Counter, ServiceRequest
 from portal.workflow.services.reviewing import ApprovalBlocked
-from senders import dns_text, forms, proving, rules, services, standing
+from senders import dns_checks, dns_text, forms, proving, rules, services, standing
 from senders.answers import answer_groups
 from senders.demo import demo_requests
 from senders.guide import guide
@@ -195,11 +195,18 @@ class SendersKind(SampledKind):
     suspends_when_broken = True
 
     def recheck(self, grant: Grant) -> list[Found]:
-        """Whether keys, DMARC and SPF are what was approved (AUT-3, OVR-4)."""
+        """Whether keys, DMARC and SPF are what was approved (AUT-3, OVR-4); before the proof, whether they may come."""
         plan = services.authorized_plan(grant)
+        if not self.is_proven(grant):
+            return dns_checks.findings(plan)
         newest = samples_of_grant(grant).filter(is_proof=True).first() or grant.senders.proven_by
         proven = standing.selectors_of(newest, plan.signing_domain)
         return standing.standing_findings(plan, proven=proven)
+
+    def grant_links(self, grant: Grant) -> list[tuple[str, str]]:
+        """The page of samples, and the records then and now on the page of the latest request."""
+        evidence = f"{grant.latest_request.get_absolute_url()}#evidence"
+        return [*super().grant_links(grant), ("Records then and now", evidence)]
 
     # ------------------------------------------------------------------ the samples
     samples_title = "Samples and DNS records"

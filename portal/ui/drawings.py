@@ -38,13 +38,13 @@ class Slot:
 
 
 KEY_STATES: Mapping[str, tuple[str, str]] = {
-    "sound": ("pass", "a sound key"),
-    "small": ("warn", "a small key"),
-    "testing": ("warn", "a key marked as a test (t=y)"),
-    "revoked": ("fail", "a revoked key: p= is empty"),
-    "unusable": ("fail", "a key that receivers do not use"),
-    "missing": ("fail", "no key"),
-    "unknown": ("unknown", "nobody knows: the DNS did not answer"),
+    "sound": ("pass", "Sound key"),
+    "small": ("warn", "Small key"),
+    "testing": ("warn", "Key marked as a test (t=y)"),
+    "revoked": ("fail", "Revoked key: p= is empty"),
+    "unusable": ("fail", "Key that receivers do not use"),
+    "missing": ("fail", "No key"),
+    "unknown": ("unknown", "Unknown: the DNS did not answer"),
 }
 TERM_STATES: Mapping[str, tuple[str, str]] = {
     "found": ("pass", ""),

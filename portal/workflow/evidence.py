@@ -16,13 +16,13 @@ from portal.lib.text import truncate
 from portal.workflow.models import CheckRun, Event, Finding, ServiceRequest
 from portal.workflow.states import Action
 
-_APART: frozenset[str] = frozenset({"checked_at", "judged_at", "drawing"})
-"""Entries of the evidence that are no facts: when it was looked at, and how it is drawn."""
+_APART: frozenset[str] = frozenset({"checked_at", "judged_at", "drawing", "notes"})
+"""Entries of the evidence that are no facts: when it was looked at, how it is drawn, what the sentence says."""
 _SEVERAL: frozenset[str] = frozenset(
     {"recheck", Action.RESUBMIT, Action.ADVANCE, Action.APPROVE, Action.DENY}
 )
 """After these there are, as a rule, several runs."""
-LONGEST_VALUE = 400
+LONGEST_VALUE = 200
 
 
 @dataclass(frozen=True)

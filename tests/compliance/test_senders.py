@@ -15,7 +15,7 @@ from portal.grants.states import GrantState
 from portal.outbox.models import OutboxMessage
 from tests.cast import Cast
 from tests.mailauth.signing import rsa_key
-from tests.senders.cast import DOMAIN, KEY, add_sample, signed, waiting
+from tests.senders.cast import DOMAIN, KEY, active, add_sample, signed
 from tests.senders.conftest import names, published
 from tests.support.dns_server import DnsServer
 
@@ -31,15 +31,6 @@ NOON = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
 def clock() -> Iterator[time_machine.Traveller]:
     with time_machine.travel(NOON, tick=False) as traveller:
         yield traveller
-
-
-def active(cast: Cast, **facts: Any) -> Grant:
-    """An authorization in force, proven by a message signed with s1."""
-    grant = waiting(cast, **facts)
-    add_sample(grant.request, signed())
-    grant.refresh_from_db()
-    assert grant.state == GrantState.ACTIVE
-    return grant
 
 
 def day(number: int, clock: time_machine.Traveller) -> RecheckRun:

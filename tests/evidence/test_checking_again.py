@@ -16,7 +16,7 @@ from portal.workflow.services import checking, requesting, reviewing
 from senders.kind import SendersKind
 from tests.cast import Cast, approve, client_of, fresh
 from tests.cast import submitted as relay_submitted
-from tests.senders.cast import submitted, waiting
+from tests.senders.cast import active, submitted, waiting
 from tests.senders.conftest import publish
 from tests.support.dns_server import DnsServer
 
@@ -137,7 +137,7 @@ def test_a_closed_request_is_not_checked(names: DnsServer, cast: Cast) -> None:
 def test_after_the_decision_what_the_permission_rests_on_is_asked_and_the_decision_stays(
     published: DnsServer, cast: Cast
 ) -> None:
-    request = waiting(cast).request
+    request = active(cast).request
     decided = request.check_runs.latest()
     published.remove("s1._domainkey.crm.ttu.edu", "CNAME")
     answer = client_of(cast.requester).post(again(request), headers=HTMX)
@@ -145,9 +145,17 @@ def test_after_the_decision_what_the_permission_rests_on_is_asked_and_the_decisi
     assert "This is the evidence as it stood at the decision." in page
     assert "Then and now" in page
     assert "is not published, and the service was approved with it" in page
-    assert page.index("is published and sound") < page.index("Then and now")
+    assert page.index("Then and now") < page.index("<h3>At the decision</h3>")
+    assert "is published and sound" in page.partition("<h3>At the decision</h3>")[2]
     assert fresh(request).blocking_findings == 0
     assert request.events.get(action="approve").check_run == decided
+
+
+def test_before_the_proof_a_record_may_still_be_missing(names: DnsServer, cast: Cast) -> None:
+    request = waiting(cast).request
+    client_of(cast.requester).post(again(request))
+    found = request.check_runs.latest().findings.get(rule="dkim:s1")
+    assert (found.outcome, "not published yet" in found.sentence) == ("warn", True)
 
 
 def test_what_has_ended_is_not_checked_again(published: DnsServer, cast: Cast) -> None:

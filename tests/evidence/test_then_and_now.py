@@ -11,7 +11,7 @@ from portal.workflow.services import checking
 from portal.workflow.services.reviewing import ApprovalBlocked
 from tests.cast import Cast, approve, client_of, fresh
 from tests.cast import submitted as relay_submitted
-from tests.senders.cast import submitted
+from tests.senders.cast import add_sample, signed, submitted
 from tests.senders.conftest import publish
 from tests.support.dns_server import DnsServer
 
@@ -83,6 +83,7 @@ def test_submission_decision_and_now_stand_beside_one_another(names: DnsServer, 
     request = submitted(cast)
     publish(names)
     approve(cast, request)
+    add_sample(request, signed())
     names.remove("s1._domainkey.crm.ttu.edu", "CNAME")
     checking.recheck(service_request=fresh(request), actor=cast.reviewer)
     evidence = evidence_of(request, timeline(request, cast.reviewer))
@@ -96,7 +97,7 @@ def test_submission_decision_and_now_stand_beside_one_another(names: DnsServer, 
     page = client_of(cast.reviewer).get(request.get_absolute_url()).content.decode()
     for words in ("At the submission", "At the decision", ">Now<", "Then and now"):
         assert words in page
-    assert "CNAME s1.dkim" not in page.partition("Then and now")[2].partition("What happened")[0]
+    assert "CNAME s1.dkim" not in page.partition("Then and now")[2].partition("<h3>At the decision")[0]
 
 
 def test_a_refused_approval_shows_what_barred_it(published: DnsServer, cast: Cast) -> None:

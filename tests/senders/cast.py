@@ -6,6 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from portal.grants.models import Grant
+from portal.grants.states import GrantState
 from portal.samples import services as samples
 from portal.samples.models import SignedSample
 from portal.workflow import registry
@@ -77,3 +78,12 @@ def add_sample(service_request: ServiceRequest, raw: bytes) -> SignedSample:
         came_from="requester@ttu.edu",
     )
     return samples.judge_sample(sample=sample)
+
+
+def active(cast: Cast, **facts: Any) -> Grant:
+    """An authorization in force, proven by a message signed with s1."""
+    grant = waiting(cast, **facts)
+    add_sample(grant.request, signed())
+    grant.refresh_from_db()
+    assert grant.state == GrantState.ACTIVE
+    return grant

@@ -1,0 +1,55 @@
+"""Counting in the shared cache: so many times within so many seconds, by one process or by several."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.cache import cache
+from django.core.management import call_command
+
+from portal.lib.text import storable
+from portal.lib.throttle import Rate, seconds_to_wait
+
+NOON = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
+RATE = Rate(times=3, seconds=60)
+
+
+def test_each_slot_frees_itself_after_its_time() -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        assert seconds_to_wait("a", RATE) == 0
+        clock.shift(timedelta(seconds=20))
+        assert [seconds_to_wait("a", RATE) for _ in range(4)] == [0, 0, 40, 40]
+        assert seconds_to_wait("b", RATE) == 0
+        clock.shift(timedelta(seconds=41))
+        assert [seconds_to_wait("a", RATE) for _ in range(2)] == [0, 19]
+        clock.shift(timedelta(seconds=60))
+        assert [seconds_to_wait("a", RATE) for _ in range(3)] == [0, 0, 0]
+
+
+def test_many_at_once_never_get_more_than_there_are() -> None:
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        waits = list(pool.map(lambda _: seconds_to_wait("crowd", RATE), range(40)))
+    assert waits.count(0) == RATE.times
+    assert all(0 < wait <= RATE.seconds for wait in waits if wait)
+
+
+@pytest.mark.django_db
+def test_it_counts_in_the_database_as_well(settings: Any) -> None:
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "counted"}
+    }
+    call_command("createcachetable", verbosity=0)
+    assert [seconds_to_wait("db", RATE) > 0 for _ in range(5)] == [False, False, False, True, True]
+    cache.clear()
+
+
+@pytest.mark.parametrize(("text", "kept"), [
+    ("plain – text", "plain – text"), ("a\0b", "a\ufffdb"), ("a\udc80b", "a?b"),
+])  # fmt: skip
+def test_what_no_database_keeps_is_replaced(text: str, kept: str) -> None:
+    assert storable(text) == kept
+    assert storable({text: [text, {"n": 1, "t": (text, None, True)}]}) == {
+        kept: [kept, {"n": 1, "t": [kept, None, True]}]
+    }
