@@ -29,6 +29,16 @@ def pytest_configure(config: pytest.Config) -> None:
     socket.socket.connect = connect  # type: ignore[method-assign]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks no database: it runs in one pass, since the other would tell nothing new."""
+    asks = {"db", "transactional_db", "live_server"}
+    for item in items:
+        names = set(getattr(item, "fixturenames", ()))
+        if not names & asks and item.get_closest_marker("django_db") is None:
+            item.add_marker(pytest.mark.once)
+
+
 def _numeric(host: str) -> str:
     return "127.0.0.1" if host in ("localhost", "") else host.partition("%")[0]
 
