@@ -31,12 +31,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what asks no database: it runs in one pass, since the other would tell nothing new."""
+    """Mark what drives a browser, and what asks no database: both run in one pass, the other tells nothing new."""
     asks = {"db", "transactional_db", "live_server"}
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
         if not names & asks and item.get_closest_marker("django_db") is None:
             item.add_marker(pytest.mark.once)
+        if "browser" in names:
+            item.add_marker(pytest.mark.browser)
 
 
 def _numeric(host: str) -> str:
