@@ -13,6 +13,8 @@ from portal.grants.models import Grant, RecheckRun
 from portal.grants.services import rechecking
 from portal.grants.states import GrantState
 from portal.outbox.models import OutboxMessage
+from portal.workflow.evidence import evidence_of
+from portal.workflow.selectors import timeline
 from tests.cast import Cast
 from tests.mailauth.signing import rsa_key
 from tests.senders.cast import DOMAIN, KEY, active, add_sample, signed
@@ -41,6 +43,13 @@ def day(number: int, clock: time_machine.Traveller) -> RecheckRun:
 
 def now(grant: Grant) -> Grant:
     return Grant.objects.select_related("compliance").get(pk=grant.pk)
+
+
+def records(grant: Grant, cast: Cast) -> list[tuple[str, str]]:
+    """What the key was found to be, then and now, as the request's page has it."""
+    request = grant.latest_request
+    moments = evidence_of(request, timeline(request, cast.reviewer)).moments
+    return [(moment.label, moment.by_rule["dkim:s1"].outcome) for moment in moments]
 
 
 def drift_letters() -> list[OutboxMessage]:
@@ -106,8 +115,15 @@ def test_a_changed_record_is_told_once_suspends_after_the_grace_and_mends_by_its
     assert (now(grant).state, now(grant).compliance.suspended_by_portal) == (GrantState.SUSPENDED, True)
     assert words in now(grant).state_reason
 
+    moments = records(grant, cast)
+    assert [label for label, _ in moments] == ["At the submission", "At the decision", "Now"]
+    assert moments[-1][1] == "fail"  # what broke it stands beside the evidence of the decision
+
     mend(published)
     day(9, clock)
+    day(10, clock)
+    assert records(grant, cast)[-1] == ("Now", "pass")
+    assert grant.latest_request.check_runs.count() == 4  # submission, decision, the break, the mending
     assert (now(grant).state, now(grant).compliance.standing) == (GrantState.ACTIVE, "green")
     assert now(grant).is_in_force_today
     assert [event.action for event in grant.events.all()][-3:] == ["suspend", "mended", "resume"]

@@ -6,7 +6,9 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from portal.accounts.models import DirectoryAddress
 from portal.lib.outcome import Outcome
 from portal.lib.problems import WrongState
 from portal.lib.throttle import Rate, TooOften
@@ -14,11 +16,12 @@ from portal.workflow.findings import Found
 from portal.workflow.models import CheckRun, ServiceRequest
 from portal.workflow.services import checking, requesting, reviewing
 from senders.kind import SendersKind
-from tests.cast import Cast, approve, client_of, fresh
+from tests.cast import SENDER, Cast, approve, client_of, fresh
 from tests.cast import submitted as relay_submitted
 from tests.senders.cast import active, submitted, waiting
 from tests.senders.conftest import publish
 from tests.support.dns_server import DnsServer
+from tests.whitelist.cast import submitted as whitelist_submitted
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -156,6 +159,20 @@ def test_before_the_proof_a_record_may_still_be_missing(names: DnsServer, cast: 
     client_of(cast.requester).post(again(request))
     found = request.check_runs.latest().findings.get(rule="dkim:s1")
     assert (found.outcome, "not published yet" in found.sentence) == ("warn", True)
+
+
+def test_the_other_kinds_ask_what_their_permission_rests_on(names: DnsServer, cast: Cast) -> None:
+    names.txt("_dmarc.vendor.example", "v=DMARC1; p=reject")
+    names.add("vendor.example", "MX", "10 mx.vendor.example.")
+    whitelisted = whitelist_submitted(cast)
+    relayed = relay_submitted(cast)
+    for request in (whitelisted, relayed):
+        approve(cast, request)
+    names.remove("_dmarc.vendor.example", "TXT")
+    DirectoryAddress.objects.filter(address=SENDER).update(gone_at=timezone.now())
+    for request, words in ((whitelisted, "has no DMARC record"), (relayed, f"no longer knows {SENDER}")):
+        page = client_of(cast.reviewer).post(again(request), headers=HTMX).content.decode()
+        assert words in page.partition("Then and now")[2].partition("<h3>At the decision")[0]
 
 
 def test_what_has_ended_is_not_checked_again(published: DnsServer, cast: Cast) -> None:

@@ -19,6 +19,8 @@ from portal.grants.compliance import Verdict, is_suspended_when_broken, suspensi
 from portal.grants.models import Compliance, Grant, GrantEvent, RecheckRun, Standing
 from portal.grants.services.transition import change_grant
 from portal.grants.states import GrantState
+from portal.workflow.findings import Found
+from portal.workflow.services import checking
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 8
@@ -34,6 +36,7 @@ class Checked:
     pk: int
     revision: int
     verdict: Verdict | None
+    found: tuple[Found, ...] = ()
 
 
 def recheck_grants(*, today: date, at_once: int = AT_ONCE) -> RecheckRun:
@@ -71,7 +74,7 @@ def _check(pk: int) -> Checked:
         grant = Grant.objects.get(pk=pk)
         revision = grant.revision
         found = grant.kind_entry.recheck(grant)
-        return Checked(pk, revision, verdict_of(found) if found else None)
+        return Checked(pk, revision, verdict_of(found) if found else None, tuple(found))
     except Exception:
         logger.exception("Grant %s could not be checked again; the others go on.", pk)
         return Checked(pk, revision, Verdict(Standing.UNKNOWN))
@@ -97,15 +100,15 @@ def _note(run: RecheckRun) -> None:
 def _guarded_write(checked: Checked, today: date) -> None:
     try:
         if checked.verdict is not None:
-            _write(checked.pk, checked.revision, checked.verdict, today)
+            _write(checked, checked.verdict, today)
     except Exception:
         logger.exception("The check of grant %s could not be written; the others go on.", checked.pk)
 
 
 @transaction.atomic
-def _write(pk: int, revision: int, verdict: Verdict, today: date) -> None:
-    people = Grant.objects.select_related("owner", "co_owner")
-    grant = people.select_for_update(of=("self",)).filter(pk=pk, revision=revision).first()
+def _write(checked: Checked, verdict: Verdict, today: date) -> None:
+    people = Grant.objects.select_related("owner", "co_owner", "latest_request")
+    grant = people.select_for_update(of=("self",)).filter(pk=checked.pk, revision=checked.revision).first()
     if grant is None:
         return  # it changed while it was checked: the next run judges what it is now
     now = timezone.now()
@@ -116,8 +119,15 @@ def _write(pk: int, revision: int, verdict: Verdict, today: date) -> None:
     if verdict.standing == Standing.UNKNOWN:
         compliance.unanswered_at = now
     else:
+        if compliance.broken_sentence != verdict.broken_sentence:
+            _keep_records(grant, checked.found)
         _establish(grant, compliance, verdict, today)
     compliance.save()
+
+
+def _keep_records(grant: Grant, found: tuple[Found, ...]) -> None:
+    """Put what broke the grant, or mended it, beside the evidence of the decision: its page shows then and now."""
+    checking.keep_after_decision(service_request=grant.latest_request, found=found)
 
 
 def _is_concerned(grant: Grant) -> bool:

@@ -36,6 +36,11 @@ def keep(*, service_request: ServiceRequest, found: Sequence[Found], occasion: C
     return run
 
 
+def keep_after_decision(*, service_request: ServiceRequest, found: Sequence[Found]) -> CheckRun:
+    """Store what a later check of the permission found: it bars nothing, and the decision's run stays as it is."""
+    return _store(service_request, found, CheckRun.Occasion.RECHECK)
+
+
 def _store(service_request: ServiceRequest, found: Sequence[Found], occasion: CheckRun.Occasion) -> CheckRun:
     run = CheckRun.objects.create(
         service_request=service_request, occasion=occasion, answers_revision=service_request.revision
@@ -79,10 +84,10 @@ def recheck(*, service_request: ServiceRequest, actor: "User") -> CheckRun:
         held = ServiceRequest.objects.select_for_update(of=("self",)).get(pk=service_request.pk)
         if (held.state, held.revision) != (service_request.state, service_request.revision):
             raise WrongState(f"Request {service_request.reference} was changed while the checks ran.")
-        is_live = held.state in LIVE_STATES
-        run = (keep if is_live else _keep_apart)(
-            service_request=service_request, found=found, occasion=CheckRun.Occasion.RECHECK
-        )
+        if held.state in LIVE_STATES:
+            run = keep(service_request=service_request, found=found, occasion=CheckRun.Occasion.RECHECK)
+        else:
+            run = keep_after_decision(service_request=service_request, found=found)
         _note(service_request, actor, "recheck", check_run=run)
     return run
 
@@ -96,13 +101,6 @@ def _look_now(service_request: ServiceRequest) -> list[Found]:
             f"What request {service_request.reference} led to is over; its evidence stays as it was."
         )
     return found
-
-
-def _keep_apart(
-    *, service_request: ServiceRequest, found: Sequence[Found], occasion: CheckRun.Occasion
-) -> CheckRun:
-    """A run after the decision: it bars nothing any more."""
-    return _store(service_request, found, occasion)
 
 
 def _refuse_too_often(service_request: ServiceRequest, actor: "User") -> None:
