@@ -4,24 +4,75 @@ One object per process, used by the event loop's thread alone. `answer` never bl
 asked it returns an awaitable. `Unready` means that nothing is known well enough to answer.
 """
 
+import gc
 import time
 from collections.abc import Awaitable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 from django.utils import timezone
 
 from portal.grants.relay_rules import RelayRule
 from portal.policy_service import replies
 from portal.policy_service.budgets import BudgetUnknown, LocalBuckets, Shared
-from portal.policy_service.decisions import Decision, Outcome, decide
+from portal.policy_service.decisions import Outcome, decide
 from portal.policy_service.index import Index, NoAddress
 from portal.policy_service.protocol import RELAY_CONTEXT, Ask, Malformed, parse
 from portal.policy_service.tallies import Batch
 
 REMEMBERED_MESSAGES = 20_000
-_CHARGED, _PREPENDED = 64, 128
-_COUNTED = {Outcome.ACCEPTED: 1, Outcome.REFUSED: 2, Outcome.DEFERRED: 4}
-Key = tuple[str, str, int]
+_ACCEPTED, _REFUSED, _DEFERRED, _CHARGED, _PREPENDED = 1, 2, 4, 8, 16
+"""What is noted of a message."""
+
+
+class Case(NamedTuple):
+    """One ask that a grant answers for."""
+
+    ask: Ask
+    rule: RelayRule
+    day: date
+    at: float
+    """Seconds since 1970."""
+    key: str
+    """The message: instance, client, grant; "" where Postfix gave no instance."""
+    before: int
+    """What was noted of the message before."""
+
+
+class Messages:
+    """What is noted of the newest messages; the oldest are forgotten many at a time, which costs next to nothing."""
+
+    def __init__(self) -> None:
+        self._newer: dict[str, int] = {}
+        self._older: dict[str, int] = {}
+
+    def get(self, key: str) -> int:
+        """The flags of a message; 0 where it is not known, as is one without a key."""
+        return (self._newer.get(key) or self._older.get(key, 0)) if key else 0
+
+    def put(self, key: str, flags: int) -> None:
+        """Note the flags of a message."""
+        if len(self._newer) >= REMEMBERED_MESSAGES:
+            self._older, self._newer = self._newer, {}
+        self._newer[key] = flags
+
+
+class Today:
+    """The day in the institution's zone, worked out once for each day and not for each ask."""
+
+    def __init__(self) -> None:
+        self._from = self._until = 0.0
+        self._day = date.min
+
+    def on(self, now: float) -> date:
+        """The day at `now`, seconds since 1970."""
+        if not self._from <= now < self._until:
+            moment = timezone.localtime(datetime.fromtimestamp(now, UTC))
+            midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+            self._day = moment.date()
+            # Aware arithmetic is by the wall clock, so this is the next midnight on days of 23 hours as well.
+            self._from, self._until = midnight.timestamp(), (midnight + timedelta(days=1)).timestamp()
+        return self._day
 
 
 class Unready(Exception):
@@ -37,13 +88,17 @@ class Answering:
         self._as_of = 0.0
         self._max_age, self._shared = max_age, shared
         self._local = LocalBuckets()
-        self._messages: dict[Key, int] = {}
+        self._messages = Messages()
+        self._today = Today()
         self.batch = Batch()
 
     # ------------------------------------------------------------------ the index
     def install(self, index: Index, as_of: float) -> None:
         """Answer from `index` from now on."""
         self._index, self._as_of = index, as_of
+        # 100,000 rules stay for good: a collector that walks them again and again would hold answers up.
+        gc.collect()
+        gc.freeze()
 
     def apply(self, changes: dict[int, RelayRule | None], as_of: float) -> None:
         """Change some rules, and note that the database confirmed the rest."""
@@ -67,89 +122,77 @@ class Answering:
         ask = parse(block)
         if self._index is None or time.monotonic() - self._as_of > self._max_age:
             raise Unready
-        day = timezone.localdate()
+        now = time.time()
+        day = self._today.on(now)
         try:
             decision = decide(self._index, ask, day)
         except NoAddress as error:
             raise Malformed(str(error)) from None
         rule = decision.rule
-        if decision.outcome is Outcome.SILENT:
-            return _reply("DUNNO")
-        if decision.outcome is Outcome.REFUSED:
-            assert decision.say is not None
-            self._count(ask, rule, day, Outcome.REFUSED)
+        if rule is None:
+            return _reply(replies.reject(decision.say()) if decision.say else "DUNNO")
+        key = f"{ask.instance} {ask.client} {rule.grant_id}" if ask.instance else ""
+        before = self._messages.get(key)
+        case = Case(ask, rule, day, now, key, before)
+        if decision.say is not None:
+            self._count(case, Outcome.REFUSED, _REFUSED)
             return _reply(replies.reject(decision.say()))
-        assert rule is not None
-        flags = self._messages.get((ask.instance, ask.client, rule.grant_id), 0) if ask.instance else 0
-        if decision.is_recipient_open and not flags & _COUNTED[Outcome.ACCEPTED]:
-            return self._defer(ask, decision, day, f"{rule.reference}: the recipients are not known here.")
-        if rule.per_hour is None or flags & _CHARGED:
-            return self._accept(ask, rule, day)
-        return self._charge(ask, decision, day, rule.per_hour)
+        if decision.is_recipient_open and not before & _ACCEPTED:
+            return self._defer(case, f"{rule.reference}: the recipients are not known here.")
+        if rule.per_hour is None or before & _CHARGED:
+            return self._accept(case, 0)
+        return self._charge(case, rule.per_hour)
 
-    def _charge(self, ask: Ask, decision: Decision, day: date, per_hour: int) -> bytes | Awaitable[bytes]:
-        rule = decision.rule
-        assert rule is not None
-        wait = self._local.take(rule.grant_id, per_hour, time.monotonic())
+    def _charge(self, case: Case, per_hour: int) -> bytes | Awaitable[bytes]:
+        wait = self._local.take(case.rule.grant_id, per_hour, time.monotonic())
         if wait:
-            return self._over(ask, decision, day, wait)
+            return self._over(case, wait)
         if self._shared is not None:
-            return self._charge_shared(self._shared, ask, decision, day)
-        self._mark(ask, rule, _CHARGED)
-        return self._accept(ask, rule, day)
+            return self._charge_shared(self._shared, case, per_hour)
+        return self._accept(case, _CHARGED)
 
-    async def _charge_shared(self, shared: Shared, ask: Ask, decision: Decision, day: date) -> bytes:
-        rule = decision.rule
-        assert rule is not None
-        assert rule.per_hour is not None
+    async def _charge_shared(self, shared: Shared, case: Case, per_hour: int) -> bytes:
+        grant_id = case.rule.grant_id
         try:
-            wait = await shared.take(rule.grant_id, rule.per_hour)
+            wait = await shared.take(grant_id, per_hour)
+            case = case._replace(before=self._messages.get(case.key))
         except BudgetUnknown:
-            self._local.give_back(rule.grant_id)
-            return self._defer(ask, decision, day, replies.budget_unknown(rule))
+            self._local.give_back(grant_id)
+            return self._defer(case, replies.budget_unknown(case.rule))
         if wait:
-            self._local.give_back(rule.grant_id)
-            return self._over(ask, decision, day, wait)
-        self._mark(ask, rule, _CHARGED)
-        return self._accept(ask, rule, day)
+            self._local.give_back(grant_id)
+            return self._over(case, wait)
+        return self._accept(case, _CHARGED)
 
-    def _over(self, ask: Ask, decision: Decision, day: date, wait: float) -> bytes:
-        assert decision.rule is not None
-        return self._defer(ask, decision, day, replies.over_budget(decision.rule, wait, timezone.now()))
+    def _over(self, case: Case, wait: float) -> bytes:
+        return self._defer(case, replies.over_budget(case.rule, wait, timezone.now()))
 
-    def _defer(self, ask: Ask, decision: Decision, day: date, text: str) -> bytes:
-        self._count(ask, decision.rule, day, Outcome.DEFERRED)
+    def _defer(self, case: Case, text: str) -> bytes:
+        self._count(case, Outcome.DEFERRED, _DEFERRED)
         # Where reject_unauth_destination follows, DEFER_IF_PERMIT would become its lasting refusal.
-        verb = "DEFER" if ask.context == RELAY_CONTEXT else "DEFER_IF_PERMIT"
+        verb = "DEFER" if case.ask.context == RELAY_CONTEXT else "DEFER_IF_PERMIT"
         return _reply(f"{verb} 4.7.1 {replies.safe(text)}")
 
-    def _accept(self, ask: Ask, rule: RelayRule, day: date) -> bytes:
-        self._count(ask, rule, day, Outcome.ACCEPTED)
-        if ask.state == "END-OF-MESSAGE":
-            return _reply("DUNNO")  # Too late for a header, and nothing is left to permit.
-        if ask.context == RELAY_CONTEXT and ask.state == "RCPT":
-            return _reply("OK")  # PREPEND permits nothing: the header comes at DATA.
-        if not self._mark(ask, rule, _PREPENDED):
-            return _reply("DUNNO")  # The message has its header: one for each recipient would be too many.
-        return _reply(replies.prepend(rule))
+    def _accept(self, case: Case, noted: int) -> bytes:
+        state, before = case.ask.state, case.before
+        if state == "RCPT" and case.ask.context == RELAY_CONTEXT:
+            self._count(case, Outcome.ACCEPTED, _ACCEPTED, noted)
+            return b"action=OK\n\n"  # PREPEND permits nothing: the header comes at DATA.
+        self._count(case, Outcome.ACCEPTED, _ACCEPTED, noted | _PREPENDED)
+        if state == "END-OF-MESSAGE" or before & _PREPENDED:
+            return b"action=DUNNO\n\n"  # Too late for a header, or the message has its one.
+        return _reply(replies.prepend(case.rule))
 
     # ------------------------------------------------------------------ one message, several asks
-    def _mark(self, ask: Ask, rule: RelayRule, flag: int) -> bool:
-        """Note `flag` for the message; whether it was not noted before. Without an instance all is new."""
-        if not ask.instance:
-            return True
-        key = (ask.instance, ask.client, rule.grant_id)
-        flags = self._messages.get(key)
-        if flags is None:
-            if len(self._messages) >= REMEMBERED_MESSAGES:
-                del self._messages[next(iter(self._messages))]
-            flags = 0
-        self._messages[key] = flags | flag
-        return not flags & flag
+    def _count(self, case: Case, outcome: Outcome, flag: int, noted: int = 0) -> None:
+        """Count the outcome, `flag`, once for a message; also note `noted`.
 
-    def _count(self, ask: Ask, rule: RelayRule | None, day: date, outcome: Outcome) -> None:
-        if rule is not None and self._mark(ask, rule, _COUNTED[outcome]):
-            self.batch.count(rule.grant_id, day, ask.sender, outcome, time.time())
+        Without an instance there is nothing to know a message by, and every ask counts.
+        """
+        if case.key:
+            self._messages.put(case.key, case.before | flag | noted)
+        if not case.before & flag:
+            self.batch.count(case.rule.grant_id, case.day, case.ask.sender, outcome, case.at)
 
 
 def _reply(action: str) -> bytes:

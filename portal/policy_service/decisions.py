@@ -46,14 +46,15 @@ def decide(index: Index, ask: Ask, day: date) -> Decision:
     found = index.find(ask.client, day)
     if found is None:
         return SILENT
-    if found.rule is None:
+    rule, is_in_force = found
+    if rule is None:
         return Decision(
             Outcome.REFUSED, None, lambda: replies.no_grant(ask.sender, index.holders(ask.sender, day))
         )
-    return _by_grant(found.rule, ask, is_in_force=found.is_in_force)
+    return _by_grant(rule, ask, is_in_force)
 
 
-def _by_grant(rule: RelayRule, ask: Ask, *, is_in_force: bool) -> Decision:
+def _by_grant(rule: RelayRule, ask: Ask, is_in_force: bool) -> Decision:
     if not is_in_force:
         return Decision(Outcome.REFUSED, rule, lambda: replies.out_of_force(rule))
     if ask.sender not in rule.senders:
@@ -61,7 +62,7 @@ def _by_grant(rule: RelayRule, ask: Ask, *, is_in_force: bool) -> Decision:
         return Decision(Outcome.REFUSED, rule, lambda: text(rule))
     is_open = rule.recipient_domains is not None and not ask.recipient and ask.state != "RCPT"
     if rule.recipient_domains is None or is_open or is_inside(ask.recipient, rule.recipient_domains):
-        return Decision(Outcome.ACCEPTED, rule, is_recipient_open=is_open)
+        return Decision(Outcome.ACCEPTED, rule, None, is_open)
     return Decision(Outcome.REFUSED, rule, lambda: replies.wrong_recipient(rule))
 
 

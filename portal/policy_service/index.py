@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from ipaddress import ip_network
 from socket import AF_INET, AF_INET6, inet_pton
-from typing import NamedTuple
 
 from portal.grants.relay_rules import RelayRule
 from portal.lib.networks import Network
@@ -22,12 +21,9 @@ class NoAddress(ValueError):
     """The text is no IP address."""
 
 
-class Found(NamedTuple):
-    """What an address leads to."""
-
-    rule: RelayRule | None
-    """The rule of the grant in force, or of the one that was; None where the campus alone covers it."""
-    is_in_force: bool
+Found = tuple[RelayRule | None, bool]
+"""The rule of the grant in force, or of the one that was (None where the campus alone covers the address), and
+whether it is in force."""
 
 
 class Index:
@@ -37,6 +33,8 @@ class Index:
         self._rules: dict[int, RelayRule] = {}
         self._tables: dict[int, dict[int, dict[int, list[RelayRule | None]]]] = {4: {}, 6: {}}
         self._lengths: dict[int, list[tuple[int, dict[int, list[RelayRule | None]]]]] = {4: [], 6: []}
+        self._hosts: dict[str, list[RelayRule | None]] = {}
+        """The slots of single addresses by their usual spelling: most clients are found here at once."""
         self._by_sender: dict[str, dict[int, RelayRule]] = {}
         self._holders: dict[tuple[str, date], tuple[str, ...]] = {}
         for network in campus:
@@ -84,6 +82,8 @@ class Index:
             slot = self._slot(network)
             slot[:] = [other for other in slot if other is None or other.grant_id != grant_id]
             if not slot:
+                if network.num_addresses == 1:
+                    self._hosts.pop(str(network.network_address), None)
                 del self._tables[network.version][network.prefixlen][_key(network)]
         for sender in rule.senders:
             holders = self._by_sender.get(sender, {})
@@ -99,11 +99,17 @@ class Index:
             self._lengths[network.version] = [
                 (bits - length, tables[length]) for length in sorted(tables, reverse=True)
             ]
-        return tables[network.prefixlen].setdefault(_key(network), [])
+        slot = tables[network.prefixlen].setdefault(_key(network), [])
+        if network.num_addresses == 1:
+            self._hosts[str(network.network_address)] = slot
+        return slot
 
     # ------------------------------------------------------------------ questions
     def find(self, client: str, day: date) -> Found | None:
         """What the address `client` leads to on `day`; None outside the relay's scope. Raises NoAddress."""
+        host = self._hosts.get(client)
+        if host is not None and (known := _choose(host, day)) is not None:
+            return known
         version = 6 if ":" in client else 4
         try:
             packed = inet_pton(AF_INET6 if version == 6 else AF_INET, client)
@@ -136,12 +142,12 @@ def _key(network: Network) -> int:
 def _choose(slot: list[RelayRule | None], day: date) -> Found | None:
     # The order of the exported map: grants in force, grants that were, the campus.
     if len(slot) == 1 and (rule := slot[0]) is not None and rule.is_in_force(day):
-        return Found(rule, True)
+        return rule, True
     rules = [rule for rule in slot if rule is not None]
     live = [rule for rule in rules if rule.is_in_force(day)]
     if live:
-        return Found(min(live, key=lambda rule: re.sub(r"[^a-z0-9]", "_", rule.reference.lower())), True)
+        return min(live, key=lambda rule: re.sub(r"[^a-z0-9]", "_", rule.reference.lower())), True
     ended = sorted((rule for rule in rules if rule.is_remembered(day)), key=lambda rule: rule.reference)
     if ended:
-        return Found(max(ended, key=lambda rule: rule.ends_on), False)
-    return Found(None, False) if None in slot else None
+        return max(ended, key=lambda rule: rule.ends_on), False
+    return (None, False) if None in slot else None

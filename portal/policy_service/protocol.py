@@ -4,6 +4,7 @@ Bytes in, requests out. Nothing here trusts the other side: length of a line, nu
 of a request are bounded, and whatever does not read as a request is `Malformed`, which ends the connection.
 """
 
+import re
 from typing import NamedTuple
 
 LONGEST_REQUEST = 32_768
@@ -34,15 +35,18 @@ class Ask(NamedTuple):
 class Frames:
     """Cuts a stream into requests, wherever it was split on the way."""
 
-    __slots__ = ("_at", "_held")
+    __slots__ = ("_at", "_held", "is_begun")
 
     def __init__(self) -> None:
         self._held, self._at = b"", 0
+        self.is_begun = False
+        """Whether something waits to be read, or for the rest of itself."""
 
     def feed(self, data: bytes) -> None:
         """Take more of the stream."""
         self._held = self._held[self._at :] + data if self.is_begun else data
         self._at = 0
+        self.is_begun = bool(self._held)
 
     def next(self) -> bytes | None:
         """The next whole request without its end, None where more must come. Raises Malformed if too long."""
@@ -53,42 +57,72 @@ class Frames:
         if end < 0:
             return None
         self._at = end + len(END)
+        self.is_begun = self._at < len(self._held)
         return self._held[begin:end]
 
-    @property
-    def is_begun(self) -> bool:
-        """Whether something waits to be read, or for the rest of itself."""
-        return self._at < len(self._held)
+
+_NAMES = ("protocol_state", "client_address", "sender", "recipient")
+_OPTIONAL = ("instance", "policy_context")
+_MARKS = {name: f"\n{name}=" for name in (*_NAMES, *_OPTIONAL)}
+_START = "\nrequest=smtpd_access_policy\n"
+
+_AS_POSTFIX_SENDS = (
+    "protocol_state", "protocol_name", "client_address", "client_name", "client_port", "reverse_client_name",
+    "server_address", "server_port", "helo_name", "sender", "recipient", "recipient_count", "queue_id", "instance",
+    "size", "etrn_domain", "stress", "sasl_method", "sasl_username", "sasl_sender", "ccert_subject",
+    "ccert_issuer", "ccert_fingerprint", "ccert_pubkey_fingerprint", "encryption_protocol", "encryption_cipher",
+    "encryption_keysize", "policy_context",
+)  # fmt: skip
+"""The order of Postfix 3.2 and later (src/smtpd/smtpd_check.c, check_policy_service), and what 3.8 added after it."""
+_VALUE, _ANY = "([^\n]*)", "[^\n]*"
+_POSTFIX = re.compile(
+    "request=smtpd_access_policy"
+    + "".join(f"\n{name}={_VALUE if name in _MARKS else _ANY}" for name in _AS_POSTFIX_SENDS)
+    + "(?:\ncompatibility_level=[^\n]*\nmail_version=[^\n]*)?"
+)
+_USUAL_LENGTH = 2_048
 
 
 def parse(block: bytes) -> Ask:
     """The request in `block` (without the empty line at its end). Raises Malformed."""
-    lines = block.split(b"\n")
+    text = block.decode("utf-8", "backslashreplace")
+    # In the order in which Postfix sends them, the attributes are read in one go: a third of the time.
+    usual = _POSTFIX.fullmatch(text) if len(block) <= _USUAL_LENGTH else None
+    if usual is None:
+        return _parse_any(text)
+    state, client, sender, recipient, instance, context = usual.groups()
+    return Ask(state, client, _folded(sender), _folded(recipient), instance, context)
+
+
+def _parse_any(text: str) -> Ask:
+    """The attributes in any order; those that are not asked for here are left alone, as the protocol wants."""
+    lines = text.split("\n")
     if len(lines) > MOST_ATTRIBUTES:
         raise Malformed("The request has too many attributes.")
-    try:
-        found: dict[bytes, bytes] = dict(line.split(b"=", 1) for line in lines)
-    except ValueError:
-        raise Malformed("A line of the request has no equals sign.") from None
-    if len(found) != len(lines):
-        raise Malformed("An attribute stands twice.")
-    if len(block) > LONGEST_LINE and max(map(len, lines)) > LONGEST_LINE:
+    if max(map(len, lines)) > LONGEST_LINE:
         raise Malformed("A line of the request is too long.")
-    if found.get(b"request") != b"smtpd_access_policy":
+    if not all("=" in line for line in lines):
+        raise Malformed("A line of the request has no equals sign.")
+    text = f"\n{text}\n"
+    if _START not in text or text.count("\nrequest=") != 1:
         raise Malformed("This is no request for a policy.")
-    try:
-        return Ask(
-            _text(found[b"protocol_state"]),
-            _text(found[b"client_address"]),
-            # Lowered as bytes: only ASCII letters, so that no other letter becomes one of them.
-            _text(found[b"sender"].lower()),
-            _text(found[b"recipient"].lower()),
-            _text(found.get(b"instance", b"")),
-            _text(found.get(b"policy_context", b"")),
-        )
-    except KeyError as error:
-        raise Malformed(f"The attribute {error.args[0]!r} is missing.") from None
+    state, client, sender, recipient = [_value(text, name) for name in _NAMES]
+    instance, context = [_value(text, name, "") for name in _OPTIONAL]
+    return Ask(state, client, _folded(sender), _folded(recipient), instance, context)
 
 
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "backslashreplace")
+def _value(text: str, name: str, default: str | None = None) -> str:
+    mark = _MARKS[name]
+    _, found, rest = text.partition(mark)
+    if not found:
+        if default is None:
+            raise Malformed(f"The attribute {name} is missing.")
+        return default
+    if mark in rest:
+        raise Malformed(f"The attribute {name} stands twice.")
+    return rest[: rest.index("\n")]
+
+
+def _folded(address: str) -> str:
+    # Only ASCII letters are lowered, so that no other letter becomes one of them.
+    return address.lower() if address.isascii() else address.encode().lower().decode()

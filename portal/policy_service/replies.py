@@ -3,7 +3,9 @@
 The sentences are those of the exported maps (relay/exports.py), so that a refusal reads the same on either way.
 """
 
+import re
 from datetime import datetime, timedelta
+from functools import cache
 
 from django.conf import settings
 from django.urls import reverse
@@ -17,19 +19,25 @@ LONGEST_TEXT = 400
 """Well within an SMTP reply line of 512 octets (RFC 5321 section 4.5.3.1.5)."""
 _SHOWN_SENDERS = 3
 _LONGEST_NAME = 80
-_UNSAFE = frozenset("{}$,;")
-"""What means something in a map or in main.cf; the maps replace it, and so do the answers."""
+_PLAIN = re.compile(r"[A-Za-z0-9-]{1,40}").fullmatch
+_UNSAFE = re.compile(r"[^ -~]|[{}$,;]|  |^ | $").search
+"""What means something in a map or in main.cf (the maps replace it, and so do the answers), and needless blanks."""
+_MEANS_ITSELF = re.compile(r"[ -~](?<![{}$,;])").fullmatch
 
 
 def safe(text: str) -> str:
     """The text as one bounded line of printable ASCII."""
-    plain = (char if " " <= char <= "~" and char not in _UNSAFE else "_" for char in one_line(text))
-    return "".join(plain)[:LONGEST_TEXT]
+    if _UNSAFE(text):
+        text = "".join(char if _MEANS_ITSELF(char) else "_" for char in one_line(text))
+    return text[:LONGEST_TEXT]
 
 
 def prepend(rule: RelayRule) -> str:
     """The header that names the grant."""
-    return f"PREPEND X-TechMail-Grant: {ascii_word(rule.reference)[:_LONGEST_NAME]}"
+    name = rule.reference
+    if not _PLAIN(name):  # Never so with the portal's own references.
+        name = ascii_word(name)[:_LONGEST_NAME]
+    return f"PREPEND X-TechMail-Grant: {name}"
 
 
 def reject(text: str) -> str:
@@ -39,7 +47,17 @@ def reject(text: str) -> str:
 
 def link(rule: RelayRule) -> str:
     """The grant's page, where it can be renewed."""
-    return f"{settings.PUBLIC_URL}{reverse('grant', args=[rule.reference])}"
+    if not _PLAIN(rule.reference):
+        return f"{settings.PUBLIC_URL}{reverse('grant', args=[rule.reference])}"
+    before, after = _page()
+    return f"{settings.PUBLIC_URL}{before}{rule.reference}{after}"
+
+
+@cache
+def _page() -> tuple[str, str]:
+    # Working a path out costs as much as the rest of an answer; the plain references differ in one place only.
+    before, _, after = reverse("grant", args=["REFERENCE"]).partition("REFERENCE")
+    return before, after
 
 
 def ask_link() -> str:

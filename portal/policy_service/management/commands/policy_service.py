@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--max-connections", type=int, default=Limits.connections)
         parser.add_argument("--idle-seconds", type=float, default=Limits.idle)
         parser.add_argument("--request-seconds", type=float, default=Limits.request)
-        parser.add_argument("--batch-seconds", type=float, default=2.0, help="between two writings of counts")
+        parser.add_argument("--batch-seconds", type=float, default=5.0, help="between two writings of counts")
         parser.add_argument(
             "--max-age-seconds", type=float, default=60.0,
             help="how long to answer while the database does not; then connections are closed",
