@@ -8,3 +8,10 @@ class CampaignsConfig(AppConfig):
 
     name = "campaigns"
     verbose_name = "Campaigns and surveys"
+
+    def ready(self) -> None:
+        """Offer the checks of a message to many on the command line."""
+        from campaigns.messages.command import CAMPAIGN_CHECK
+        from portal.mailauth.management import message_checks
+
+        message_checks.register(CAMPAIGN_CHECK)

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from portal.mailauth.management import message_checks
 from portal.mailauth.management.reporting import ReportCommand, refuse
 from portal.mailauth.message_intake import LARGEST_BYTES, MessageRefused, refuse_size
 
@@ -17,6 +18,8 @@ class Command(ReportCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """The file and the common options."""
         parser.add_argument("file", metavar="FILE", type=Path)
+        for check in message_checks.registered():
+            parser.add_argument(f"--{check.option}", action="store_true", help=check.help)
         super().add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -26,11 +29,16 @@ class Command(ReportCommand):
         from portal.mailauth.message_report import check_message
 
         resolver = self.resolver(options["resolver"])
+        wanted = [check for check in message_checks.registered() if options.get(check.option)]
         try:
-            report = check_message(_read(options["file"]), resolver=resolver)
-        except MessageRefused as error:
+            raw = _read(options["file"])
+            report = check_message(raw, resolver=resolver)
+            findings = [finding for check in wanted for finding in check.find(raw)]
+        except ValueError as error:  # MessageRefused is one
             refuse(str(error))
-        self.show(as_json=options["json"], data=message_as_json(report), text=lambda: message_as_text(report))
+        data = message_as_json(report) | ({"findings": findings} if wanted else {})
+        more = f"\n{message_checks.as_text(findings)}" if wanted else ""
+        self.show(as_json=options["json"], data=data, text=lambda: message_as_text(report) + more)
 
 
 def _read(path: Path) -> bytes:

@@ -1,0 +1,27 @@
+"""What `manage.py check_message FILE --campaign` adds: the findings of a message without a request's answers."""
+
+from campaigns.messages.checks import CampaignFacts, check_message
+from campaigns.messages.parsing import parse_message
+from portal.institution import institution
+from portal.mailauth.management.message_checks import MessageCheck
+
+
+def findings_of(raw: bytes) -> list[dict[str, str]]:
+    """The findings as JSON objects. Without answers it is judged as commercial mail to many, the strictest."""
+    facts = CampaignFacts(own_domain=institution().mail_domain, promotes=True, has_transactional=False,
+                          subject_reads_commercial=True, body_reads_commercial=True)  # fmt: skip
+    return [
+        {
+            "rule": finding.rule,
+            "clause": finding.clause,
+            "outcome": finding.outcome.value,
+            "message": finding.message,
+            "where": finding.where,
+        }
+        for finding in check_message(parse_message(raw), facts)
+    ]
+
+
+CAMPAIGN_CHECK = MessageCheck(
+    "campaign", "Check it also as a message to many: CAN-SPAM, one-click, bulk and survey rules.", findings_of
+)

@@ -1,0 +1,40 @@
+"""Further checks of `check_message`, which rooms above register in their `apps.py`; each becomes an option."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class MessageCheck:
+    """One further check: its option (without dashes), its help, and what finds.
+
+    `find` takes the octets of a message that was taken in already, and returns JSON objects with the keys
+    `rule`, `clause`, `outcome`, `message` and `where`; ValueError, with one sentence, for what it cannot read.
+    """
+
+    option: str
+    help: str
+    find: Callable[[bytes], Sequence[Mapping[str, str]]]
+
+
+_checks: dict[str, MessageCheck] = {}
+
+
+def register(check: MessageCheck) -> None:
+    """Offer `check` from now on; registering it again changes nothing."""
+    _checks[check.option] = check
+
+
+def registered() -> list[MessageCheck]:
+    """The checks there are, in the order of their registration."""
+    return list(_checks.values())
+
+
+def as_text(findings: Sequence[Mapping[str, str]]) -> str:
+    """The findings for people: what fails first, one a line."""
+    order = ("fail", "unknown", "warn", "person", "pass")
+    lines = [
+        f"    [{finding['outcome']}] {finding['rule']} ({finding['clause']}): {finding['message']}"
+        for finding in sorted(findings, key=lambda finding: order.index(finding["outcome"]))
+    ]
+    return "\n".join(["findings", *lines])
