@@ -10,8 +10,11 @@ class GrantsConfig(AppConfig):
     verbose_name = "Grants"
 
     def ready(self) -> None:
-        """Show drift above the queue."""
+        """Show drift above the queue, and its records on the grant's page."""
+        from portal.grants import panels as grant_panels
         from portal.grants.compliance import drifting_grants
+        from portal.grants.records import broken_records
         from portal.workflow import panels
 
         panels.register(panels.Panel("grants/drift_panel.html", drifting_grants))
+        grant_panels.register(grant_panels.GrantPanel("grants/records_panel.html", broken_records))

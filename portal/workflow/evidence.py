@@ -156,9 +156,9 @@ def _arranged(runs: dict[int, list[Finding]], decided_on: int | None) -> Evidenc
         run = findings[0].run
         label = "Now"
         if pk == decided_on:
-            label = "At the decision"
+            label = "At decision"
         elif run.occasion == CheckRun.Occasion.SUBMISSION and not moments:
-            label = "At the submission"
+            label = "At submission"
         moments.append(Moment(label, run, findings))
     frozen = next((moment for moment in moments if moment.run.pk == decided_on), None)
     return Evidence(frozen or (moments[-1] if moments else None), moments, frozen is not None)

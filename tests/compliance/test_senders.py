@@ -15,7 +15,7 @@ from portal.grants.states import GrantState
 from portal.outbox.models import OutboxMessage
 from portal.workflow.evidence import evidence_of
 from portal.workflow.selectors import timeline
-from tests.cast import Cast
+from tests.cast import Cast, client_of
 from tests.mailauth.signing import rsa_key
 from tests.senders.cast import DOMAIN, KEY, active, add_sample, signed
 from tests.senders.conftest import names, published
@@ -116,11 +116,17 @@ def test_a_changed_record_is_told_once_suspends_after_the_grace_and_mends_by_its
     assert words in now(grant).state_reason
 
     moments = records(grant, cast)
-    assert [label for label, _ in moments] == ["At the submission", "At the decision", "Now"]
+    assert [label for label, _ in moments] == ["At submission", "At decision", "Now"]
     assert moments[-1][1] == "fail"  # what broke it stands beside the evidence of the decision
+
+    page = client_of(cast.requester).get(grant.get_absolute_url()).content.decode()
+    assert "What the DNS says now" in page
+    assert f">{NAME}</span>" in page.partition("What the DNS says now")[2]
 
     mend(published)
     day(9, clock)
+    page = client_of(cast.requester).get(grant.get_absolute_url()).content.decode()
+    assert "What the DNS says now" not in page
     day(10, clock)
     assert records(grant, cast)[-1] == ("Now", "pass")
     assert grant.latest_request.check_runs.count() == 4  # submission, decision, the break, the mending

@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from portal.grants.services import rechecking
 from portal.workflow.services import checking
 from tests.cast import Cast, fresh
 from tests.senders.cast import active, submitted
@@ -48,7 +50,10 @@ def test_the_records_then_and_now_after_the_decision(
     published.remove("s1.dkim.crmvendor.example", "TXT")
     published.txt("s1.dkim.crmvendor.example", "v=DKIM1; k=rsa; p=")
     page = sign_in(browser, live_server.url, cast.requester, color_scheme=scheme)
+    rechecking.recheck_grants(today=timezone.localdate())
     page.goto(grant.get_absolute_url())
+    assert page.locator(".key-way").count() == 1
+    assert_accessible(page, f"evidence-drift-{scheme}")
     page.get_by_role("link", name="Records then and now").click()
     page.get_by_role("button", name="Check how it stands now").click()
     page.get_by_role("heading", name="Then and now").wait_for()

@@ -87,7 +87,7 @@ def test_submission_decision_and_now_stand_beside_one_another(names: DnsServer, 
     names.remove("s1._domainkey.crm.ttu.edu", "CNAME")
     checking.recheck(service_request=fresh(request), actor=cast.reviewer)
     evidence = evidence_of(request, timeline(request, cast.reviewer))
-    assert [moment.label for moment in evidence.moments] == ["At the submission", "At the decision", "Now"]
+    assert [moment.label for moment in evidence.moments] == ["At submission", "At decision", "Now"]
     found = {
         row.rule: [cell and cell.outcome for _, cell in row.beside]
         for row in evidence.differences(with_facts=True)
@@ -95,7 +95,7 @@ def test_submission_decision_and_now_stand_beside_one_another(names: DnsServer, 
     assert found["dkim:s1"] == ["warn", "pass", "fail"]
     assert "statement" not in found  # not asked again, and no difference for that
     page = client_of(cast.reviewer).get(request.get_absolute_url()).content.decode()
-    for words in ("At the submission", "At the decision", ">Now<", "Then and now"):
+    for words in ("At submission", "At decision", ">Now<", "Then and now"):
         assert words in page
     assert "CNAME s1.dkim" not in page.partition("Then and now")[2].partition("<h3>At the decision")[0]
 

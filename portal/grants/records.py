@@ -1,0 +1,14 @@
+"""The pictures of what broke a permission, for its page."""
+
+from portal.grants.models import Grant, Standing
+from portal.workflow.models import Finding
+from portal.workflow.selectors import newest_findings
+
+
+def broken_records(grant: Grant) -> list[Finding]:
+    """The findings of the newest check that failed and can be drawn; none, and no query, where nothing is broken."""
+    compliance = getattr(grant, "compliance", None)
+    if compliance is None or compliance.standing != Standing.BROKEN:
+        return []
+    found = newest_findings(grant.latest_request)
+    return [one for one in found if one.must and one.outcome == "fail" and "drawing" in one.evidence]
