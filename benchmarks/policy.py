@@ -182,15 +182,15 @@ def ask(server: Server, seconds: float) -> None:
     latencies, before, started = [], server.processor_seconds(), time.perf_counter()
     while time.perf_counter() - started < seconds:
         for key, _ in chooser.select(1.0):
-            client = key.fileobj
-            assert isinstance(client, socket.socket)
-            reply = client.recv(4096)
+            ready = key.fileobj
+            assert isinstance(ready, socket.socket)
+            reply = ready.recv(4096)
             if not reply.endswith(b"\n\n"):
                 raise SystemExit(f"{server.name} closed a connection: the figures would mean nothing.")
             now = time.perf_counter()
-            latencies.append(now - sent[client])
-            sent[client] = now
-            client.sendall(next(asks))
+            latencies.append(now - sent[ready])
+            sent[ready] = now
+            ready.sendall(next(asks))
     taken = time.perf_counter() - started
     server.rates.append(len(latencies) / taken)
     server.cpu.append((server.processor_seconds() - before) / len(latencies))

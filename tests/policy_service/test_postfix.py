@@ -2,7 +2,9 @@
 
 import os
 import smtplib
+import socket
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +16,7 @@ import pytest
 from portal.grants.models import Grant
 from portal.grants.services import managing
 from portal.grants.states import GrantAction
+from portal.policy_service import protocol
 from portal.policy_service.models import DailyUse
 from relay.models import RelayPermission
 from tests.cast import SENDER, Cast, approved, client_of
@@ -146,3 +149,28 @@ def test_what_the_first_simple_lines_of_the_manual_say_holds(
         postfix._run("reload")
         time.sleep(0.4)
         assert postfix.send(COPIER, SENDER, OUTSIDE).code == code
+
+
+def test_postfix_sends_its_attributes_in_the_order_that_is_read_at_once(postfix: PostfixServer) -> None:
+    heard: list[bytes] = []
+
+    def listen(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            heard.append(connection.recv(65_536))
+            connection.sendall(b"action=REJECT\n\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=listen, args=(listener,))
+        thread.start()
+        postfix.ask_policy(listener.getsockname()[1])
+        assert postfix.send(COPIER, SENDER, INSIDE).code == 554
+        thread.join(10)
+    block = heard[0].removesuffix(b"\n\n")
+    assert protocol._POSTFIX.fullmatch(block.decode())
+    ask = protocol.parse(block)
+    assert (ask.state, ask.client, ask.sender, ask.recipient, ask.context) == (
+        "RCPT", COPIER, SENDER, INSIDE, "relay",
+    )  # fmt: skip
+    assert ask.instance
+    assert protocol._parse_any(block.decode()) == ask
