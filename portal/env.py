@@ -5,6 +5,8 @@ an error, and so is a value of the wrong form. `ConfigurationError` says which v
 and what would be right; its message never repeats the value, since a value may be a secret.
 """
 
+import base64
+import binascii
 import os
 from pathlib import Path
 from typing import Final
@@ -45,6 +47,20 @@ def secret(name: str, *, at_least: int = 50) -> str:
     if len(value) < at_least:
         raise ConfigurationError(f"{name} is too short: it must have at least {at_least} characters.")
     return value
+
+
+def key(name: str, *, length: int) -> bytes | None:
+    """The variable as a key of exactly `length` bytes, written in base64; None where it is empty or not set."""
+    value = text(name, "").strip()
+    if not value:
+        return None
+    try:
+        parsed = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        parsed = b""
+    if len(parsed) != length:
+        raise ConfigurationError(f"{name} must be {length} bytes in base64.")
+    return parsed
 
 
 def flag(name: str, default: bool | None = None) -> bool:

@@ -153,6 +153,8 @@ PROGRAMS = {
     "postfix": "postfix",
     "nsd": "nsd",
     "spamassassin": "spamassassin",
+    "rspamadm": "rspamd",
+    "openssl": "openssl",
     "dkimproxy-verify": "libmail-dkim-perl",
 }
 

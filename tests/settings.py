@@ -10,7 +10,14 @@ os.environ["PUBLIC_URL"] = "http://localhost:8000"
 os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="techmail-tests-")
 # An empty folder: nothing is collected for the tests, and WhiteNoise warns where there is none.
 os.environ["STATIC_DIR"] = tempfile.mkdtemp(prefix="static-", dir=os.environ["VAR_DIR"])
-for _name in ("SMTP_HOST", "PUBLISH_DIR", "INSTITUTION_FILE", "OIDC_SERVER_URL", "SAML_METADATA_URL"):
+for _name in (
+    "SMTP_HOST",
+    "PUBLISH_DIR",
+    "INSTITUTION_FILE",
+    "OIDC_SERVER_URL",
+    "SAML_METADATA_URL",
+    "EXPORT_SIGNING_KEY",
+):
     os.environ[_name] = ""
 os.environ["DNS_RESOLVER"] = "127.0.0.1:9"
 
