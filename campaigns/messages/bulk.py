@@ -113,7 +113,15 @@ def _format(message: CampaignMessage) -> Iterator[MessageFinding]:
 def quality(message: CampaignMessage, facts: CampaignFacts) -> Iterator[MessageFinding]:
     """Size, text part, alternative texts, links, tracking, hidden and active content."""
     yield _size(message)
-    if message.html and not message.plain.strip():
+    if not message.shown.strip() and message.markup.pictures:
+        yield MessageFinding(
+            "M-2",
+            CLAUSE,
+            FAIL,
+            "It is a picture without text. People who do not see pictures, and filters, read nothing.",
+            "the HTML",
+        )
+    elif message.html and not message.plain.strip():
         yield MessageFinding(
             "M-2",
             CLAUSE,
@@ -121,14 +129,6 @@ def quality(message: CampaignMessage, facts: CampaignFacts) -> Iterator[MessageF
             "There is no plain-text part. Some people read mail as text, and filters distrust mail without one.",
             "the text part",
             must=False,
-        )
-    elif not message.shown.strip() and message.markup.pictures:
-        yield MessageFinding(
-            "M-2",
-            CLAUSE,
-            FAIL,
-            "It is a picture without text. People who do not see pictures, and filters, read nothing.",
-            "the HTML",
         )
     else:
         yield MessageFinding("M-2", CLAUSE, PASS, "It can be read as text.", "the text part")

@@ -17,8 +17,12 @@ _STREET: Final = (
     r"(?:street|st|avenue|ave|road|rd|boulevard|blvd|drive|dr|lane|ln|way|court|ct|circle|cir|plaza|parkway|pkwy|"
     r"highway|hwy|place|pl|loop|square|sq|trail|terrace)\b\.?"
 )
+_NAMED: Final = r"\b\d{1,6}\s+(?-i:[A-Z][\w.'\-]*(?:\s+[A-Z0-9][\w.'\-]*){0,4})\s*(?=[,\n])"
+"""A street without a word for street, such as 2500 Broadway: a number and a name, then the place."""
 _BOX: Final = r"\b(?:P\.?\s?O\.?\s?Box|Post Office Box|Box|MS|Mail Stop|PMB)\s+#?\d{1,7}\b"
-_ADDRESS: Final = re.compile(rf"(?:{_STREET}|{_BOX})[^@]{{0,120}}?{_PLACE}", re.IGNORECASE | re.DOTALL)
+_ADDRESS: Final = re.compile(
+    rf"(?:{_STREET}|{_BOX}|{_NAMED})[^@]{{0,120}}?{_PLACE}", re.IGNORECASE | re.DOTALL
+)
 _LONGEST: Final = 200_000
 
 OPT_OUT: Final = re.compile(
