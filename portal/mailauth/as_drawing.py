@@ -105,6 +105,7 @@ class _Drawn:
             "is_added": deep == 0 and bool(self._added) and branch.term.text.lower() == self._added,
             "lookups": 1 + (branch.node.lookups if branch.node else 0),
             "below": self.record(below, deep=deep + 1) if below is not None and deep < MOST_DEEP else None,
+            "is_cut": below is not None and deep >= MOST_DEEP,
         }
 
 

@@ -127,6 +127,14 @@ def test_a_circle_and_a_crowd_end() -> None:
     assert len(crowd) < 40_000
 
 
+def test_a_deep_chain_is_cut_and_says_so() -> None:
+    chain = {f"d{n}_example": f"v=spf1 include:d{n + 1}.example -all" for n in range(20)}
+    drawn = tree("v=spf1 include:d0.example -all", **chain, d20_example="v=spf1 -all")
+    assert "21 of 10 DNS lookups" in words(drawn)
+    assert "include:d8.example 13 lookups with more behind it" in words(drawn)
+    assert "d9.example" not in drawn
+
+
 def test_data_of_another_form_draws_nothing() -> None:
     assert draw({"what": "something of next year"}) == ""
 
