@@ -132,7 +132,12 @@ class PostfixServer:
             if code == 250:
                 code, text = smtp.rcpt(recipient)
             if code == 250:
-                code, text = smtp.data(f"From: {sender}\r\nTo: {recipient}\r\nSubject: Test\r\n\r\nHello\r\n")
+                message = f"From: {sender}\r\nTo: {recipient}\r\nSubject: Test\r\n\r\nHello\r\n"
+                try:
+                    code, text = smtp.data(message)
+                except smtplib.SMTPDataError as refusal:
+                    code, answer = refusal.smtp_code, refusal.smtp_error
+                    text = answer if isinstance(answer, bytes) else answer.encode()
             return Reply(code, text.decode())
 
     def stop(self) -> None:
