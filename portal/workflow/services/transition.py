@@ -54,7 +54,8 @@ def apply_transition(
     check_action(action, service_request, actor)
     check_form(action, comment=comment, clauses=clauses)
     capacity = capacity_of(service_request, actor) if BY_ACTION[action].party is Party.DECIDER else ""
-    before = service_request.state
+    # What a stage's people do happened at that stage, though the request then goes on to another.
+    before, stage = service_request.state, service_request.stage
     target = BY_ACTION[action].target or before
     seen = service_request.revision if revision is None else revision
     _update(service_request, seen, state=target, **columns)
@@ -65,7 +66,7 @@ def apply_transition(
         action=action,
         from_state=before,
         to_state=target,
-        stage=service_request.stage,
+        stage=stage or service_request.stage,
         comment=comment.strip(),
         clauses=list(clauses),
         visibility=visibility,
