@@ -10,8 +10,14 @@ class CampaignsConfig(AppConfig):
     verbose_name = "Campaigns and surveys"
 
     def ready(self) -> None:
-        """Offer the checks of a message to many on the command line."""
+        """Register the kind, what it shows on its grants' pages, and its checks on the command line."""
+        from campaigns.kind import CampaignsKind
         from campaigns.messages.command import CAMPAIGN_CHECK
+        from campaigns.panels import VERIFY
+        from portal.grants import panels
         from portal.mailauth.management import message_checks
+        from portal.workflow import registry
 
+        registry.register(CampaignsKind())
+        panels.register(VERIFY)
         message_checks.register(CAMPAIGN_CHECK)

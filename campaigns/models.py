@@ -73,11 +73,12 @@ class CampaignMessage(models.Model):
     raw = models.BinaryField()
     """The message as RFC 5322 octets: the .eml, or the one composed from the parts below."""
     canonical_sha256 = models.CharField(max_length=64, db_index=True)
-    """SHA-256 of the canonical message (docs/campaign-binding.md), in lower-case hexadecimal."""
+    """SHA-256 of the canonical message (docs/campaign-messages.md), in lower-case hexadecimal."""
     subject = models.CharField(max_length=998, blank=True)
+    """Its subject, decoded, for lists."""
     html = models.TextField(blank=True)
     text = models.TextField(blank=True)
-    """The parts it was composed from; empty for an .eml."""
+    """HTML and text it was composed from; empty for an .eml."""
     file_name = models.CharField(max_length=150, blank=True)
     """The .eml's name; empty for a composed message."""
     added_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")

@@ -14,7 +14,8 @@ from portal.workflow import registry
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import attaching, requesting
 from relay import services as relay
-from tests.cast import Cast, approved, client_of, fresh, relay_draft, submitted
+from tests.campaigns import cast as campaigns
+from tests.cast import Cast, approve, approved, client_of, fresh, relay_draft, submitted
 
 ROLES = (
     "anonymous",
@@ -31,8 +32,8 @@ ROLES = (
 
 @dataclass(frozen=True)
 class World:
-    """A draft, a request in review with a file, a grant, a dead letter, a person who was asked for consent, and
-    a sender authorization in review.
+    """A draft, a request in review with a file, a grant, a dead letter, a person who was asked for consent, a
+    sender authorization in review, and a campaign that was approved.
     """
 
     cast: Cast
@@ -43,6 +44,7 @@ class World:
     letter: int
     consent: int
     senders: ServiceRequest
+    campaign: ServiceRequest
 
     def client(self, role: str) -> Client:
         """A browser of that person; the co-owner is the colleague."""
@@ -62,7 +64,11 @@ def world(cast: Cast) -> World:
     OutboxMessage.objects.filter(pk=letter.pk).update(state=Delivery.DEAD)
     consent = relay.detail_of(fresh(request)).senders.get().pk
     senders = senders_request(cast)
-    return World(cast, fresh(draft), fresh(request), grant, file.pk, letter.pk, consent, senders)
+    campaign = campaigns.submitted(cast, **shared)
+    approve(cast, campaign, actor=cast.cio)
+    return World(
+        cast, fresh(draft), fresh(request), grant, file.pk, letter.pk, consent, senders, fresh(campaign)
+    )
 
 
 def senders_request(cast: Cast) -> ServiceRequest:

@@ -139,6 +139,33 @@ TABLE: dict[str, Row] = {
     "samples_judge": Row(
         "/requests/{senders}/samples/judge/", "302 | 405", "302 302 302 404 403 302 403 403 403"
     ),
+    "calendar": Row("/calendar/", "302 | 200", "302 | 405"),
+    "calendar_agenda": Row("/calendar/agenda/", "302 | 200", "302 | 405"),
+    "calendar_address": Row(
+        "/calendar/address/", "302 403 403 403 403 403 200 403 403", "302 403 403 403 403 403 200 403 403"
+    ),
+    "calendar_feed": Row("/calendar/feed/none.ics", "404", "405"),
+    "campaign_desk": Row("/campaigns/", "302 403 403 403 403 403 200 200 403", "302 | 405"),
+    "campaign_delegations": Row(
+        "/campaigns/delegations/",
+        "302 403 403 403 200 200 200 200 200",
+        "302 403 403 403 403 403 422 403 403",
+    ),
+    "campaign_delegation_end": Row(
+        "/campaigns/delegations/1/end/", "302 | 405", "302 403 403 403 403 403 404 403 403"
+    ),
+    "campaign_case": Row("/campaigns/{campaign}/case/", "302 200 200 404 200 200 200 200 200", "302 | 405"),
+    "campaign_letter": Row(
+        "/campaigns/{campaign}/letter/", "302 200 200 404 200 200 200 200 200", "302 | 405"
+    ),
+    "campaign_letter_pdf": Row(
+        "/campaigns/{campaign}/letter.pdf", "302 200 200 404 200 200 200 200 200", "302 | 405"
+    ),
+    "campaign_verify": Row(
+        "/campaigns/{campaign}/verify/",
+        "302 200 200 404 200 200 200 200 200",
+        "302 422 422 404 422 422 422 422 422",
+    ),
     "sample_file": Row("/requests/{senders}/samples/1/", "302 | 404", "302 | 405"),
 }
 """By the name of the address; by its route where it has no name."""
@@ -180,6 +207,7 @@ def url(row: Row, world: World) -> str:
     return row.path.format(
         draft=world.draft.reference, request=world.request.reference, grant=world.grant.reference,
         file=world.file, letter=world.letter, consent=world.consent, senders=world.senders.reference,
+        campaign=world.campaign.reference,
     )  # fmt: skip
 
 

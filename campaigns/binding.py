@@ -1,0 +1,53 @@
+"""Whether a message is the one that a grant allows, and what differs. Nothing here writes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from campaigns.messages.canonical import canonical_sha256, differences
+from campaigns.messages.parsing import parse_message
+from campaigns.models import CampaignPermission
+from portal.grants.models import Grant
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A message held against an approval."""
+
+    digest: str
+    """The SHA-256 of the canonical form of the message at hand, in lower-case hexadecimal."""
+    approved_digest: str
+    differences: Sequence[str]
+    """What differs, a sentence each; empty where it is the approved message."""
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether it is the approved message. The digest alone decides."""
+        return self.digest == self.approved_digest
+
+
+def permission_of(reference: str) -> CampaignPermission | None:
+    """What the campaign grant of this reference allows; None where there is none."""
+    rows = CampaignPermission.objects.select_related("grant", "message")
+    return rows.filter(grant__reference__iexact=reference.strip()).first()
+
+
+def compare(permission: CampaignPermission, raw: bytes) -> Comparison:
+    """Hold `raw` (RFC 5322 octets) against the approved message. Raises UnreadableMessage where it is none."""
+    message = parse_message(raw)
+    digest = canonical_sha256(message)
+    if digest == permission.canonical_sha256:
+        return Comparison(digest, permission.canonical_sha256, ())
+    approved = parse_message(bytes(permission.message.raw))
+    return Comparison(digest, permission.canonical_sha256, tuple(map(str, differences(approved, message))))
+
+
+def standing_sentence(grant: Grant) -> str:
+    """Whether the grant lets anything be sent today, in words."""
+    if grant.is_in_force_today:
+        return f"{grant.reference} is in force until {grant.ends_on:%-d %B %Y}."
+    if grant.state != "active":
+        return f"{grant.reference} is {grant.get_state_display().lower()}: nothing may be sent."
+    return (
+        f"{grant.reference} is not in force today: its window is {grant.starts_on:%-d %B %Y} to "
+        f"{grant.ends_on:%-d %B %Y}."
+    )

@@ -1,0 +1,143 @@
+"""The checks of a campaign's window against the calendar, and the days that would do."""
+
+from datetime import date, timedelta
+
+from django.utils import timezone
+
+from campaigns import selectors, services, windows
+from campaigns.models import CampaignRequest
+from campaigns.windows import Window
+from campaigns.words import labels_of, people_words, words_of
+from portal.institution import institution
+from portal.lib.outcome import Outcome
+from portal.workflow.calendar import business_calendar
+from portal.workflow.findings import Found
+from portal.workflow.models import ServiceRequest
+
+_BUDGET_YEARS = timedelta(days=800)
+"""How far back bookings are read, so that whole years of surveys are counted."""
+
+
+def window_of(service_request: ServiceRequest) -> Window | None:
+    """The window that the answers ask for; None while days or people are missing."""
+    detail = services.detail_of(service_request)
+    people = services.audience_of(service_request)
+    if detail.first_send_on is None or detail.last_send_on is None or not people:
+        return None
+    return Window(detail.first_send_on, detail.last_send_on, frozenset(people), detail.is_survey)
+
+
+def filed_on(service_request: ServiceRequest) -> date:
+    """The day from which the lead time counts: that of the submission, or today."""
+    return timezone.localdate(service_request.submitted_at) if service_request.submitted_at else _today()
+
+
+def _today() -> date:
+    return timezone.localdate()
+
+
+def next_free_window(service_request: ServiceRequest, window: Window) -> Window | None:
+    """The next window of the same length that nothing stands against."""
+    place, calendar = institution(), business_calendar()
+    not_before = max(windows.earliest_start(filed_on(service_request), place, calendar), _today())
+    taken = selectors.bookings(first=window.starts_on - _BUDGET_YEARS, leave_out=service_request)
+    return windows.next_free(window, taken, place, calendar, not_before=not_before)
+
+
+def window_findings(service_request: ServiceRequest, window: Window | None = None) -> list[Found]:
+    """What stands against the window, and the next one that is free.
+
+    Lead time, blackouts and budgets bar an approval only at the CIO office's own stage, where they may be set
+    aside with a reason: no earlier desk decides for it.
+    """
+    window = window or window_of(service_request)
+    if window is None:
+        return [Found("MKT-4", "window", Outcome.FAIL, "MKT-4: say when it is sent.", field="first_send_on")]
+    if window.ends_on < _today():
+        return [Found("MKT-4", "window", Outcome.FAIL, "The window is over. Ask for a later one.",
+                      field="first_send_on")]  # fmt: skip
+    taken = selectors.bookings(first=window.starts_on - _BUDGET_YEARS, leave_out=service_request)
+    bars = service_request.stage == "cio"
+    findings = [
+        *_lead_time(service_request, window, bars=bars),
+        *_blackouts(window, bars=bars),
+        *_conflicts(window, taken),
+        *_budgets(window, taken, bars=bars),
+    ]
+    if not findings:
+        return [Found("MKT-4", "window", Outcome.PASS, f"{words_of(window)} is free for {people_words(window)}.",
+                      field="first_send_on")]  # fmt: skip
+    return [*findings, _proposal(service_request, window)]
+
+
+def conflicts_of(service_request: ServiceRequest) -> list[windows.Conflict]:
+    """The other campaigns to some of the same people at the same time."""
+    window = window_of(service_request)
+    if window is None:
+        return []
+    return windows.conflicts(
+        window, selectors.bookings(first=window.starts_on - timedelta(days=7), leave_out=service_request)
+    )
+
+
+def _lead_time(service_request: ServiceRequest, window: Window, *, bars: bool) -> list[Found]:
+    place = institution()
+    earliest = windows.earliest_start(filed_on(service_request), place, business_calendar())
+    if window.starts_on >= earliest:
+        return []
+    return [Found("MKT-4", "lead-time", Outcome.FAIL, f"A campaign is filed {place.campaign_lead_days} business days "
+                  f"before its first message. The first day possible is {earliest:%A, %-d %B %Y}.", must=bars,
+                  waivable=True, field="first_send_on")]  # fmt: skip
+
+
+def _blackouts(window: Window, *, bars: bool) -> list[Found]:
+    return [
+        Found("MKT-4", f"blackout:{starts}", Outcome.FAIL, f"Nothing is sent during {blackout.label}, from "
+              f"{starts:%-d %B} to {ends:%-d %B %Y}.", must=bars, waivable=True, field="first_send_on")
+        for starts, ends, blackout in windows.blackouts(window, institution())
+    ]  # fmt: skip
+
+
+def _conflicts(window: Window, taken: list[windows.Booking]) -> list[Found]:
+    findings = []
+    for conflict in windows.conflicts(window, taken):
+        other = conflict.booking
+        what = "another survey" if other.window.is_survey else "another mailing"
+        state = "approved" if other.is_approved else "waiting for its decision"
+        when = "that week" if other.window.is_survey and window.is_survey else "on those days"
+        findings.append(Found(
+            "MKT-5" if other.window.is_survey else "MKT-4", f"conflict:{other.reference}", Outcome.WARN,
+            f"{labels_of(conflict.populations)} get {what} {when}: {other.unit or other.kind_label}, "
+            f"{words_of(other.window)} ({state}).", must=False, field="first_send_on",
+            evidence={"reference": other.reference},
+        ))  # fmt: skip
+    return findings
+
+
+def _budgets(window: Window, taken: list[windows.Booking], *, bars: bool) -> list[Found]:
+    return [
+        Found("MKT-5", f"budget:{budget.population.key}", Outcome.FAIL, f"{budget.population.label} had {budget.used} "
+              f"surveys of {budget.population.survey_budget} in the year that ends on {budget.year_ends_on:%-d %B %Y}: "
+              "there is no room for another.", must=bars, waivable=True, field="first_send_on")
+        for budget in windows.budgets(window, taken, institution())
+        if budget.is_used_up
+    ]  # fmt: skip
+
+
+def _proposal(service_request: ServiceRequest, window: Window) -> Found:
+    free = next_free_window(service_request, window)
+    if free is None:
+        sentence = "No free window of this length lies ahead. Make it shorter, or write to fewer people."
+    else:
+        sentence = f"The next free window of this length is {words_of(free)}."
+    evidence = {"starts_on": str(free.starts_on), "ends_on": str(free.ends_on)} if free else {}
+    return Found("MKT-4", "next-free", Outcome.WARN, sentence, must=False, field="first_send_on",
+                 evidence=evidence)  # fmt: skip
+
+
+def detail_window(detail: CampaignRequest) -> Window | None:
+    """The window of a detail row that is at hand."""
+    if detail.first_send_on is None or detail.last_send_on is None:
+        return None
+    people = frozenset(row.population for row in detail.audiences.all())
+    return Window(detail.first_send_on, detail.last_send_on, people, detail.is_survey)

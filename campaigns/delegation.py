@@ -1,0 +1,122 @@
+"""Who decides for the CIO office, from when to when, and of which campaigns."""
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from campaigns import services
+from campaigns.models import Delegation, DelegationScope
+from portal.accounts.models import User, people_with_role
+from portal.accounts.roles import Role
+from portal.institution import institution
+from portal.lib.problems import NotAllowed, WrongState
+from portal.workflow.models import ServiceRequest
+from portal.workflow.states import Action
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+STAGE = "cio"
+ELIGIBLE = (Role.REVIEWER, Role.POSTMASTER)
+"""Delegates see every request already; a delegation gives the decision, not the sight of other people's cases."""
+LONGEST_DAYS = 366
+
+
+def delegations_of(actor: User, today: date) -> list[Delegation]:
+    """The delegations to `actor` in force today; asked once for an instance."""
+    cached: tuple[date, list[Delegation]] | None = actor.__dict__.get("_campaign_delegations")
+    if cached is None or cached[0] != today:
+        cached = (today, list(in_force(today).filter(given_to=actor)))
+        actor.__dict__["_campaign_delegations"] = cached
+    return cached[1]
+
+
+def in_force(today: date) -> "QuerySet[Delegation]":
+    """The delegations in force on `today`, given by somebody who still is of the CIO office."""
+    office = people_with_role([Role.CIO])
+    return Delegation.objects.filter(
+        starts_on__lte=today, ends_on__gte=today, ended_at__isnull=True, given_by__in=office
+    ).select_related("given_by", "given_to")
+
+
+def covers(delegation: Delegation, *, is_survey: bool) -> bool:
+    """Whether a delegation's scope takes in a survey, or a mailing."""
+    if delegation.scope == DelegationScope.ALL:
+        return True
+    return (delegation.scope == DelegationScope.SURVEYS) == is_survey
+
+
+def capacity(service_request: ServiceRequest, actor: User) -> str:
+    """ "for the CIO" where `actor` holds a delegation that covers the request at the office's own stage, else "".
+
+    Nobody passes a case on as IT and then decides it for the CIO: those are four eyes.
+    """
+    if service_request.stage != STAGE or not actor.has_role(*ELIGIBLE):
+        return ""
+    held = delegations_of(actor, timezone.localdate())
+    if not held or _passed_it_on(service_request, actor):
+        return ""
+    detail = services.detail_of(service_request)
+    fitting = next((one for one in held if covers(one, is_survey=detail.is_survey)), None)
+    return f"for the {institution().cio_office}, delegated by {fitting.given_by}"[:100] if fitting else ""
+
+
+def _passed_it_on(service_request: ServiceRequest, actor: User) -> bool:
+    return service_request.events.filter(action=Action.ADVANCE, actor=actor).exists()
+
+
+def may_delegate(actor: User) -> bool:
+    """Whether `actor` gives delegations: the CIO office itself."""
+    return actor.has_role(Role.CIO)
+
+
+def may_sit_at_desk(actor: User) -> bool:
+    """Whether the CIO office's desk is for `actor`: the office, its delegates, and auditors, who only read."""
+    is_delegate = actor.has_role(*ELIGIBLE) and bool(delegations_of(actor, timezone.localdate()))
+    return actor.has_role(Role.CIO, Role.AUDITOR) or is_delegate
+
+
+def candidates() -> "QuerySet[User]":
+    """The people to whom the office may delegate."""
+    office = people_with_role([Role.CIO]).values("pk")
+    return people_with_role(ELIGIBLE).exclude(pk__in=office).order_by("name", "email")
+
+
+@transaction.atomic
+def delegate(
+    *, actor: User, to: User, scope: DelegationScope, starts_on: date, ends_on: date, reason: str
+) -> Delegation:
+    """Let `to` decide for the office from one day to another.
+
+    Raises NotAllowed, or ValidationError keyed by field for days or a person that do not fit.
+    """
+    if not may_delegate(actor):
+        raise NotAllowed(f"Only the {institution().cio_office} delegates its decisions.")
+    errors: dict[str, str] = {}
+    if not candidates().filter(pk=to.pk).exists():
+        errors["given_to"] = "Name somebody of IT review who is not of the office."
+    if ends_on < max(starts_on, timezone.localdate()):
+        errors["ends_on"] = "The last day lies before the first, or is over."
+    elif (ends_on - starts_on).days >= LONGEST_DAYS:
+        errors["ends_on"] = "A delegation lasts at most a year. Choose an earlier last day."
+    if not reason.strip():
+        errors["reason"] = "Say why."
+    if errors:
+        raise ValidationError(errors)
+    return Delegation.objects.create(
+        given_by=actor, given_to=to, scope=scope, starts_on=starts_on, ends_on=ends_on, reason=reason.strip()
+    )
+
+
+def end(*, delegation: Delegation, actor: User) -> None:
+    """Take a delegation back. Raises NotAllowed, or WrongState where it is over."""
+    if not may_delegate(actor):
+        raise NotAllowed(f"Only the {institution().cio_office} takes delegations back.")
+    rows = Delegation.objects.filter(
+        pk=delegation.pk, ended_at__isnull=True, ends_on__gte=timezone.localdate()
+    ).update(ended_at=timezone.now())
+    if rows != 1:
+        raise WrongState("This delegation is over already.")

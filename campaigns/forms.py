@@ -1,0 +1,270 @@
+"""The pages of the campaign form but the message's. Each refusal names its clause and the next step."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from campaigns import selectors, services
+from campaigns.models import (
+    CampaignKind,
+    CampaignRequest,
+    Consent,
+    Platform,
+    Runner,
+)
+from portal.grants.models import Grant
+from portal.institution import institution
+from portal.lib.addresses import MailboxRefused, parse_mailbox
+from portal.lib.text import one_line
+from portal.workflow.forms import StepForm
+from portal.workflow.models import ServiceRequest
+
+YES_NO = (("yes", "Yes"), ("no", "No"))
+
+
+class CampaignStep(StepForm):
+    """A page that reads and writes columns of the detail row."""
+
+    columns: tuple[str, ...] = ()
+
+    @property
+    def detail(self) -> CampaignRequest:
+        """The request's own row."""
+        return services.detail_of(self.service_request)
+
+    def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
+        """The columns of this page."""
+        detail = services.detail_of(service_request)
+        return {name: getattr(detail, name) for name in self.columns}
+
+    def save(self) -> None:
+        """Write the columns of this page."""
+        services.write_columns(
+            detail=self.detail, columns={name: self.cleaned_data[name] for name in self.columns}
+        )
+
+    def need(self, name: str, sentence: str) -> None:
+        """An error on a field that other answers make necessary."""
+        if not self.cleaned_data.get(name) and name not in self.errors:
+            self.add_error(name, sentence)
+
+
+class SortStep(CampaignStep):
+    """What sort of mail it is, and who sends it (MKT-4, MKT-5)."""
+
+    columns = ("kind", "runner", "vendor")
+    kind = forms.ChoiceField(label="What is it?", choices=CampaignKind.choices, widget=forms.RadioSelect)
+    runner = forms.ChoiceField(label="Who sends it?", choices=Runner.choices, widget=forms.RadioSelect)
+    vendor = forms.CharField(
+        label="Which third party?", max_length=150, required=False, help_text="The company or body."
+    )
+    vendor.shown_when = ("runner", (Runner.THIRD_PARTY.value,))  # type: ignore[attr-defined] # portal.ui.fields
+
+    def clean(self) -> dict[str, Any]:
+        """A third party has a name."""
+        data = super().clean() or self.cleaned_data
+        if data.get("runner") == Runner.THIRD_PARTY:
+            self.need("vendor", "Name the third party that sends.")
+        else:
+            data["vendor"] = ""
+        return data
+
+
+class YesNoField(forms.ChoiceField):
+    """A question with yes and no; the value is True, False, or None where it is left open."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=YES_NO, widget=forms.RadioSelect, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        """True and False as the words of the choices."""
+        return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+
+    def clean(self, value: Any) -> Any:
+        """The answer as a truth value."""
+        return {"yes": True, "no": False}.get(super().clean(value))
+
+
+class ContentStep(CampaignStep):
+    """Commercial, transactional or mixed: the five questions of 16 CFR 316.3."""
+
+    columns = (
+        "promotes", "has_transactional", "subject_reads_commercial", "transactional_first", "body_reads_commercial",
+    )  # fmt: skip
+    promotes = YesNoField(
+        label="Does it advertise or promote a product, a service or an event that costs money?",
+        help_text="If not, the rules for commercial mail do not apply.",
+    )
+    has_transactional = YesNoField(
+        label="Does it also carry something its readers need because of what they already have with us?",
+        required=False,
+        help_text="Such as a receipt, a due date, or a change of an account or a class.",
+    )
+    subject_reads_commercial = YesNoField(
+        label="Would somebody who sees the subject alone take it for an advertisement?", required=False
+    )
+    transactional_first = YesNoField(
+        label="Does what its readers need stand at the beginning?", required=False
+    )
+    body_reads_commercial = YesNoField(
+        label="Is most of the message, or the most eye-catching part of it, advertising?", required=False
+    )
+    for _dependent in (has_transactional, subject_reads_commercial, body_reads_commercial):
+        _dependent.shown_when = ("promotes", ("yes",))  # type: ignore[attr-defined] # portal.ui.fields
+    transactional_first.shown_when = ("has_transactional", ("yes",))  # type: ignore[attr-defined] # portal.ui.fields
+    del _dependent
+
+    def clean(self) -> dict[str, Any]:
+        """What promotes something answers the other questions; what does not leaves them open."""
+        data = super().clean() or self.cleaned_data
+        if not data.get("promotes"):
+            return data | dict.fromkeys(self.columns[1:])
+        for name in ("has_transactional", "subject_reads_commercial", "body_reads_commercial"):
+            self._need_answer(name)
+        if data.get("has_transactional"):
+            self._need_answer("transactional_first")
+        else:
+            data["transactional_first"] = None
+        return data
+
+    def _need_answer(self, name: str) -> None:
+        if self.cleaned_data.get(name) is None and name not in self.errors:
+            self.add_error(name, "Answer this as well: together the answers tell what the law asks.")
+
+
+class SenderStep(CampaignStep):
+    """Who stands for it, and what sends it (CS-1, CS-12)."""
+
+    columns = ("sender_of_record", "from_name", "from_address", "platform", "sender_grant")
+    sender_of_record = forms.CharField(
+        label="Which unit stands for it?", max_length=150, help_text="One unit, even where several take part."
+    )
+    from_name = forms.CharField(
+        label="Name in From", max_length=150, help_text="What people see as the sender. It names the unit."
+    )
+    from_address = forms.CharField(
+        label="Address in From", max_length=254, help_text="Replies have to be read there."
+    )
+    platform = forms.ChoiceField(
+        label="What sends it?", choices=Platform.choices, widget=forms.RadioSelect,
+        help_text="Nothing else may send such mail in our name.",
+    )  # fmt: skip
+    sender_grant: "forms.ModelChoiceField[Grant]" = forms.ModelChoiceField(
+        label="Which sender authorization?", queryset=Grant.objects.none(), required=False, empty_label="Choose one",
+        help_text="Those in force today. If yours is not there, ask for it first.",
+    )  # fmt: skip
+    sender_grant.shown_when = ("platform", (Platform.AUTHORIZED.value,))  # type: ignore[attr-defined] # portal.ui.fields
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choice = self.fields["sender_grant"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        choice.queryset = selectors.sender_grants()
+
+    def clean_from_name(self) -> str:
+        """One line."""
+        return one_line(self.cleaned_data["from_name"])
+
+    def clean_from_address(self) -> str:
+        """One exact address."""
+        try:
+            return str(parse_mailbox(self.cleaned_data["from_address"])).lower()
+        except MailboxRefused as error:
+            raise ValidationError(str(error)) from None
+
+    def clean(self) -> dict[str, Any]:
+        """A service has its authorization; the list server sends for our own domain alone."""
+        data = super().clean() or self.cleaned_data
+        if data.get("platform") == Platform.AUTHORIZED:
+            self.need("sender_grant", "MKT-4: choose the authorization under which the service sends.")
+        else:
+            data["sender_grant"] = None
+            domain = institution().mail_domain
+            address = data.get("from_address", "")
+            if address and not address.endswith(f"@{domain}"):
+                self.add_error(
+                    "from_address",
+                    f"REL-3: the list server sends for addresses @{domain} only. Use one of those.",
+                )
+        return data
+
+    def save(self) -> None:
+        """Columns; a composed message gets the new From."""
+        super().save()
+        services.compose_again(service_request=self.service_request, added_by=self.service_request.requester)
+
+
+class AudienceStep(CampaignStep):
+    """To whom, how many, and by which right (CS-6, CS-10)."""
+
+    columns = ("audience_source", "consent", "is_list_clean")
+    audience_source = forms.CharField(
+        label="Where does the list of addresses come from?", max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="For example: the student information system, or people who signed up on our page.",
+    )  # fmt: skip
+    consent = forms.ChoiceField(
+        label="Why may they be written to?", choices=Consent.choices, widget=forms.RadioSelect
+    )
+    is_list_clean = forms.BooleanField(
+        label="The list was neither bought, nor collected from web pages, nor guessed. It leaves out everybody who "
+        "has opted out.",
+        error_messages={
+            "required": "MKT-2: mail to such lists is prohibited. Ask for advice before you go on."
+        },
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rows = {
+            f"people_{entry.key}": forms.IntegerField(
+                label=f"{entry.label}: how many?", min_value=1, max_value=10_000_000, required=False
+            )
+            for entry in institution().populations
+        }
+        self.fields = rows | self.fields
+        if not self.is_bound:
+            now = services.audience_of(self.service_request)
+            for key, people in now.items():
+                self.initial.setdefault(f"people_{key}", people)
+
+    @property
+    def people(self) -> dict[str, int]:
+        """The populations that have a number."""
+        named = {
+            entry.key: self.cleaned_data.get(f"people_{entry.key}") for entry in institution().populations
+        }
+        return {key: count for key, count in named.items() if count}
+
+    def clean_consent(self) -> str:
+        """Some right there has to be."""
+        value: str = self.cleaned_data["consent"]
+        if value == Consent.NONE:
+            raise ValidationError(
+                "MKT-2: that would be unsolicited bulk mail, which is prohibited. Write only to people who have "
+                "something to do with us."
+            )
+        return value
+
+    def clean(self) -> dict[str, Any]:
+        """Somebody gets it; and a survey of people outside is no survey of ours."""
+        data = super().clean() or self.cleaned_data
+        place, people = institution(), self.people
+        first = f"people_{place.populations[0].key}"
+        if not people and not self.errors:
+            self.add_error(first, "Say how many people of at least one group get it.")
+        campus = [entry.label for entry in place.populations if entry.is_campus and entry.key in people]
+        if self.detail.kind == CampaignKind.EXTERNAL_SURVEY and campus:
+            self.add_error(
+                first, "MKT-5: this is a survey of our own people. Change the first page of this form."
+            )
+        if self.detail.kind == CampaignKind.SURVEY and people and not campus:
+            self.add_error(first, "No faculty, staff or students are named. Change the first page to a survey of "
+                           "people outside.")  # fmt: skip
+        return data
+
+    def save(self) -> None:
+        """Columns and populations."""
+        super().save()
+        services.write_audience(service_request=self.service_request, audience=self.people)

@@ -1,0 +1,215 @@
+"""The registry's entry of the campaigns kind."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+from django.urls import reverse
+
+from campaigns import calendar_rules, delegation, forms, rules, sending_forms, services
+from campaigns.answers import answer_groups, audience_lines
+from campaigns.decision_forms import CampaignApproveForm
+from campaigns.demo import demo_requests
+from campaigns.guide import guide
+from campaigns.message_form import MessageStep
+from campaigns.models import CampaignKind, CampaignRequest, Runner
+from campaigns.windows import Window
+from campaigns.words import labels_of, words_of
+from portal.accounts.roles import Role
+from portal.grants.kinds import GrantingKind
+from portal.institution import institution
+from portal.lib.text import sentence_list, truncate
+from portal.workflow.findings import Found
+from portal.workflow.forms import PeopleStep
+from portal.workflow.guide import Branch
+from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
+from portal.workflow.models import ServiceRequest
+
+if TYPE_CHECKING:
+    from django.urls import URLPattern, URLResolver
+
+    from portal.accounts.models import User
+    from portal.grants.models import Grant
+    from portal.workflow.demo import DemoRequest
+
+
+def _needs_deliverability(service_request: ServiceRequest) -> bool:
+    """MKT-4: IT looks first, but for a survey of our own people that we send ourselves (MKT-5)."""
+    detail = services.detail_of(service_request)
+    return detail.kind != CampaignKind.SURVEY or detail.runner == Runner.THIRD_PARTY
+
+
+def _is_survey(service_request: ServiceRequest) -> bool:
+    return services.detail_of(service_request).is_survey
+
+
+class CampaignsKind(GrantingKind):
+    """Campaign: one exact message to one audience in one window, signed off by the CIO office (MKT-1 to MKT-5)."""
+
+    key = "campaign"
+    prefix = "C"
+    label = "Campaign or survey"
+    summary = "Send one message to many people: a survey, marketing, or a large notice."
+    icon = "megaphone"
+    clauses = ("MKT-1", "MKT-2", "MKT-3", "MKT-4", "MKT-5", "OVR-4", "OVR-5", "REL-3", "AUT-3")
+    subject_label = "Audience"
+    steps = (
+        Step("sort", "What it is", forms.SortStep),
+        Step("content", "What it says", forms.ContentStep),
+        Step("sender", "The sender", forms.SenderStep),
+        Step("audience", "Who gets it", forms.AudienceStep),
+        Step("message", "The message", MessageStep),
+        Step("window", "When it is sent", sending_forms.WindowStep),
+        Step("survey", "The survey", sending_forms.SurveyStep, _is_survey),
+        Step("stop", "Stopping it", sending_forms.StopStep),
+        Step("people", "Owner and purpose", PeopleStep),
+        Step("statement", "Your statement", sending_forms.StatementStep),
+    )
+    stages = (
+        Stage("deliverability", Role.REVIEWER, "IT deliverability review", 3, _needs_deliverability),
+        Stage("cio", Role.CIO, "Office of the CIO", 5),
+    )
+    renewable = False
+    moves_its_term = True
+    confirmed_steps = ("audience", "statement")
+    approve_form_class = CampaignApproveForm
+
+    # ------------------------------------------------------------------ the form
+    def new_detail(self, service_request: ServiceRequest) -> CampaignRequest:
+        """An empty detail row."""
+        return CampaignRequest.objects.create(service_request=service_request)
+
+    def prefill(self, service_request: ServiceRequest, answers: str) -> None:
+        """What sort of mail it is, where the guide asked for it."""
+        if answers in CampaignKind.values:
+            services.write_columns(detail=services.detail_of(service_request), columns={"kind": answers})
+
+    def summarise(self, service_request: ServiceRequest) -> tuple[str, str]:
+        """The message's subject or the sort of mail; the audience is the subject."""
+        services.forget(service_request)
+        detail = services.detail_of(service_request)
+        title = " – ".join(
+            filter(None, (detail.message.subject if detail.message else "", detail.sender_of_record))
+        )
+        people = frozenset(services.audience_of(service_request))
+        label = labels_of(people) if people else ""
+        return truncate(title or detail.get_kind_display() or self.label, 150), truncate(label, 255)
+
+    def search_terms(self, service_request: ServiceRequest) -> set[str]:
+        """The unit, the third party, the address in From, the audience."""
+        detail = services.detail_of(service_request)
+        words = {detail.sender_of_record, detail.vendor, detail.from_address}
+        return {*words, *services.audience_of(service_request)} - {""}
+
+    def answer_groups(self, service_request: ServiceRequest) -> list[AnswerGroup]:
+        """The answers page by page."""
+        return answer_groups(service_request, self.steps_for(service_request))
+
+    # ------------------------------------------------------------------ checks and decision
+    def check(self, service_request: ServiceRequest) -> list[Found]:
+        """Every rule of the room, over fresh rows."""
+        services.forget(service_request)
+        return rules.check(service_request)
+
+    def stands_in(self, service_request: ServiceRequest, actor: "User") -> str:
+        """For whom a delegate of the CIO office decides."""
+        return delegation.capacity(service_request, actor)
+
+    def would_allow(self, service_request: ServiceRequest) -> str:
+        """What would be sent, to whom and when."""
+        detail = services.detail_of(service_request)
+        window = calendar_rules.detail_window(detail)
+        return _sentence(detail.sender_of_record, services.audience_of(service_request), window)
+
+    def default_terms(self, service_request: ServiceRequest, today: date) -> Terms:
+        """The window asked for; of a window that has begun, the rest."""
+        detail = services.detail_of(service_request)
+        first, last = detail.first_send_on or today, detail.last_send_on or today
+        starts = max(first, today)
+        return Terms(starts, max(last, starts))
+
+    def choices(self, service_request: ServiceRequest) -> list[Choice]:
+        """The office may cut populations where there are several."""
+        people = services.audience_of(service_request)
+        if len(people) < 2:
+            return []
+        known = {entry.key: entry.label for entry in institution().populations}
+        labels = {key: f"{known.get(key, key)} ({count:,})" for key, count in people.items()}
+        return [Choice("populations", "Who gets it", list(people), labels)]
+
+    def decision_note(self, service_request: ServiceRequest) -> str:
+        """What was approved, its window, and what binds it."""
+        from portal.grants.selectors import grant_of
+
+        grant = grant_of(service_request)
+        if grant is None:
+            return ""
+        return (
+            f"{self.permission_sentence(grant)} The approval is for the message whose SHA-256 is "
+            f"{grant.campaign.canonical_sha256}; a changed message needs a new approval."
+        )
+
+    # ------------------------------------------------------------------ the grant
+    def write_permission(self, *, grant: "Grant", service_request: ServiceRequest, terms: Terms) -> None:
+        """The message, the audience and the limits of the grant."""
+        services.write_permission(grant=grant, service_request=service_request, terms=terms)
+
+    def copy_answers(self, *, grant: "Grant", service_request: ServiceRequest) -> None:
+        """The answers in force."""
+        services.copy_answers(grant=grant, service_request=service_request)
+
+    def permission_sentence(self, grant: "Grant") -> str:
+        """What may be sent, to whom and when."""
+        permission = grant.campaign
+        people = {row.population: row.people for row in permission.audiences.all()}
+        window = Window(grant.starts_on, grant.ends_on, frozenset(people), permission.is_survey)
+        return _sentence(permission.sender_of_record, people, window)
+
+    def permission_rows(self, grant: "Grant") -> list[tuple[str, list[str]]]:
+        """Audience, platform, pace, limits, and the message's digest."""
+        permission = grant.campaign
+        people = {row.population: row.people for row in permission.audiences.all()}
+        platform = permission.get_platform_display()
+        if permission.sender_grant is not None:
+            platform = f"{permission.sender_grant.title} ({permission.sender_grant.reference})"
+        return [
+            ("Audience", audience_lines(people)),
+            ("Platform", [platform]),
+            ("Pace", [f"{permission.messages_each} to each person, at most {permission.hourly_rate:,} an hour"]),
+            ("Stops at", [(f"{permission.stop_complaint_percent} % complaints, "
+                          f"{permission.stop_bounce_percent} % hard bounces")]),
+            ("Can stop it", [f"{permission.stopper}, {permission.stopper_phone}"]),
+            ("SHA-256", [permission.canonical_sha256]),
+        ]  # fmt: skip
+
+    def state_note(self, grant: "Grant") -> str:
+        """That a campaign is allowed inside its window alone."""
+        return "It is in force inside its window alone, and for this exact message."
+
+    # ------------------------------------------------------------------ the screens
+    def demo_requests(self, people: "Mapping[str, User]") -> "Sequence[DemoRequest]":
+        """A survey of students, on the CIO office’s desk."""
+        return demo_requests(people)
+
+    def guide(self) -> Branch:
+        """The questions that lead to this form, or away from it."""
+        return guide()
+
+    def urls(self) -> "list[URLPattern | URLResolver]":
+        """The case, the letter, the calendar, the check of a message."""
+        from campaigns.urls import urlpatterns
+
+        return urlpatterns
+
+    def links(self, service_request: ServiceRequest) -> list[tuple[str, str]]:
+        """The case on one page, and the grant."""
+        case = reverse("campaign_case", args=[service_request.reference])
+        return [("The whole case on one page", case), *super().links(service_request)]
+
+
+def _sentence(unit: str, people: dict[str, int], window: Window | None) -> str:
+    words: Sequence[str] = [
+        f"{line.split(': ')[1]} {line.split(': ')[0].lower()}" for line in audience_lines(people)
+    ]
+    when = words_of(window) if window is not None else "days still to be named"
+    return f"{unit or 'The unit'} may send one exact message to {sentence_list(list(words)) or 'nobody yet'}, {when}."

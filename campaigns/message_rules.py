@@ -1,0 +1,70 @@
+"""The checks of a campaign's message, with what the answers say of it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from campaigns import services
+from campaigns.messages.checks import CampaignFacts, check_message
+from campaigns.messages.parsing import parse_message
+from campaigns.models import Anonymity, CampaignRequest, Consent, Irb
+from portal.institution import institution
+from portal.lib.outcome import Outcome
+from portal.workflow.findings import Found
+from portal.workflow.models import ServiceRequest
+
+ANSWERED = frozenset({"CS-10", "S-2", "S-6", "S-7", "S-8", "S-10"})
+"""Rules that the request's answers and the calendar settle (`rules`, `calendar_rules`), and the message cannot."""
+
+
+def message_findings(service_request: ServiceRequest) -> list[Found]:
+    """Every check of the message that is handed in (MKT-4: CAN-SPAM, one-click unsubscribing, bulk senders' rules)."""
+    detail = services.detail_of(service_request)
+    message = detail.message
+    if message is None:
+        return [Found("MKT-4", "message", Outcome.FAIL, "MKT-4: the message is missing.", field="eml")]
+    people = services.audience_of(service_request)
+    return findings_of(detail, bytes(message.raw), people=people, is_composed=not message.file_name)
+
+
+def findings_of(
+    detail: CampaignRequest, raw: bytes, *, people: Mapping[str, int], is_composed: bool
+) -> list[Found]:
+    """The same of a message that is not kept yet. Raises UnreadableMessage where `raw` is none.
+
+    A composed message has no headers of the platform's yet, so those of one-click unsubscribing are advice.
+    """
+    found = [
+        finding.as_found()
+        for finding in check_message(parse_message(raw), facts_of(detail, people))
+        if finding.rule not in ANSWERED
+    ]
+    return [_platform_adds(one) for one in found] if is_composed else found
+
+
+def _platform_adds(found: Found) -> Found:
+    if not found.rule.startswith("message:U-") or found.outcome is not Outcome.FAIL:
+        return found
+    sentence = f"{found.sentence} The platform has to add it: ask for a test message."
+    return replace(found, outcome=Outcome.WARN, must=False, sentence=sentence)
+
+
+def facts_of(detail: CampaignRequest, people: Mapping[str, int]) -> CampaignFacts:
+    """What the answers say that the message cannot."""
+    grant = detail.sender_grant
+    return CampaignFacts(
+        own_domain=institution().mail_domain,
+        sending_domains=frozenset({grant.subject_key.lower()} if grant and grant.subject_key else ()),
+        from_address=detail.from_address,
+        is_survey=detail.is_survey,
+        is_recruitment=detail.irb == Irb.RECRUITMENT,
+        promotes=detail.promotes,
+        has_transactional=detail.has_transactional,
+        subject_reads_commercial=detail.subject_reads_commercial,
+        transactional_first=detail.transactional_first,
+        body_reads_commercial=detail.body_reads_commercial,
+        has_consent=detail.consent == Consent.AFFIRMATIVE,
+        people=sum(people.values()),
+        messages_each=detail.messages_each,
+        is_anonymous=detail.anonymity == Anonymity.ANONYMOUS,
+        incentive=detail.incentive,
+    )

@@ -1,0 +1,185 @@
+"""The checks of a campaign request but for its message. Each finding cites a clause and says one sentence."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from django.utils import timezone
+
+from campaigns import calendar_rules, message_rules, services
+from campaigns.models import CampaignRequest, Consent, Irb, Platform
+from campaigns.selectors import SENDERS
+from portal.accounts.directory import DirectoryUnavailable, directory
+from portal.institution import institution
+from portal.lib.outcome import Outcome
+from portal.workflow.findings import Found
+from portal.workflow.models import ServiceRequest
+
+MOST_SURVEY_MESSAGES = 2
+"""The invitation and one reminder (S-10)."""
+
+
+def check(service_request: ServiceRequest) -> list[Found]:
+    """Every check of a campaign request: the message first, then who sends it, to whom, and when."""
+    detail = services.detail_of(service_request)
+    return [
+        statement(detail),
+        *message_rules.message_findings(service_request),
+        *platform(detail),
+        *audience(service_request),
+        *calendar_rules.window_findings(service_request),
+        *(survey(detail) if detail.is_survey else []),
+        *stopping(detail),
+    ]
+
+
+def found(
+    clause: str,
+    rule: str,
+    outcome: Outcome,
+    sentence: str,
+    field: str = "",
+    *,
+    must: bool = True,
+    waivable: bool = False,
+    **evidence: Any,
+) -> Found:
+    """One finding of this room."""
+    facts: Mapping[str, Any] = evidence
+    return Found(
+        clause, rule[:60], outcome, sentence, must=must, waivable=waivable, field=field, evidence=facts
+    )
+
+
+def statement(detail: CampaignRequest) -> Found:
+    """What the requester states about unsolicited mail (MKT-1, MKT-2)."""
+    if not detail.is_attested:
+        return found("MKT-1", "statement", Outcome.FAIL, "MKT-1: the requester’s statement is missing.")
+    return found(
+        "MKT-1", "statement", Outcome.PASS, "The requester states that the mail is authorized and no spam."
+    )
+
+
+# ---------------------------------------------------------------- who sends it
+def platform(detail: CampaignRequest) -> list[Found]:
+    """The list server, or a sender authorization in force over the whole window (MKT-4)."""
+    if detail.platform == Platform.AUTHORIZED:
+        return _authorized(detail)
+    if detail.platform != Platform.LIST_SERVER:
+        return [found("MKT-4", "platform", Outcome.FAIL, "MKT-4: name the platform that sends.", "platform")]
+    name = f"{institution().mail_service}’s list server"
+    return [
+        found("MKT-4", "platform", Outcome.PASS, f"{name} sends it.", "platform"),
+        _known_sender(detail.from_address),
+    ]
+
+
+def _authorized(detail: CampaignRequest) -> list[Found]:
+    grant = detail.sender_grant
+    if grant is None or grant.kind != SENDERS:
+        return [found("MKT-4", "platform", Outcome.FAIL, "MKT-4: name the sender authorization of the service.",
+                      "sender_grant")]  # fmt: skip
+    if not grant.is_in_force_today:
+        return [found("MKT-4", "platform", Outcome.FAIL, f"The sender authorization {grant.reference} is not in force. "
+                      "Its owner has to put it in order first.", "sender_grant")]  # fmt: skip
+    last = detail.last_send_on
+    if last is not None and not grant.is_in_force(last):
+        return [found("MKT-4", "platform", Outcome.FAIL, f"The sender authorization {grant.reference} ends on "
+                      f"{grant.ends_on:%-d %B %Y}, before the last day of sending. Have it renewed, or send earlier.",
+                      "sender_grant")]  # fmt: skip
+    findings = [found("MKT-4", "platform", Outcome.PASS, f"{grant.title} sends it, under the sender authorization "
+                      f"{grant.reference}.", "sender_grant", grant=grant.reference)]  # fmt: skip
+    domain = detail.from_address.rpartition("@")[2].lower()
+    if grant.subject_key and domain != grant.subject_key.lower():
+        findings.append(found("OVR-5", "from", Outcome.FAIL, f"{grant.reference} authorizes {grant.subject_key}, but "
+                              f"From would be {detail.from_address}.", "from_address"))  # fmt: skip
+    return findings
+
+
+def _known_sender(address: str) -> Found:
+    try:
+        is_known = address in directory().lookup([address])
+    except DirectoryUnavailable:
+        return found("REL-3", "from", Outcome.UNKNOWN, f"The directory did not answer, so whether {address} is valid "
+                     "is not known yet.", "from_address")  # fmt: skip
+    if is_known:
+        return found("REL-3", "from", Outcome.PASS, f"{address} is a valid sender.", "from_address")
+    return found("REL-3", "from", Outcome.FAIL, f"The directory does not know {address}. Use an address that exists.",
+                 "from_address")  # fmt: skip
+
+
+# ---------------------------------------------------------------- to whom
+def audience(service_request: ServiceRequest) -> list[Found]:
+    """Whom it goes to, from which source, and with what right (MKT-2; CS-6, CS-10)."""
+    detail = services.detail_of(service_request)
+    people = services.audience_of(service_request)
+    if not people:
+        return [found("MKT-2", "audience", Outcome.FAIL, "MKT-2: say who gets the mail.", "audience")]
+    if not detail.is_list_clean:
+        return [found("MKT-2", "audience", Outcome.FAIL, "MKT-2: it is not stated that the list was neither bought nor "
+                      "harvested.", "is_list_clean")]  # fmt: skip
+    total = sum(people.values())
+    findings = [found("MKT-2", "audience", Outcome.PASS, f"{total:,} people. The requester states that the list was "
+                      "neither bought nor harvested, and leaves out who opted out.", "audience",
+                      source=detail.audience_source, people=people)]  # fmt: skip
+    if detail.consent == Consent.NONE:
+        findings.append(found("MKT-2", "consent", Outcome.FAIL, "MKT-2: these people neither asked for the mail nor "
+                              "have anything to do with us. That is unsolicited bulk mail.", "consent"))  # fmt: skip
+    return findings
+
+
+# ---------------------------------------------------------------- surveys
+def survey(detail: CampaignRequest) -> list[Found]:
+    """What surveys of people need besides (S-1 to S-10)."""
+    findings = [_irb(detail), _research_office(detail)]
+    if (detail.messages_each or 0) > MOST_SURVEY_MESSAGES:
+        findings.append(found("MKT-5", "S-10", Outcome.WARN, f"Each person would get {detail.messages_each} messages; "
+                              "an invitation and one reminder are usual.", "messages_each", must=False))  # fmt: skip
+    if any(row.population == "students" for row in detail.audiences.all()):
+        findings.append(found("MKT-5", "S-8", Outcome.WARN, "Addresses of students are no directory information "
+                              "(FERPA): judge where they come from.", "audience_source", must=False,
+                              source=detail.audience_source))  # fmt: skip
+    return findings
+
+
+def _irb(detail: CampaignRequest) -> Found:
+    if detail.irb == Irb.RECRUITMENT:
+        return found("MKT-5", "S-1", Outcome.FAIL, "MKT-5: mass mail may not recruit for research. Announce the study "
+                     f"through the announcement service: {institution().announcement_url}", "irb")  # fmt: skip
+    if detail.irb == Irb.NOT_RESEARCH:
+        return found("MKT-5", "S-2", Outcome.PASS, "It is not human-subjects research, as the requester states.", "irb",
+                     must=False)  # fmt: skip
+    if not detail.irb or not detail.irb_number:
+        return found(
+            "MKT-5", "S-2", Outcome.FAIL, "MKT-5: give the IRB’s determination and its number.", "irb"
+        )
+    until = detail.irb_expires_on
+    if detail.irb == Irb.APPROVED and (until is None or _is_past(until, detail.last_send_on)):
+        return found("MKT-5", "S-2", Outcome.FAIL, "MKT-5: the IRB’s approval must last until the last message.",
+                     "irb_expires_on")  # fmt: skip
+    return found("MKT-5", "S-2", Outcome.PASS, f"IRB {detail.get_irb_display().lower()}: {detail.irb_number}.", "irb",
+                 until=str(until or ""))  # fmt: skip
+
+
+def _is_past(until: date, last: date | None) -> bool:
+    return until < (last or timezone.localdate())
+
+
+def _research_office(detail: CampaignRequest) -> Found:
+    if detail.research_office_contact:
+        return found("MKT-5", "S-6", Outcome.PASS, f"Institutional Research knows of it: {detail.research_office_contact}.",
+                     "research_office_contact", must=False)  # fmt: skip
+    return found("MKT-5", "S-6", Outcome.WARN, "Nobody of Institutional Research is named. Ask them whether the answers "
+                 "are known already.", "research_office_contact", must=False)  # fmt: skip
+
+
+# ---------------------------------------------------------------- stopping it
+def stopping(detail: CampaignRequest) -> list[Found]:
+    """Somebody who can stop it at any hour, and the figures at which it stops (MKT-3, MKT-5)."""
+    person = detail.stopper
+    if person is None or not person.is_active or not detail.stopper_phone:
+        return [found("MKT-3", "stop", Outcome.FAIL, "MKT-3: name a person who can stop the mailing at any hour.",
+                      "stopper")]  # fmt: skip
+    limits = f"{detail.stop_complaint_percent} % complaints or {detail.stop_bounce_percent} % hard bounces"
+    return [found("MKT-3", "stop", Outcome.PASS, f"{person} can stop it at any hour. It stops at {limits}.", "stopper",
+                  must=False)]  # fmt: skip

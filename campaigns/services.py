@@ -1,0 +1,173 @@
+"""Writes of the campaigns room, and the small reads that its forms and rules share."""
+
+from collections.abc import Mapping
+from email.headerregistry import Address
+from typing import TYPE_CHECKING, Any
+
+from campaigns.messages.canonical import canonical_sha256
+from campaigns.messages.composing import compose_message
+from campaigns.messages.parsing import parse_message
+from campaigns.models import (
+    Audience,
+    CampaignMessage,
+    CampaignPermission,
+    CampaignRequest,
+    PermittedAudience,
+)
+from portal.workflow.models import ServiceRequest
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+    from portal.grants.models import Grant
+    from portal.workflow.kinds import Terms
+
+
+def detail_of(service_request: ServiceRequest) -> CampaignRequest:
+    """The request's own row, with its audiences and message; read once for an instance."""
+    cached: CampaignRequest | None = service_request.__dict__.get("_campaign_detail")
+    if cached is None:
+        rows = CampaignRequest.objects.select_related("message", "sender_grant", "stopper")
+        cached = rows.prefetch_related("audiences").get(service_request=service_request)
+        service_request.__dict__["_campaign_detail"] = cached
+    return cached
+
+
+def forget(service_request: ServiceRequest) -> None:
+    """Read the row anew next time."""
+    service_request.__dict__.pop("_campaign_detail", None)
+
+
+def audience_of(service_request: ServiceRequest) -> dict[str, int]:
+    """How many people of which population the request would write to."""
+    return {row.population: row.people for row in detail_of(service_request).audiences.all()}
+
+
+def write_columns(*, detail: CampaignRequest, columns: Mapping[str, Any]) -> None:
+    """Write columns of the detail row, with its history."""
+    for name, value in columns.items():
+        setattr(detail, name, value)
+    detail.save(update_fields=list(columns))
+
+
+def write_audience(*, service_request: ServiceRequest, audience: Mapping[str, int]) -> None:
+    """Replace the populations of a request."""
+    detail = detail_of(service_request)
+    detail.audiences.all().delete()
+    Audience.objects.bulk_create(
+        Audience(campaign_request=detail, population=population, people=people)
+        for population, people in audience.items()
+    )
+    forget(service_request)
+
+
+def add_message(
+    *,
+    service_request: ServiceRequest,
+    added_by: "User",
+    raw: bytes,
+    file_name: str = "",
+    subject: str = "",
+    html: str = "",
+    text: str = "",
+) -> CampaignMessage:
+    """Make `raw` the request's message; the same content again changes nothing. Returns the message's row.
+
+    Raises UnreadableMessage (a ValueError) where `raw` is no message.
+    """
+    parsed = parse_message(raw)
+    digest = canonical_sha256(parsed)
+    detail = detail_of(service_request)
+    present = detail.message
+    if present is not None and bytes(present.raw) == raw:
+        return present
+    message = CampaignMessage.objects.create(
+        service_request=service_request,
+        raw=raw,
+        canonical_sha256=digest,
+        subject=(subject or parsed.subject)[:998],
+        html=html,
+        text=text,
+        file_name=file_name,
+        added_by=added_by,
+    )
+    write_columns(detail=detail, columns={"message": message})
+    return message
+
+
+def text_of(message: CampaignMessage) -> str:
+    """The message as text: its plain part, or what its HTML says."""
+    return parse_message(bytes(message.raw)).text
+
+
+def sender_of(detail: CampaignRequest) -> str:
+    """From as a header has it (RFC 5322 section 3.4)."""
+    local, _, domain = detail.from_address.rpartition("@")
+    return str(Address(detail.from_name, local, domain))
+
+
+def compose(
+    *, service_request: ServiceRequest, added_by: "User", subject: str, html: str, text: str
+) -> CampaignMessage:
+    """Make the message of the parts, with From of the sender's page, the request's message."""
+    raw = compose_message(subject, html, text, sender_of(detail_of(service_request)))
+    return add_message(
+        service_request=service_request, added_by=added_by, raw=raw, subject=subject, html=html, text=text
+    )
+
+
+def compose_again(*, service_request: ServiceRequest, added_by: "User") -> None:
+    """After a change of the sender: a composed message gets the new From; a file stays as it was handed in."""
+    message = detail_of(service_request).message
+    if message is not None and not message.file_name:
+        compose(
+            service_request=service_request, added_by=added_by, subject=message.subject, html=message.html,
+            text=message.text,
+        )  # fmt: skip
+
+
+def write_permission(
+    *, grant: "Grant", service_request: ServiceRequest, terms: "Terms"
+) -> CampaignPermission:
+    """Bind the grant to the exact message, its audience (less what was cut), platform and stop limits."""
+    detail = detail_of(service_request)
+    message = detail.message
+    if message is None:
+        raise ValueError("A campaign without a message cannot be granted.")
+    permission, _ = CampaignPermission.objects.update_or_create(
+        grant=grant,
+        defaults={name: getattr(detail, name) for name in _GRANTED}
+        | {"message": message, "canonical_sha256": message.canonical_sha256},
+    )
+    kept = terms.keep.get("populations", list(audience_of(service_request)))
+    permission.audiences.all().delete()
+    PermittedAudience.objects.bulk_create(
+        PermittedAudience(permission=permission, population=row.population, people=row.people)
+        for row in detail.audiences.all()
+        if row.population in kept
+    )
+    return permission
+
+
+_GRANTED = (
+    "kind", "sender_of_record", "platform", "sender_grant", "messages_each", "hourly_rate",
+    "stop_complaint_percent", "stop_bounce_percent", "stopper", "stopper_phone",
+)  # fmt: skip
+_COPIED = (
+    *_GRANTED, "runner", "vendor", "promotes", "has_transactional", "subject_reads_commercial", "transactional_first",
+    "body_reads_commercial", "from_name", "from_address", "audience_source", "consent", "message", "first_send_on",
+    "last_send_on", "survey_minutes", "anonymity", "incentive", "data_kept", "irb", "irb_number", "irb_expires_on",
+    "research_office_contact",
+)  # fmt: skip
+"""All answers but the statements, which a change makes anew."""
+
+
+def copy_answers(*, grant: "Grant", service_request: ServiceRequest) -> None:
+    """Fill the draft of a change: the answers in force, with the window and the audience that were granted."""
+    old, new = detail_of(grant.latest_request), detail_of(service_request)
+    columns = {name: getattr(old, name) for name in _COPIED}
+    columns |= {"first_send_on": grant.starts_on, "last_send_on": grant.ends_on}
+    write_columns(detail=new, columns=columns)
+    write_audience(
+        service_request=service_request,
+        audience={row.population: row.people for row in grant.campaign.audiences.all()},
+    )

@@ -1,0 +1,20 @@
+"""Addresses of the campaigns room."""
+
+from django.urls import URLPattern, URLResolver, path
+
+from campaigns import calendar_views, desk_views, preview_views, views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("calendar/", calendar_views.month, name="calendar"),
+    path("calendar/agenda/", calendar_views.agenda, name="calendar_agenda"),
+    path("calendar/address/", calendar_views.address, name="calendar_address"),
+    path("calendar/feed/<str:token>.ics", calendar_views.feed, name="calendar_feed"),
+    path("campaigns/", desk_views.desk, name="campaign_desk"),
+    path("campaigns/delegations/", desk_views.delegations, name="campaign_delegations"),
+    path("campaigns/delegations/<int:pk>/end/", desk_views.end_delegation, name="campaign_delegation_end"),
+    path("campaigns/<str:reference>/case/", views.case, name="campaign_case"),
+    path("campaigns/<str:reference>/letter/", views.letter, name="campaign_letter"),
+    path("campaigns/<str:reference>/letter.pdf", views.letter_pdf, name="campaign_letter_pdf"),
+    path("campaigns/<str:reference>/verify/", views.verify, name="campaign_verify"),
+    *preview_views.urlpatterns,
+]

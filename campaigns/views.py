@@ -1,0 +1,117 @@
+"""The whole case on one page, the letter of its decision, and the check of a message against an approval."""
+
+from typing import Any, cast
+
+from django import forms
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from campaigns import binding, calendar_rules, services
+from campaigns.answers import audience_lines, from_of
+from campaigns.letter import Letter, as_pdf, letter_of
+from campaigns.message_form import LARGEST
+from campaigns.messages.parsing import UnreadableMessage
+from campaigns.selectors import KEY
+from campaigns.words import words_of
+from portal.accounts.models import User
+from portal.grants.models import Grant
+from portal.workflow.models import ServiceRequest
+from portal.workflow.states import State
+from portal.workflow.views.loading import load
+from portal.workflow.views.reading import show_request
+
+
+def _load_campaign(request: HttpRequest, reference: str) -> ServiceRequest:
+    service_request = load(request, reference)
+    if service_request.kind != KEY or service_request.state == State.DRAFT:
+        raise Http404("There is no such case.")
+    return service_request
+
+
+@login_required
+@require_safe
+def case(request: HttpRequest, reference: str) -> HttpResponse:
+    """Message, audience, window, checklist and conflicts of one campaign, with what may be done."""
+    service_request = _load_campaign(request, reference)
+    detail = services.detail_of(service_request)
+    window = calendar_rules.detail_window(detail)
+    extra: dict[str, Any] = {
+        "campaign": detail,
+        "message": detail.message,
+        "message_text": services.text_of(detail.message) if detail.message else "",
+        "from_line": from_of(detail),
+        "audience": audience_lines(services.audience_of(service_request)),
+        "total": sum(services.audience_of(service_request).values()),
+        "window": words_of(window) if window else "",
+        "conflicts": calendar_rules.conflicts_of(service_request) if service_request.is_open else [],
+        "letter": letter_of(service_request),
+    }
+    return show_request(request, service_request, template="campaigns/case.html", extra=extra)
+
+
+# ---------------------------------------------------------------- the letter
+def _letter(request: HttpRequest, reference: str) -> Letter:
+    letter = letter_of(_load_campaign(request, reference))
+    if letter is None:
+        raise Http404("There is no decision yet.")
+    return letter
+
+
+@login_required
+@require_safe
+def letter(request: HttpRequest, reference: str) -> HttpResponse:
+    """The letter of the decision, to read and to print."""
+    return render(request, "campaigns/letter.html", {"letter": _letter(request, reference)})
+
+
+@login_required
+@require_safe
+def letter_pdf(request: HttpRequest, reference: str) -> HttpResponse:
+    """The same letter as PDF."""
+    made = _letter(request, reference)
+    response = HttpResponse(as_pdf(made), content_type="application/pdf")
+    response["Content-Disposition"] = f'attachment; filename="{made.reference}.pdf"'
+    return response
+
+
+# ---------------------------------------------------------------- is this the approved message?
+class VerifyForm(forms.Form):
+    """A message to hold against the approved one."""
+
+    eml = forms.FileField(
+        label="The message as an .eml file", widget=forms.FileInput(attrs={"accept": ".eml,message/rfc822"}),
+        help_text="As the sending program saves it. It is compared and not kept.",
+    )  # fmt: skip
+
+    def clean_eml(self) -> bytes:
+        """The file's octets."""
+        upload = self.cleaned_data["eml"]
+        if upload.size > LARGEST:
+            raise ValidationError("The file is larger than 2 MB. A campaign’s message is smaller.")
+        return cast(bytes, upload.read())
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def verify(request: HttpRequest, reference: str) -> HttpResponse:
+    """Say whether a message is the one that the grant allows, and what differs. Nothing is stored."""
+    visible = Grant.objects.visible_to(cast(User, request.user))
+    grant = visible.filter(reference=reference, kind=KEY).first()
+    permission = binding.permission_of(reference) if grant is not None else None
+    if grant is None or permission is None:
+        raise Http404("No such grant.")
+    form = VerifyForm(request.POST, request.FILES) if request.method == "POST" else VerifyForm()
+    comparison = None
+    if form.is_bound and form.is_valid():
+        try:
+            comparison = binding.compare(permission, form.cleaned_data["eml"])
+        except UnreadableMessage as error:
+            form.add_error("eml", str(error))
+    context = {
+        "grant": grant, "permission": permission, "form": form, "comparison": comparison,
+        "standing": binding.standing_sentence(grant),
+    }  # fmt: skip
+    return render(request, "campaigns/verify.html", context, status=422 if form.errors else 200)
