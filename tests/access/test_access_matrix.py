@@ -155,6 +155,12 @@ TABLE: dict[str, Row] = {
         "/campaigns/delegations/1/end/", "302 | 405", "302 403 403 403 403 403 404 403 403"
     ),
     "campaign_case": Row("/campaigns/{campaign}/case/", "302 200 200 404 200 200 200 200 200", "302 | 405"),
+    "campaign_preview": Row(
+        "/campaigns/{campaign}/preview/", "302 200 200 404 200 200 200 200 200", "302 | 405"
+    ),
+    "campaign_preview_frame": Row(
+        "/campaigns/{campaign}/preview/frame/", "302 200 200 404 200 200 200 200 200", "302 | 405"
+    ),
     "campaign_letter": Row(
         "/campaigns/{campaign}/letter/", "302 200 200 404 200 200 200 200 200", "302 | 405"
     ),
