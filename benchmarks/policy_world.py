@@ -31,6 +31,8 @@ from relay.models import PermittedAddress, PermittedSender, RelayPermission, bou
 BATCH = 5000
 ENOUGH_AN_HOUR = 1_000_000
 CLICKED = "TM-R-CLICK"
+WARMING = 4
+"""Clicks before the ones that count: a portal that serves has its templates read."""
 CLIENT, SENDER = "127.0.0.2", "noreply-click@ttu.edu"
 
 
@@ -101,7 +103,7 @@ def _write(owner: User, rows: list[tuple[str, str, str, bool]]) -> None:
 def click(rounds: int, ask: Callable[[], bool]) -> Iterator[dict[str, Any]]:
     """Suspend and resume the grant by turns; how long until `ask` (is the mail taken?) turns, in seconds."""
     actor = User.objects.get(email="reviewer@ttu.edu")
-    for number in range(rounds):
+    for number in range(-WARMING, rounds):
         action = GrantAction.RESUME if number % 2 else GrantAction.SUSPEND
         wanted = action == GrantAction.RESUME
         grant = Grant.objects.get(reference=CLICKED)
@@ -110,7 +112,8 @@ def click(rounds: int, ask: Callable[[], bool]) -> Iterator[dict[str, Any]]:
         while ask() != wanted:
             if time.perf_counter() - started > 30:
                 raise SystemExit(f"{action} did not reach Postfix within 30 s.")
-        yield {"action": str(action), "seconds": time.perf_counter() - started}
+        if number >= 0:
+            yield {"action": str(action), "seconds": time.perf_counter() - started}
 
 
 def _postfix(service_port: int, rounds: int) -> None:

@@ -1,7 +1,7 @@
 """What was counted of a grant's mail, for its page and for its renewal."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from django.db.models import Max, Min, Q, Sum
 from django.utils import timezone
@@ -32,7 +32,7 @@ class Usage:
     uncounted_days: int
     """Days since `since` on which the service did not run: what was sent then is not known."""
     is_idle: bool
-    """No mail for IDLE_DAYS, all of them within the grant's term and within the time that was counted."""
+    """No mail on IDLE_DAYS days, all of them within the grant's term, on which the service ran."""
 
     @property
     def idle_days(self) -> int:
@@ -65,7 +65,7 @@ def usage_of(grant: Grant, today: date | None = None) -> Usage | None:
         uncounted_days=max(
             (day - since).days + 1 - CountedDay.objects.filter(day__range=(since, day)).count(), 0
         ),
-        is_idle=day - quiet_since >= timedelta(days=IDLE_DAYS),
+        is_idle=CountedDay.objects.filter(day__gt=quiet_since, day__lte=day).count() >= IDLE_DAYS,
     )
 
 

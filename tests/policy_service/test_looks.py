@@ -1,0 +1,45 @@
+"""The grant's page with its mail, in a real browser: readable by all, whole at any width, in either scheme."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import expect
+from pytest_django.live_server_helper import LiveServer
+
+from portal.grants.models import Grant
+from portal.policy_service.decisions import Outcome
+from portal.policy_service.models import CountedDay
+from portal.policy_service.services import write_batch
+from portal.policy_service.tallies import Batch
+from tests.cast import SENDER, Cast, approved
+from tests.support.browser import assert_accessible, sign_in
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.once]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_grants_page_shows_its_mail(
+    cast: Cast, live_server: LiveServer, browser: Any, scheme: str
+) -> None:
+    grant = approved(cast)
+    begun = timezone.localdate() - timedelta(days=250)
+    Grant.objects.filter(pk=grant.pk).update(starts_on=begun)
+    CountedDay.objects.bulk_create(CountedDay(day=begun + timedelta(days=n)) for n in range(240))
+    old, batch = begun + timedelta(days=20), Batch()
+    for number in range(1234):
+        at = (timezone.now() - timedelta(days=230)).timestamp()
+        outcome = Outcome.DEFERRED if number % 50 == 0 else Outcome.ACCEPTED
+        batch.count(grant.pk, old, SENDER, outcome, at)
+    batch.count(grant.pk, old, "president@ttu.edu", Outcome.REFUSED, at)
+    batch.count(grant.pk, old, "", Outcome.REFUSED, at)
+    write_batch(batch=batch)
+    page = sign_in(browser, live_server.url, cast.requester, color_scheme=scheme)
+    page.goto(grant.get_absolute_url())
+    panel = page.get_by_role("heading", name="Its mail").locator("xpath=..")
+    expect(panel).to_contain_text("No mail for 180 days")
+    expect(panel).to_contain_text("1,209")
+    expect(panel).to_contain_text("president@ttu.edu")
+    expect(panel).to_contain_text("Nothing was counted on 10 of these days")
+    assert_accessible(page, f"grant-mail-{scheme}")
