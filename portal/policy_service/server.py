@@ -85,16 +85,15 @@ class Client(asyncio.BufferedProtocol):
         """Answer what is whole by now."""
         data = bytes(self._server.buffer[:nbytes])
         self.touched_at = time.monotonic()
-        if self._frames.is_begun or self._task is not None or self._is_paused:
-            self._frames.feed(data)
-        elif len(data) <= LONGEST_REQUEST and data.find(END) == len(data) - 2:
-            # What Postfix sends: one whole request, and nothing else until it is answered.
-            self._answer_one(data[:-2])
-            return
-        else:
+        is_free = self._task is None and not self._is_paused
+        if not self._frames.is_begun:
+            if is_free and len(data) <= LONGEST_REQUEST and 0 <= data.find(END) == len(data) - 2:
+                # What Postfix sends: one whole request, and nothing else until it is answered.
+                self._answer_one(data[:-2])
+                return
             self.waiting_since = self.touched_at
-            self._frames.feed(data)
-        if self._task is None and not self._is_paused:
+        self._frames.feed(data)
+        if is_free:
             self._work()
 
     def _answer_one(self, block: bytes) -> None:
@@ -139,7 +138,8 @@ class Client(asyncio.BufferedProtocol):
             return
         self._task, self.waiting_since = None, time.monotonic()
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+            if not self._is_paused:
+                self._transport.resume_reading()
             self._work()
 
     async def _send_when_known(self, reply: Awaitable[bytes]) -> None:
@@ -180,7 +180,7 @@ class Client(asyncio.BufferedProtocol):
             self._server.remarks.say("A client was cut off: it is too slow.")
             self.end(at_once=True)
         elif now - self.touched_at > limits.idle:
-            self.end()
+            self.end(at_once=True)  # Also one that was closed and never takes its last reply.
 
     def end(self, *, at_once: bool = False) -> None:
         """Close after the replies that are on their way; `at_once` drops those."""
