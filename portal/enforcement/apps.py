@@ -10,8 +10,10 @@ class EnforcementConfig(AppConfig):
     verbose_name = "Enforcement"
 
     def ready(self) -> None:
-        """Hear of every change of a grant."""
+        """Hear of every change of a grant; show on its page where it is live."""
+        from portal.enforcement.liveness import panel_of
         from portal.enforcement.services import mark_changed
-        from portal.grants import publication
+        from portal.grants import panels, publication
 
         publication.listen(mark_changed)
+        panels.register(panels.GrantPanel("enforcement/live_panel.html", panel_of))

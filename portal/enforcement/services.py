@@ -1,5 +1,6 @@
 """When exports are written, by whom, and what is remembered of it."""
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from datetime import date
@@ -9,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from portal.enforcement import publishing
+from portal.enforcement import publishing, releasing, signing
 from portal.enforcement.models import Pending, Publication
 from portal.enforcement.targets import LintError, targets
 from portal.institution import institution
@@ -77,9 +78,14 @@ def _record(folder: Path, rendered: publishing.Rendered) -> Publication:
 
 
 # ---------------------------------------------------------------- by itself, on a change
+def is_published_by_itself() -> bool:
+    """Whether changes go out without anybody's act: to a folder, to hosts that pull, or both."""
+    return bool(settings.PUBLISH_DIR) or signing.has_key()
+
+
 def mark_changed() -> None:
     """Note, in the transaction that changes a grant, that the exports are out of date; wake a worker after it."""
-    if not settings.PUBLISH_DIR:
+    if not is_published_by_itself():
         return
     Pending.objects.get_or_create(pk=1)
     Pending.objects.filter(pk=1, changed_at__isnull=True).update(changed_at=timezone.now())
@@ -97,37 +103,56 @@ def wake() -> None:
 
 
 def publish_changes(*, force: bool = False) -> Published | None:
-    """Publish to PUBLISH_DIR if a grant changed since (or `force`); None where there was nothing to do.
+    """Publish to PUBLISH_DIR and release to hosts if a grant changed since (or `force`).
 
-    The mark is cleared before the grants are read, so a change that comes meanwhile is published next.
+    Returns what went to PUBLISH_DIR, or None. The mark is cleared before the grants are read, so a change that
+    comes meanwhile is published next.
     """
-    if not settings.PUBLISH_DIR:
+    if not is_published_by_itself():
         return None
     cleared = Pending.objects.filter(pk=1, changed_at__isnull=False).update(changed_at=None)
     if not cleared and not force:
         return None
     try:
-        published = publish(folder=Path(settings.PUBLISH_DIR))
-    except (publishing.ChangeRefused, LintError, OSError) as error:
-        _alarm(error)
-        return None
+        refused = _release_to_hosts()
+        published = _publish_to_folder(refused)
     except Exception:
         # Not published: the mark stands again, so that the sweep tries once more.
         Pending.objects.filter(pk=1, changed_at__isnull=True).update(changed_at=timezone.now())
         raise
-    Pending.objects.filter(pk=1).exclude(refused_because="").update(refused_because="")
+    if refused:
+        _alarm(refused)
+    else:
+        Pending.objects.filter(pk=1).exclude(refused_because="").update(refused_because="")
     return published
 
 
+def _release_to_hosts() -> list[Exception]:
+    """Release where there is a key to sign with; returns the refusals."""
+    return list(releasing.release().refused.values()) if signing.has_key() else []
+
+
+def _publish_to_folder(refused: list[Exception]) -> Published | None:
+    if not settings.PUBLISH_DIR:
+        return None
+    try:
+        return publish(folder=Path(settings.PUBLISH_DIR))
+    except (publishing.ChangeRefused, LintError, OSError) as error:
+        refused.append(error)
+        return None
+
+
 @transaction.atomic
-def _alarm(error: Exception) -> None:
-    logger.error("The exports were not published: %s", error)
+def _alarm(refused: list[Exception]) -> None:
+    sentence = "\n".join(dict.fromkeys(str(error) for error in refused))
+    logger.error("The exports were not published: %s", sentence)
     pending, _ = Pending.objects.get_or_create(pk=1)
-    pending.refused_because = str(error)
+    pending.refused_because = sentence
     pending.save(update_fields=["refused_because"])
+    digest = hashlib.sha256(sentence.encode()).hexdigest()[:16]
     enqueue(
         recipient=institution().contact_email,
         template="publish_refused",
-        unique_key=f"publish_refused:{timezone.localdate()}:{hash(str(error)) & 0xFFFFFFFF:x}",
-        context={"comment": str(error), "path": "/in-force/"},
+        unique_key=f"publish_refused:{timezone.localdate()}:{digest}",
+        context={"comment": sentence, "path": "/in-force/"},
     )

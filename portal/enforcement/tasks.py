@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from portal.enforcement import services
+from portal.enforcement import hosts, services
 
 
 @shared_task
@@ -15,3 +15,9 @@ def publish_changes() -> None:
 def publish() -> None:
     """Publish for the new day: grants begin and end at midnight without anybody's act."""
     services.publish_changes(force=True)
+
+
+@shared_task
+def check_hosts() -> None:
+    """Tell of mail hosts that fall behind, fall silent or differ."""
+    hosts.check_hosts()

@@ -2,6 +2,12 @@
 
 from django.urls import path
 
-from portal.enforcement import views
+from portal.enforcement import host_views, token_views, views
 
-urlpatterns = [path("in-force/", views.in_force, name="in_force")]
+urlpatterns = [
+    path("in-force/", views.in_force, name="in_force"),
+    path("in-force/tokens/", token_views.tokens, name="host_tokens"),
+    path("in-force/tokens/<int:pk>/revoke/", token_views.revoke, name="host_token_revoke"),
+    path("export/v1/<slug:target>", host_views.export, name="export"),
+    path("export/v1/<slug:target>/receipts", host_views.receipts, name="export_receipts"),
+]

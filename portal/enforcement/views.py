@@ -11,8 +11,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from portal.accounts.models import User
-from portal.enforcement.models import Pending, Publication
-from portal.enforcement.targets import targets
+from portal.enforcement.hosts import target_standings
+from portal.enforcement.models import Pending, Publication, Receipt
+from portal.enforcement.services import is_published_by_itself
+from portal.enforcement.tokens import may_handle_tokens
 from portal.grants.models import Grant
 from portal.lib.problems import NotAllowed
 from portal.workflow import registry
@@ -23,15 +25,19 @@ SHOWN = 10
 @login_required
 @require_safe
 def in_force(request: HttpRequest) -> HttpResponse:
-    """How many grants are in force, what was published last, and what waits."""
-    if not cast(User, request.user).sees_everything:
+    """How many grants are in force, what was released, where it is live, and what waits."""
+    actor = cast(User, request.user)
+    if not actor.sees_everything:
         raise NotAllowed("This page is for those who look after the mail system, and for auditors.")
     counts = dict(
         Grant.objects.in_force(timezone.localdate()).order_by().values_list("kind").annotate(Count("pk"))
     )
     context = {
         "counts": [(kind, counts.get(kind.key, 0)) for kind in registry.kinds()],
-        "targets": list(targets()),
+        "targets": target_standings(),
+        "receipts": list(Receipt.objects.all()[:SHOWN]),
+        "may_handle_tokens": may_handle_tokens(actor),
+        "goes_out_by_itself": is_published_by_itself(),
         "publications": list(Publication.objects.order_by("-serial")[:SHOWN]),
         "pending": Pending.objects.first(),
         "publish_dir": settings.PUBLISH_DIR,

@@ -125,6 +125,14 @@ TABLE: dict[str, Row] = {
     "grant": Row("/grants/{grant}/", "302 200 200 404 200 200 200 200 200", "302 | 405"),
     "grant_act": Row("/grants/{grant}/do/revoke/", "302 | 405", "302 403 403 404 422 422 422 403 403"),
     "in_force": Row("/in-force/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
+    "host_tokens": Row(
+        "/in-force/tokens/", "302 403 403 403 403 403 403 403 200", "302 403 403 403 403 403 403 403 422"
+    ),
+    "host_token_revoke": Row(
+        "/in-force/tokens/1/revoke/", "302 | 405", "302 403 403 403 403 403 403 403 404"
+    ),
+    "export": Row("/export/v1/postfix", "401", "405"),
+    "export_receipts": Row("/export/v1/postfix/receipts", "405", "401"),
     "relay_consent": Row(
         "/relay/consent/{consent}/",
         "302 404 200 404 404 404 404 404 404",

@@ -1,0 +1,84 @@
+"""What mail hosts ask with a token: the newest release of a target, and where they leave their receipts."""
+
+from collections.abc import Iterator
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.utils.cache import get_conditional_response
+
+from portal.enforcement.hosts import look_at
+from portal.enforcement.models import HostToken, Release, ReleaseChunk
+from portal.enforcement.problem_json import Missing, NoToken, TooLarge, answers_machines
+from portal.enforcement.receipts import LARGEST_BYTES, read_receipt, take_receipt
+from portal.enforcement.releasing import latest_release
+from portal.enforcement.targets import targets
+from portal.enforcement.tokens import usable_token
+from portal.lib.problems import NotAllowed
+from portal.lib.throttle import Rate, TooOften, seconds_to_wait
+
+PULLS = Rate(60, 60)
+RECEIPTS = Rate(60, 60)
+WRONG_TOKENS = Rate(20, 60)
+
+
+def _token_for(request: HttpRequest, target: str, rate: Rate) -> HostToken:
+    """The token of the request, which may pull `target`. Raises NoToken, NotAllowed, Missing or TooOften."""
+    token = usable_token(request.headers.get("Authorization", ""))
+    if token is None:
+        # Counted only here, so that nobody who guesses keeps an honest host out.
+        wait = seconds_to_wait(f"wrong-token:{request.META.get('REMOTE_ADDR', '')}", WRONG_TOKENS)
+        if wait:
+            raise TooOften(f"Too many wrong tokens. Try again in {wait} seconds.", wait)
+        raise NoToken(
+            "Send a token of this host: Authorization: Bearer. It may have expired or been revoked."
+        )
+    wait = seconds_to_wait(f"host:{request.method}:{target}:{token.pk}", rate)
+    if wait:
+        raise TooOften(f"Asked too often. Try again in {wait} seconds.", wait)
+    if target not in {known.key for known in targets()}:
+        raise Missing("There is no such target.")
+    if target not in token.targets:
+        raise NotAllowed("This token is not for this target.")
+    return token
+
+
+@answers_machines("GET", "HEAD")
+def export(request: HttpRequest, target: str) -> HttpResponseBase:
+    """The newest release of `target` as its signed archive, or 304 where the host has it already."""
+    _token_for(request, target, PULLS)
+    newest = latest_release(target)
+    if newest is None:
+        raise Missing("Nothing was released for this target yet.")
+    etag = f'"{target}-{newest.serial}-{newest.manifest_sha256[:16]}"'
+    unchanged = get_conditional_response(request, etag=etag)
+    if unchanged is not None:
+        return unchanged
+    answer: HttpResponseBase = StreamingHttpResponse(_archive(newest), content_type="application/gzip")
+    answer["ETag"], answer["Content-Length"] = etag, str(newest.size)
+    answer["Content-Disposition"] = f'attachment; filename="{target}-{newest.serial}.tar.gz"'
+    answer["X-TechMail-Serial"] = str(newest.serial)
+    answer["Cache-Control"] = "private, no-cache"
+    return answer
+
+
+def _archive(release: Release) -> Iterator[bytes]:
+    # One piece at a time: a large archive never stands in memory as a whole.
+    number = 0
+    while True:
+        piece = (
+            ReleaseChunk.objects.filter(release=release, number=number).values_list("data", flat=True).first()
+        )
+        if piece is None:
+            return
+        yield bytes(piece)
+        number += 1
+
+
+@answers_machines("POST")
+def receipts(request: HttpRequest, target: str) -> HttpResponse:
+    """Take a host's receipt; trouble in it is told to IT at once, and once."""
+    token = _token_for(request, target, RECEIPTS)
+    if int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST_BYTES:
+        raise TooLarge(f"A receipt has at most {LARGEST_BYTES} bytes.")
+    state = take_receipt(token=token, target=target, facts=read_receipt(request.body))
+    look_at(state)
+    return JsonResponse({"serial": state.serial, "drift": bool(state.differing)}, status=201)

@@ -1,0 +1,156 @@
+"""The mail hosts: which take what, whether they keep up, and who is told when one does not."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from portal.enforcement.models import HostState, HostToken, Release
+from portal.enforcement.releasing import latest_release
+from portal.enforcement.targets import targets
+from portal.institution import institution
+from portal.outbox.services import enqueue
+
+logger = logging.getLogger(__name__)
+LATE_AFTER = timedelta(minutes=15)
+"""How long a host may take to apply a release."""
+SILENT_AFTER = timedelta(minutes=60)
+EXPIRES_SOON = timedelta(days=14)
+
+SENTENCES = {
+    "drift": "Its files differ from what was released. Somebody may have edited them by hand.",
+    "lint": "The mail system there did not take the last release.",
+    "silent": "It has not reported for more than an hour.",
+    "behind": "It has not applied the newest release.",
+    "expiry": "Its token expires within two weeks. Make a new one and put it on the host.",
+}
+
+
+@dataclass(frozen=True)
+class HostStanding:
+    """How one host stands with one target."""
+
+    state: HostState
+    newest: Release | None
+    trouble: str
+    """A key of SENTENCES, or empty."""
+
+    @property
+    def sentence(self) -> str:
+        """The trouble in words."""
+        return SENTENCES.get(self.trouble, "")
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the newest release is live there."""
+        return self.newest is not None and self.state.serial >= self.newest.serial
+
+    @property
+    def lines(self) -> list[str]:
+        """The differing lines."""
+        return self.state.differing.splitlines()
+
+
+@dataclass(frozen=True)
+class TargetStanding:
+    """One target: its newest release and its hosts."""
+
+    label: str
+    key: str
+    newest: Release | None
+    hosts: list[HostStanding]
+
+
+def target_standings() -> list[TargetStanding]:
+    """Every target with its hosts, in the order in which targets were registered."""
+    tokens = _tokens()
+    states = [state for state in HostState.objects.all() if (state.host, state.target) in tokens]
+    now, found = timezone.now(), []
+    for target in targets():
+        newest = latest_release(target.key)
+        hosts = [
+            HostStanding(state, newest, trouble_of(state, newest, tokens[state.host, state.target], now))
+            for state in states
+            if state.target == target.key
+        ]
+        found.append(TargetStanding(target.label, target.key, newest, hosts))
+    return found
+
+
+def _tokens() -> dict[tuple[str, str], datetime]:
+    """By host and target that some token is for: when the last of them expires. Revoked ones do not count."""
+    found: dict[tuple[str, str], datetime] = {}
+    for token in HostToken.objects.filter(revoked_at__isnull=True):
+        for target in token.targets:
+            key = (token.host, target)
+            found[key] = max(token.expires_at, found.get(key, token.expires_at))
+    return found
+
+
+def trouble_of(state: HostState, newest: Release | None, expires_at: datetime, now: datetime) -> str:
+    """The worst that is wrong with a host, as a key of SENTENCES; empty where nothing is."""
+    if state.differing:
+        return "drift"
+    if state.lint:
+        return "lint"
+    if now - (state.reported_at or state.expected_since) > SILENT_AFTER:
+        return "silent"
+    if newest and state.serial < newest.serial and now - max(
+        newest.released_at, state.expected_since
+    ) > LATE_AFTER:  # fmt: skip
+        return "behind"
+    return "expiry" if expires_at - now < EXPIRES_SOON else ""
+
+
+def look_at(state: HostState) -> str:
+    """Judge one host now and tell of new trouble; returns the trouble."""
+    expires_at = _tokens().get((state.host, state.target))
+    if expires_at is None:
+        return ""
+    trouble = trouble_of(state, latest_release(state.target), expires_at, timezone.now())
+    _tell(state, trouble)
+    return trouble
+
+
+def check_hosts() -> dict[str, int]:
+    """Judge every host that has a token; tell of new trouble once. Returns how many hosts are in which trouble."""
+    counts: dict[str, int] = {}
+    for target in target_standings():
+        for host in target.hosts:
+            _tell(host.state, host.trouble)
+            counts[host.trouble] = counts.get(host.trouble, 0) + 1
+    return counts
+
+
+@transaction.atomic
+def _tell(state: HostState, trouble: str) -> None:
+    # Only who changes `told` writes, so that two workers that look at once send one letter.
+    changed = HostState.objects.filter(pk=state.pk).exclude(told=trouble).update(told=trouble)
+    if not changed or not trouble:
+        return
+    logger.warning("Mail host %s, target %s: %s", state.pk, state.target, trouble)
+    enqueue(
+        recipient=institution().contact_email,
+        template="host_trouble",
+        context={
+            "host": state.host,
+            "target": _label(state.target),
+            "sentence": SENTENCES[trouble],
+            "detail": state.lint if trouble == "lint" else "",
+            "lines": _first(state.differing.splitlines()) if trouble == "drift" else "",
+            "path": "/in-force/",
+        },
+    )
+
+
+def _first(lines: list[str]) -> str:
+    more = f"\nand {len(lines) - 10} lines more" if len(lines) > 10 else ""
+    return "\n".join(lines[:10]) + more
+
+
+def _label(key: str) -> str:
+    labels: Iterable[str] = (target.label for target in targets() if target.key == key)
+    return next(iter(labels), key)

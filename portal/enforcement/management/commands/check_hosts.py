@@ -1,0 +1,20 @@
+"""`manage.py check_hosts`: which mail hosts are behind, silent or edited by hand."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from portal.enforcement.hosts import SENTENCES, check_hosts
+
+
+class Command(BaseCommand):
+    """Judge every mail host, and tell of new trouble once."""
+
+    help = "Judge every mail host that has a token; trouble that is new is told to IT by mail, once."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Say how many hosts are in which state."""
+        counts = check_hosts()
+        self.stdout.write(f"in order: {counts.pop('', 0)}")
+        for trouble, count in sorted(counts.items()):
+            self.stdout.write(f"{trouble}: {count}. {SENTENCES[trouble]}")

@@ -1,0 +1,124 @@
+"""What mail hosts say of themselves: checked, kept, and judged at once."""
+
+import json
+import re
+from typing import Any
+
+from django import forms
+from django.db import transaction
+from django.utils import timezone
+
+from portal.enforcement.models import HostState, HostToken, Receipt, Release
+from portal.enforcement.problem_json import TooLarge, Unusable
+from portal.lib.problems import NotAllowed
+from portal.lib.text import one_line, storable, truncate
+
+LARGEST_BYTES = 64 * 1024
+MOST_LINES = 60
+LONGEST_LINE = 300
+KEPT_RECEIPTS = 200
+_AHEAD_SECONDS = 300
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class ReceiptForm(forms.Form):
+    """The plain fields of a receipt; `read_receipt` sees to the rest."""
+
+    target = forms.CharField(max_length=40)
+    host = forms.CharField(max_length=100)
+    serial = forms.IntegerField(min_value=0, max_value=10**15)
+    sha256 = forms.RegexField(_SHA256, required=False)
+    applied_at = forms.DateTimeField(required=False)
+    lint = forms.CharField(max_length=10_000, required=False)
+    live_sha256 = forms.RegexField(_SHA256, required=False)
+
+    def clean_applied_at(self) -> Any:
+        """Not in the future: a host whose clock is wrong drops entries on the wrong day."""
+        at = self.cleaned_data["applied_at"]
+        if at and (at - timezone.now()).total_seconds() > _AHEAD_SECONDS:
+            raise forms.ValidationError("This lies in the future. Look at the host's clock.")
+        return at
+
+
+def read_receipt(body: bytes) -> dict[str, Any]:
+    """The fields of a receipt. Raises TooLarge or Unusable."""
+    if len(body) > LARGEST_BYTES:
+        raise TooLarge(f"A receipt has at most {LARGEST_BYTES} bytes.")
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Unusable("The body is not JSON.") from None
+    if not isinstance(given, dict):
+        raise Unusable("The body is not a JSON object.")
+    plain = {name: storable(given.get(name)) for name in ReceiptForm.base_fields}
+    form = ReceiptForm({name: value for name, value in plain.items() if isinstance(value, str | int)})
+    if not form.is_valid():
+        raise Unusable("The receipt is not complete.", form.errors.get_json_data())
+    return {
+        **form.cleaned_data,
+        "differing": _lines(given.get("differing")),
+        "lapsed": bool(given.get("lapsed")),
+    }
+
+
+def _lines(value: Any) -> str:
+    if value in (None, []):
+        return ""
+    if not isinstance(value, list) or not all(isinstance(line, str) for line in value):
+        raise Unusable("The receipt is not complete.", {"differing": "This must be a list of lines."})
+    kept = [truncate(_shown(line), LONGEST_LINE) for line in value[:MOST_LINES]]
+    if len(value) > MOST_LINES:
+        kept.append(f"and {len(value) - MOST_LINES} lines more")
+    return "\n".join(kept)
+
+
+def _shown(line: str) -> str:
+    # The first character says whether the line is too much or missing; blanks behind it belong to the line.
+    return line[:1] + one_line(storable(line[1:]))
+
+
+@transaction.atomic
+def take_receipt(*, token: HostToken, target: str, facts: dict[str, Any]) -> HostState:
+    """Note what the host of `token` said. A new row of history only where something changed.
+
+    Raises NotAllowed for another host's or target's receipt, Unusable for a release that never was.
+    """
+    if (facts["host"], facts["target"]) != (token.host, target):
+        raise NotAllowed("A token speaks for its own host, and for the target in the address.")
+    differing = facts["differing"] or _difference(target, facts)
+    told = {
+        "serial": facts["serial"],
+        "applied_at": facts["applied_at"],
+        "lint": truncate(one_line(facts["lint"]), 500) if facts["lint"] not in ("", "ok") else "",
+        "differing": differing,
+    }
+    HostState.objects.get_or_create(host=token.host, target=target)
+    state = HostState.objects.select_for_update().get(host=token.host, target=target)
+    changed = any(getattr(state, name) != value for name, value in told.items())
+    for name, value in told.items():
+        setattr(state, name, value)
+    state.reported_at = timezone.now()
+    state.save()
+    if changed:
+        Receipt.objects.create(host=token.host, target=target, **told)
+        _drop_old_receipts(state)
+    return state
+
+
+def _difference(target: str, facts: dict[str, Any]) -> str:
+    """What speaks against the host's files by digest alone; raises Unusable where the release is not ours."""
+    if facts["serial"] == 0:
+        return ""
+    released = Release.objects.filter(target=target, serial=facts["serial"]).first()
+    if released is None or facts["sha256"] != released.manifest_sha256:
+        raise Unusable("No release has this serial and digest.", {"serial": "This release was never made."})
+    if facts["lapsed"] or facts["live_sha256"] in ("", released.files_sha256):
+        return ""
+    return "The files differ from what was released; the host did not say in which lines."
+
+
+def _drop_old_receipts(state: HostState) -> None:
+    rows = Receipt.objects.filter(host=state.host, target=state.target).order_by("-id")
+    oldest = rows.values_list("pk", flat=True)[KEPT_RECEIPTS : KEPT_RECEIPTS + 1].first()
+    if oldest is not None:
+        rows.filter(pk__lte=oldest).delete()
