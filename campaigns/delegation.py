@@ -64,6 +64,13 @@ def capacity(service_request: ServiceRequest, actor: User) -> str:
     return f"for the {institution().cio_office}, delegated by {fitting.given_by}"[:100] if fitting else ""
 
 
+def deputies(service_request: ServiceRequest) -> list[User]:
+    """The people who may decide the request for the office today, each once."""
+    held = in_force(timezone.localdate())
+    people = {one.given_to.pk: one.given_to for one in held if one.given_to.is_active}
+    return [person for person in people.values() if capacity(service_request, person)]
+
+
 def _passed_it_on(service_request: ServiceRequest, actor: User) -> bool:
     return service_request.events.filter(action=Action.ADVANCE, actor=actor).exists()
 

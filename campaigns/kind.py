@@ -115,6 +115,10 @@ class CampaignsKind(GrantingKind):
         """For whom a delegate of the CIO office decides."""
         return delegation.capacity(service_request, actor)
 
+    def deputies(self, service_request: ServiceRequest) -> "Sequence[User]":
+        """The delegates who may decide it today."""
+        return delegation.deputies(service_request)
+
     def would_allow(self, service_request: ServiceRequest) -> str:
         """What would be sent, to whom and when."""
         detail = services.detail_of(service_request)
@@ -184,6 +188,8 @@ class CampaignsKind(GrantingKind):
 
     def state_note(self, grant: "Grant") -> str:
         """That a campaign is allowed inside its window alone."""
+        if not grant.is_open:
+            return ""
         return "It is in force inside its window alone, and for this exact message."
 
     # ------------------------------------------------------------------ the screens

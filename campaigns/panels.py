@@ -1,14 +1,32 @@
-"""What the room shows on the pages of its grants."""
+"""What the room shows on the pages of its grants, and above the queue."""
+
+from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
+from django.utils import timezone
 
-from campaigns.selectors import KEY
+from campaigns import delegation, selectors
 from portal.grants.models import Grant
 from portal.grants.panels import GrantPanel
+from portal.workflow.panels import Panel
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
 
 
 def _verification(grant: Grant) -> dict[str, str]:
-    return {"address": reverse("campaign_verify", args=[grant.reference])} if grant.kind == KEY else {}
+    if grant.kind != selectors.KEY:
+        return {}
+    return {"address": reverse("campaign_verify", args=[grant.reference])}
+
+
+def _delegated(actor: "User") -> dict[str, Any]:
+    if not actor.has_role(*delegation.ELIGIBLE):
+        return {}
+    if not delegation.delegations_of(actor, timezone.localdate()):
+        return {}
+    return {"count": selectors.cases().count(), "address": reverse("campaign_desk")}
 
 
 VERIFY = GrantPanel("campaigns/verify_panel.html", _verification)
+DELEGATED = Panel("campaigns/desk_panel.html", _delegated)

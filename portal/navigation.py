@@ -28,6 +28,7 @@ _ALL: Final = (
     ("requests", "My requests", "document-text"),
     ("grants", "My grants", "shield-check"),
 )
+_OFFICE: Final = (("campaign_desk", "Campaigns", "megaphone"),)
 _REVIEW: Final = (
     ("queue", "Queue", "inbox-stack"),
     ("calendar", "Calendar", "calendar-days"),
@@ -59,6 +60,8 @@ def _entries(user: "User") -> Iterable[tuple[str, str, str]]:
     yield from _ALL
     if user.sees_everything:
         yield from _REVIEW
+    if user.has_role(Role.CIO):
+        yield from _OFFICE
     yield from _RULES
     if user.has_role(Role.ADMINISTRATOR):
         yield from _ADMINISTER

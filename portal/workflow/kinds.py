@@ -161,6 +161,10 @@ class Kind(ABC):
         """
         return ""
 
+    def deputies(self, service_request: "ServiceRequest") -> "Sequence[User]":
+        """Who may decide the present stage in somebody's stead, and is told of it like the people of the stage."""
+        return ()
+
     # ------------------------------------------------------------------ the decision
     approve_form_class: "type[ApproveForm] | None" = None
     """The form of an approval, where the kind asks for more than the engine's; `clauses` in it are kept."""

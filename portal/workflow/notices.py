@@ -25,7 +25,8 @@ def _deciders(service_request: ServiceRequest) -> list[str]:
         return [service_request.assignee.email]
     role = service_request.stage_role
     parties = {service_request.requester_id, service_request.co_owner_id, service_request.sponsor_id}
-    people = people_with_role([Role(role)]) if role else []
+    people = list(people_with_role([Role(role)])) if role else []
+    people += service_request.kind_entry.deputies(service_request)
     addresses = [person.email for person in people if person.pk not in parties]
     return addresses or [institution().contact_email]
 

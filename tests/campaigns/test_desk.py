@@ -15,6 +15,7 @@ from campaigns.words import words_of
 from portal.accounts.models import User
 from portal.grants.models import Grant
 from portal.lib.problems import NotAllowed, WrongState
+from portal.outbox.models import OutboxMessage
 from portal.workflow.models import Event, ServiceRequest
 from portal.workflow.policies import available_actions
 from portal.workflow.services import reviewing
@@ -278,3 +279,23 @@ def test_the_feed_s_address_is_shown_once(cast: Cast) -> None:
     client.post("/calendar/address/", {"what": "end"})
     assert client.get(f"/calendar/feed/{address}.ics").status_code == 404
     assert client_of(cast.reviewer).get("/calendar/address/").status_code == 403
+
+
+def test_a_delegate_is_told_and_finds_the_desk_from_the_queue(cast: Cast) -> None:
+    quiet = client_of(cast.reviewer).get("/queue/").content.decode()
+    assert "where you decide as a delegate" not in quiet
+    delegate(cast)
+    OutboxMessage.objects.all().delete()
+    submitted(cast)
+    told = set(
+        OutboxMessage.objects.filter(unique_key__startswith="request_waits").values_list(
+            "recipient", flat=True
+        )
+    )
+    assert told == {cast.cio.email, cast.reviewer.email}
+    page = client_of(cast.reviewer).get("/queue/").content.decode()
+    assert "1 campaign and survey for the Office of the CIO" in page
+    own = submitted(cast, requester=cast.reviewer, first=free_days(weeks=9))
+    assert not OutboxMessage.objects.filter(
+        unique_key__startswith="request_waits", recipient=cast.reviewer.email, thread=own.reference
+    ).exists()
