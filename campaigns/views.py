@@ -2,6 +2,8 @@
 
 from typing import Any, cast
 
+from csp.constants import SELF
+from csp.decorators import csp_update
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
@@ -33,6 +35,7 @@ def _load_campaign(request: HttpRequest, reference: str) -> ServiceRequest:
 
 @login_required
 @require_safe
+@csp_update({"frame-src": [SELF]})  # type: ignore[arg-type]  # typed for views without arguments
 def case(request: HttpRequest, reference: str) -> HttpResponse:
     """Message, audience, window, checklist and conflicts of one campaign, with what may be done."""
     service_request = _load_campaign(request, reference)

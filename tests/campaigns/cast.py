@@ -22,13 +22,14 @@ UNSUBSCRIBE = "https://lists.ttu.edu/u/3f9c1e7a5b2d48c6"
 def message(
     *,
     subject: str = "How do you eat on campus?",
+    sender: str = FROM,
     postal: str = ADDRESS,
     one_click: str = "List-Unsubscribe=One-Click",
     body: str = "We would like to know how you eat on campus. It takes five minutes.",
 ) -> bytes:
     """A survey's invitation in good order, or with what is said otherwise."""
     made = EmailMessage()
-    made["From"] = f"Dining Services <{FROM}>"
+    made["From"] = f"Dining Services <{sender}>"
     made["To"] = "students@lists.ttu.edu"
     made["Subject"] = subject
     made["Date"] = "Mon, 01 Feb 2027 09:00:00 -0600"
