@@ -116,12 +116,13 @@ class Server:
 def start(name: str, words: list[str], port: int, env: dict[str, str], asks: list[bytes]) -> Server:
     """Start Python with `words` and wait until it answers."""
     process = subprocess.Popen([sys.executable, *words], cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
+    begun = time.monotonic()
+    while time.monotonic() - begun < 120 and process.poll() is None:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=5) as probe:
                 probe.sendall(asks[0])
                 if probe.recv(1000).startswith(b"action="):
+                    print(f"{name}: first answer after {time.monotonic() - begun:.1f} s", flush=True)
                     return Server(name, port, process, asks)
         except OSError:
             pass

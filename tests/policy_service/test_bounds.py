@@ -16,7 +16,7 @@ from portal.policy_service.answering import Answering
 from portal.policy_service.budgets import BudgetUnknown, Shared
 from portal.policy_service.index import Index
 from portal.policy_service.server import Limits, PolicyServer
-from tests.support.policy import request
+from tests.support.policy import request, run_apart
 
 pytestmark = pytest.mark.once
 CLIENT = "129.118.10.20"
@@ -73,7 +73,7 @@ def run(
             for writer in opened:
                 writer.close()
 
-    asyncio.run(main())
+    run_apart(main())
     return policy
 
 

@@ -1,13 +1,16 @@
 """A real policy service as a process of its own on the test's database, and a client that asks as Postfix does."""
 
+import asyncio
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import connection
@@ -15,6 +18,7 @@ from django.db import connection
 from tests.support.ports import free_port
 
 DEADLINE_SECONDS = 30
+T = TypeVar("T")
 CAMPUS = 'campus_networks = ["127.0.0.0/8", "129.118.0.0/16"]\nclosed_networks = []\n'
 
 
@@ -32,6 +36,12 @@ def request(**attributes: str) -> bytes:
     }  # fmt: skip
     lines = (f"{name}={value}\n" for name, value in (usual | attributes).items())
     return ("".join(lines) + "\n").encode()
+
+
+def run_apart(main: Coroutine[Any, Any, T]) -> T:
+    """The result of `main`, run in a thread: Playwright keeps a loop running in the suite's own."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(asyncio.run, main).result()
 
 
 class Asker:
