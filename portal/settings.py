@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "portal.workflow",
     "portal.grants",
     "portal.samples",
+    "portal.incidents",
     "portal.enforcement",
     "portal.policy_service",
     "relay",

@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.workflow.urls")),
     path("", include("portal.grants.urls")),
     path("", include("portal.samples.urls")),
+    path("", include("portal.incidents.urls")),
     path("", include("portal.enforcement.urls")),
 ]
 for kind in registry.kinds():

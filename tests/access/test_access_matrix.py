@@ -163,6 +163,12 @@ TABLE: dict[str, Row] = {
         "/campaigns/delegations/1/end/", "302 | 405", "302 403 403 403 403 403 404 403 403"
     ),
     "campaign_case": Row("/campaigns/{campaign}/case/", "302 200 200 404 200 200 200 200 200", "302 | 405"),
+    "incidents": Row("/incidents/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
+    "incident_new": Row(
+        "/incidents/new/", "302 403 403 403 200 200 200 403 403", "302 403 403 403 422 422 422 403 403"
+    ),
+    "incident": Row("/incidents/1/", "302 | 404", "302 | 405"),
+    "incident_close": Row("/incidents/1/close/", "302 | 405", "302 | 404"),
     "campaign_preview": Row(
         "/campaigns/{campaign}/preview/", "302 200 200 404 200 200 200 200 200", "302 | 405"
     ),

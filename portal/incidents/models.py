@@ -1,0 +1,98 @@
+"""An incident, and what it did to each permission."""
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from portal.grants.models import Grant
+
+USER = settings.AUTH_USER_MODEL
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+
+
+class About(models.TextChoices):
+    """What an incident is about."""
+
+    HOLDER = "holder", "A person: everything they own or share"
+    SYSTEM = "system", "A system: a host name, an IP address or a sender"
+    VENDOR = "vendor", "A vendor: its domain, with all below it"
+
+
+class IncidentQuerySet(models.QuerySet["Incident"]):
+    """Incidents, for those who may read them."""
+
+    def visible_to(self, actor: "User") -> "IncidentQuerySet":
+        """All of them for reviewers, the CIO office, auditors and administrators; none for others."""
+        return self.all() if actor.is_active and actor.sees_everything else self.none()
+
+
+class Incident(models.Model):
+    """One incident: about whom or what, why, and whether it is over."""
+
+    about = models.CharField(max_length=10, choices=About.choices)
+    subject = models.CharField(max_length=255)
+    """The person's address, the host, the address or the domain, in lower case."""
+    reason = models.TextField(max_length=2000)
+    opened_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
+    opened_at = models.DateTimeField(default=timezone.now)
+    closed_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.TextField(max_length=2000, blank=True)
+    """What came of it, written when it is closed."""
+
+    objects = IncidentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("about", "subject"),
+                condition=Q(closed_at__isnull=True),
+                name="one_open_incident_each",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Incident {self.pk}: {self.subject}"
+
+    def get_absolute_url(self) -> str:
+        """The incident's page."""
+        return reverse("incident", args=[self.pk])
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has closed it yet."""
+        return self.closed_at is None
+
+
+class Result(models.TextChoices):
+    """What became of one permission when the incident was opened."""
+
+    SUSPENDED = "suspended", "Suspended"
+    ALREADY = "already", "Was suspended already"
+    OVER = "over", "Was over meanwhile"
+    LEFT = "left", "Left as it is"
+
+
+class IncidentGrant(models.Model):
+    """One permission that an incident is about, and what became of it."""
+
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="rows")
+    grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="incidents")
+    result = models.CharField(max_length=10, choices=Result.choices)
+    sentence = models.CharField(max_length=300, blank=True)
+    """Why it was left as it is; "" otherwise."""
+    told = models.JSONField(default=list)
+    """The addresses that were told of its suspension."""
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(fields=("incident", "grant"), name="one_row_per_incident_and_grant"),
+        )

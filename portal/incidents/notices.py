@@ -1,0 +1,45 @@
+"""Who is told of an incident, besides the people of each permission, whom its own notice tells."""
+
+from portal.accounts.models import people_with_role
+from portal.accounts.roles import Role
+from portal.incidents.models import Incident, IncidentGrant
+from portal.institution import institution
+from portal.outbox.services import enqueue
+
+CAMPAIGN_KINDS = ("campaign",)
+"""Kinds whose permissions the CIO office has given, so that it hears of their suspension."""
+
+
+def opened(*, incident: Incident, rows: list[IncidentGrant]) -> list[str]:
+    """Tell IT, and the CIO office where it signed something off; returns the addresses."""
+    recipients = [institution().contact_email] if institution().contact_email else []
+    if any(row.grant.kind in CAMPAIGN_KINDS for row in rows):
+        recipients += [person.email for person in people_with_role([Role.CIO])]
+    return _tell("incident_opened", incident, recipients, count=len(rows))
+
+
+def closed(*, incident: Incident) -> list[str]:
+    """Tell the same that it is over."""
+    recipients = [institution().contact_email] if institution().contact_email else []
+    if incident.rows.filter(grant__kind__in=CAMPAIGN_KINDS).exists():
+        recipients += [person.email for person in people_with_role([Role.CIO])]
+    return _tell("incident_closed", incident, recipients, count=incident.rows.count())
+
+
+def _tell(template: str, incident: Incident, recipients: list[str], *, count: int) -> list[str]:
+    everybody = list(dict.fromkeys(recipients))
+    for recipient in everybody:
+        enqueue(
+            recipient=recipient,
+            template=template,
+            unique_key=f"{template}:{incident.pk}:{recipient}",
+            context={
+                "path": incident.get_absolute_url(),
+                "subject": incident.subject,
+                "reason": incident.reason,
+                "outcome": incident.outcome,
+                "actor": str(incident.closed_by or incident.opened_by),
+                "count": count,
+            },
+        )
+    return everybody

@@ -1,0 +1,20 @@
+"""Who may open and close an incident."""
+
+from typing import TYPE_CHECKING
+
+from portal.grants.policies import MANAGERS
+from portal.lib.problems import NotAllowed
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+
+
+def may_handle(actor: "User") -> bool:
+    """IT reviewers, the postmaster and the CIO office: who may suspend a single permission may suspend many."""
+    return actor.has_role(*MANAGERS)
+
+
+def check_may_handle(actor: "User") -> None:
+    """Raise NotAllowed for everybody else."""
+    if not may_handle(actor):
+        raise NotAllowed("Incidents are for IT reviewers and the CIO office.")

@@ -1,0 +1,227 @@
+"""One reason suspends everything of a person, a system or a vendor; resuming is for each by itself (MKT-3)."""
+
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import Browser
+
+from portal.grants.models import Grant
+from portal.grants.services.managing import change_state
+from portal.grants.states import GrantAction, GrantState
+from portal.incidents.forms import IncidentForm, normalised
+from portal.incidents.models import About, Incident
+from portal.incidents.selectors import grants_about
+from portal.incidents.services import close_incident, open_incident
+from portal.lib.problems import NotAllowed, Stale, WrongState
+from portal.outbox.models import OutboxMessage
+from tests.cast import Cast, approved, client_of
+from tests.engine.test_query_counts import queries
+from tests.support.browser import assert_accessible, sign_in
+
+pytestmark = pytest.mark.django_db
+REASON = "The account sent phishing mail this morning."
+
+
+@pytest.fixture
+def two(cast: Cast) -> list[Grant]:
+    """Two relay permissions of the requester."""
+    return [
+        approved(cast),
+        approved(cast, address="129.118.10.41", host="web-3.ttu.edu", sender="alerts@ttu.edu"),
+    ]
+
+
+def opened(cast: Cast, about: About = About.HOLDER, subject: str = "requester@ttu.edu") -> Incident:
+    found = [grant.pk for grant in grants_about(about, subject)]
+    return open_incident(actor=cast.reviewer, about=about, subject=subject, reason=REASON, expected=found)
+
+
+def states(grants: list[Grant]) -> list[str]:
+    return [Grant.objects.get(pk=grant.pk).state for grant in grants]
+
+
+# ---------------------------------------------------------------- what it is about
+@pytest.mark.parametrize(
+    ("about", "subject", "found"),
+    [
+        (About.HOLDER, "requester@ttu.edu", [0, 1]),
+        (About.HOLDER, "colleague@ttu.edu", []),
+        (About.SYSTEM, "copier-7.ttu.edu", [0]),
+        (About.SYSTEM, "129.118.10.41", [1]),
+        (About.SYSTEM, "alerts@ttu.edu", [1]),
+        (About.SYSTEM, "copier-7", []),
+        (About.VENDOR, "ttu.edu", [0, 1]),
+        (About.VENDOR, "tu.edu", []),
+        (About.VENDOR, "u.edu", []),
+    ],
+)
+def test_who_or_what_names_which_permissions(
+    two: list[Grant], about: About, subject: str, found: list[int]
+) -> None:
+    assert [grant.pk for grant in grants_about(about, subject)] == [two[number].pk for number in found]
+
+
+def test_a_vendors_address_and_the_hosts_below_its_domain_are_found(cast: Cast) -> None:
+    from tests.senders import cast as senders
+
+    request = senders.submitted(cast)
+    assert not grants_about(About.VENDOR, "crm.ttu.edu").exists()
+    Grant.objects.create(
+        kind="senders", reference=request.reference, request=request, latest_request=request, owner=cast.requester,
+        title="ExampleCRM", subject_key="crm.ttu.edu", starts_on=timezone.localdate(), ends_on=timezone.localdate(),
+    )  # fmt: skip
+    assert grants_about(About.VENDOR, "crm.ttu.edu").count() == 1
+    assert grants_about(About.VENDOR, "ttu.edu").count() == 1
+
+
+# ---------------------------------------------------------------- opening
+def test_everything_of_a_person_is_suspended_and_everyone_is_told(cast: Cast, two: list[Grant]) -> None:
+    OutboxMessage.objects.all().delete()
+    incident = opened(cast)
+    assert states(two) == [GrantState.SUSPENDED, GrantState.SUSPENDED]
+    assert [row.result for row in incident.rows.all()] == ["suspended", "suspended"]
+    assert incident.rows.first().told == ["requester@ttu.edu"]  # type: ignore[union-attr]
+    told = OutboxMessage.objects.values_list("recipient", "text")
+    assert sum(1 for recipient, text in told if recipient == "requester@ttu.edu" and REASON in text) == 2
+    assert all(not grant.is_in_force_today for grant in Grant.objects.all())
+
+
+def test_what_is_over_or_suspended_already_is_said_so(cast: Cast, two: list[Grant]) -> None:
+    first = Grant.objects.get(pk=two[0].pk)
+    change_state(grant=first, action=GrantAction.SUSPEND, actor=cast.second_reviewer, reason="Looked odd.")
+    incident = opened(cast)
+    assert sorted(row.result for row in incident.rows.all()) == ["already", "suspended"]
+
+
+def test_nobody_suspends_their_own_and_the_others_are_suspended_all_the_same(
+    cast: Cast, two: list[Grant]
+) -> None:
+    Grant.objects.filter(pk=two[0].pk).update(co_owner=cast.reviewer)
+    incident = opened(cast)
+    rows = {row.grant_id: row for row in incident.rows.all()}
+    assert rows[two[0].pk].result == "left"
+    assert "somebody else" in rows[two[0].pk].sentence
+    assert states(two) == [GrantState.ACTIVE, GrantState.SUSPENDED]
+
+
+def test_only_what_was_seen_is_suspended(cast: Cast, two: list[Grant]) -> None:
+    with pytest.raises(Stale):
+        open_incident(
+            actor=cast.reviewer, about=About.HOLDER, subject="requester@ttu.edu", reason=REASON, expected=[two[0].pk]
+        )  # fmt: skip
+    assert states(two) == [GrantState.ACTIVE, GrantState.ACTIVE]
+    assert not Incident.objects.exists()
+
+
+def test_the_same_incident_is_not_opened_twice(cast: Cast, two: list[Grant]) -> None:
+    opened(cast)
+    with pytest.raises(WrongState, match="open already"):
+        opened(cast)
+
+
+@pytest.mark.parametrize("name", ["requester", "auditor", "admin"])
+def test_others_may_not(cast: Cast, two: list[Grant], name: str) -> None:
+    with pytest.raises(NotAllowed):
+        open_incident(
+            actor=getattr(cast, name), about=About.HOLDER, subject="requester@ttu.edu", reason=REASON,
+            expected=[grant.pk for grant in two],
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(("subject", "reason"), [("nobody@ttu.edu", REASON), ("requester@ttu.edu", "  ")])
+def test_nothing_to_suspend_or_no_reason_is_refused(
+    cast: Cast, two: list[Grant], subject: str, reason: str
+) -> None:
+    with pytest.raises(ValidationError):
+        open_incident(actor=cast.reviewer, about=About.HOLDER, subject=subject, reason=reason, expected=[])
+
+
+# ---------------------------------------------------------------- after it
+def test_each_is_resumed_by_itself_and_closing_resumes_nothing(cast: Cast, two: list[Grant]) -> None:
+    incident = opened(cast)
+    first = Grant.objects.get(pk=two[0].pk)
+    change_state(
+        grant=first, action=GrantAction.RESUME, actor=cast.second_reviewer, reason="Password changed."
+    )
+    close_incident(incident=incident, actor=cast.cio, outcome="The account was reset.")
+    assert states(two) == [GrantState.ACTIVE, GrantState.SUSPENDED]
+    with pytest.raises(WrongState):
+        close_incident(incident=incident, actor=cast.cio, outcome="Again.")
+    # Once it is closed, the next one may be opened.
+    assert opened(cast).rows.count() == 2
+
+
+# ---------------------------------------------------------------- pages
+def test_the_page_shows_first_and_acts_only_when_confirmed(cast: Cast, two: list[Grant]) -> None:
+    client = client_of(cast.reviewer)
+    typed = {"about": "holder", "subject": " Requester@TTU.edu ", "reason": REASON}
+    answer = client.post("/incidents/new/", typed)
+    assert answer.status_code == 200
+    assert two[0].reference in answer.content.decode()
+    assert states(two) == [GrantState.ACTIVE, GrantState.ACTIVE]
+    stale = client.post("/incidents/new/", {**typed, "confirm": "yes", "grant": [two[0].pk]})
+    assert stale.status_code == 409
+    done = client.post("/incidents/new/", {**typed, "confirm": "yes", "grant": [grant.pk for grant in two]})
+    assert done.status_code == 302
+    page = client.get(done["Location"]).content.decode()
+    assert "2 of 2" in page
+    assert (
+        "Suspended for an incident"
+        in client_of(cast.requester).get(two[0].get_absolute_url()).content.decode()
+    )
+    closing = client.post(f"{done['Location']}close/", {"outcome": ""})
+    assert closing.status_code == 422
+    assert client.post(f"{done['Location']}close/", {"outcome": "Reset."}).status_code == 302
+    assert client.post(f"{done['Location']}close/", {"outcome": "Reset."}).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("about", "subject"),
+    [
+        ("holder", "nobody"), ("holder", "a b@ttu.edu"), ("vendor", "a@vendor.example"), ("vendor", "vendor"),
+        ("vendor", "https://vendor.example/"), ("system", "copier"), ("holder", "nobody@ttu.edu"), ("other", "x"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_answered_beside_the_field(cast: Cast, about: str, subject: str) -> None:
+    answer = client_of(cast.reviewer).post(
+        "/incidents/new/", {"about": about, "subject": subject, "reason": REASON}
+    )
+    assert answer.status_code == 422
+    assert REASON in answer.content.decode()
+
+
+def test_spellings_of_an_address_are_one() -> None:
+    assert normalised(About.SYSTEM, "2001:DB8:0:0::1") == "2001:db8::1"
+    assert normalised(About.VENDOR, "*.Vendor.Example.") == "vendor.example"
+    assert not IncidentForm({"about": "holder", "subject": "", "reason": "x"}).is_valid()
+
+
+def test_the_lists_cost_the_same_at_two_sizes(cast: Cast, two: list[Grant]) -> None:
+    incident = opened(cast)
+    client: Client = client_of(cast.reviewer)
+    few = queries(client, "/incidents/"), queries(client, incident.get_absolute_url())
+    for number in range(12):
+        Incident.objects.create(
+            about="holder", subject=f"p{number}@ttu.edu", reason="x", opened_by=cast.reviewer
+        )
+    assert (queries(client, "/incidents/"), queries(client, incident.get_absolute_url())) == few
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_pages_are_accessible(cast: Cast, live_server: Any, browser: Browser) -> None:
+    approved(cast)
+    page = sign_in(browser, live_server.url, cast.reviewer)
+    page.goto("/incidents/")
+    assert_accessible(page, "incidents-empty")
+    page.get_by_role("link", name="Open an incident").click()
+    page.get_by_label("A person: everything").check()
+    page.get_by_label("Which one?").fill("requester@ttu.edu")
+    page.get_by_label("Why?").fill(REASON)
+    assert_accessible(page, "incident-new")
+    page.get_by_role("button", name="Show what it would suspend").click()
+    assert_accessible(page, "incident-confirm")
+    page.get_by_role("button", name="Suspend it now").click()
+    assert_accessible(page, "incident")
