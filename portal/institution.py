@@ -195,7 +195,9 @@ def _frozen(name: str, value: Any) -> Any:
     if name == "populations":
         return tuple(Population(**entry) for entry in value)
     if name == "blackouts":
-        return tuple(Blackout(**{key: _frozen(key, part) for key, part in entry.items()}) for entry in value)
+        return tuple(
+            Blackout(**entry | {"populations": tuple(entry.get("populations", ()))}) for entry in value
+        )
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -1,0 +1,78 @@
+"""The calendar's configuration in the institution's file, and what the calendar's pages cost."""
+
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from portal.env import ConfigurationError
+from portal.institution import load
+from tests.campaigns.cast import free_days, submitted
+from tests.cast import Cast, approve, client_of
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "institution.toml"
+    path.write_text(text)
+    return path
+
+
+def test_populations_and_blackouts_come_from_the_file(tmp_path: Path) -> None:
+    place = load(
+        write(
+            tmp_path,
+            """
+            campaign_lead_days = 5
+            [[populations]]
+            key = "pupils"
+            label = "Pupils"
+            survey_budget = 2
+            [[blackouts]]
+            starts = "2027-04-01"
+            ends = "2027-04-05"
+            label = "Easter"
+            populations = ["pupils"]
+            """,
+        )
+    )
+    assert [entry.key for entry in place.populations] == ["pupils"]
+    assert place.population("students") is None
+    assert place.blackouts[0].populations == ("pupils",)
+    assert place.blackout_days[0][0].isoformat() == "2027-04-01"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[[blackouts]]\nstarts = "2027-04-05"\nends = "2027-04-01"\nlabel = "x"',
+        '[[blackouts]]\nstarts = "soon"\nends = "2027-04-01"\nlabel = "x"',
+        '[[populations]]\nkey = "a"',
+        '[[populations]]\nkey = "a"\nlabel = "A"\ncolour = "red"',
+    ],
+)
+def test_a_wrong_file_is_refused_at_the_start(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigurationError):
+        load(write(tmp_path, text))
+
+
+@pytest.mark.django_db
+def test_the_calendar_and_the_desk_cost_the_same_for_few_and_for_many(cast: Cast) -> None:
+    pages = (f"/calendar/?month={free_days():%Y-%m}", "/calendar/agenda/", "/campaigns/")
+    client = client_of(cast.cio)
+
+    def costs() -> list[int]:
+        counted = []
+        for page in pages:
+            client.get(page)
+            with CaptureQueriesContext(connection) as queries:
+                client.get(page)
+            counted.append(len(queries))
+        return counted
+
+    approve(cast, submitted(cast), actor=cast.cio)
+    submitted(cast, requester=cast.colleague)
+    few = costs()
+    for number in range(4):
+        submitted(cast, requester=cast.sponsor, people={"students": number + 1, "staff": 2})
+    assert costs() == few
