@@ -14,7 +14,9 @@ class RelayConfig(AppConfig):
         from portal.enforcement import targets
         from portal.workflow import registry
         from relay.exports import PostfixRelay
+        from relay.firewall import Firewall
         from relay.kind import RelayKind
 
         registry.register(RelayKind())
         targets.register(PostfixRelay())
+        targets.register(Firewall())

@@ -21,7 +21,7 @@ from portal.enforcement.targets import Entry, Export, LintError
 from portal.grants.models import Grant
 from portal.grants.states import GrantState
 from portal.institution import institution
-from portal.lib.text import one_line
+from portal.lib.text import ascii_word, one_line
 from portal.standards.clauses import current_edition
 from relay.models import Recipients, RelayPermission
 
@@ -154,7 +154,9 @@ def _row(network: str, rank: int, result: str, note: str) -> tuple[tuple[int, in
 
 
 def _note(grant: Grant) -> str:
-    return f"# {grant.reference} owner={one_line(grant.owner.email)} ends={grant.ends_on:%Y-%m-%d}"
+    return (
+        f"# {ascii_word(grant.reference)} owner={ascii_word(grant.owner.email)} ends={grant.ends_on:%Y-%m-%d}"
+    )
 
 
 def _class_files(permission: RelayPermission) -> dict[str, str]:

@@ -13,9 +13,11 @@ class WhitelistConfig(AppConfig):
         """Register the kind and its exports."""
         from portal.enforcement import targets
         from portal.workflow import registry
+        from whitelist.exchange import ExchangeOnline
         from whitelist.exports import Rspamd, SpamAssassin
         from whitelist.kind import WhitelistKind
 
         registry.register(WhitelistKind())
         targets.register(Rspamd())
         targets.register(SpamAssassin())
+        targets.register(ExchangeOnline())

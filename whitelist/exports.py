@@ -72,10 +72,14 @@ def _rows(live: Iterable[WhitelistPermission], kind: EntryKind) -> list[Row]:
     ]
 
 
+def entry_pattern(kind: EntryKind) -> re.Pattern[str]:
+    """What an entry of this sort looks like, in full."""
+    return _ADDRESS if kind == EntryKind.ADDRESS else _DOMAIN
+
+
 def _safe(value: str, kind: EntryKind) -> str:
     """The value, which is exact by now; LintError for one that a map would read as something else."""
-    pattern = _ADDRESS if kind == EntryKind.ADDRESS else _DOMAIN
-    if not pattern.fullmatch(value):
+    if not entry_pattern(kind).fullmatch(value):
         raise LintError(f"{value[:80]!r} cannot stand in a map.")
     return value
 
