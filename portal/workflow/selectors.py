@@ -6,13 +6,14 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from django.core.cache import cache
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import F, Q, Subquery
 from django.utils import timezone
 
-from portal.accounts.models import User
-from portal.accounts.roles import Role
+from portal.accounts.models import User, people_with_role
+from portal.accounts.roles import DECIDERS, Role
 from portal.workflow.models import CheckRun, Event, Finding, Question, SearchTerm, ServiceRequest, Visibility
 from portal.workflow.policies import may_read_internal
 from portal.workflow.querysets import ServiceRequestQuerySet
@@ -115,6 +116,15 @@ def _counts(actor: User, roles: frozenset[Role], today: date) -> tuple[str, list
     return f"SELECT {', '.join(sql for sql, _ in counts)}", [
         value for _, values in counts for value in values
     ]
+
+
+def decider_choices() -> list[tuple[int, str]]:
+    """(id, name) of those who may have requests on their desk, for the filter; a minute old at most."""
+    return cache.get_or_set("queue-deciders", _decider_choices, 60) or []
+
+
+def _decider_choices() -> list[tuple[int, str]]:
+    return [(person.pk, str(person)) for person in people_with_role(DECIDERS).only("name", "email")]
 
 
 def _counted(rows: ServiceRequestQuerySet) -> tuple[str, Sequence[Any]]:

@@ -9,8 +9,6 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from portal.accounts.models import people_with_role
-from portal.accounts.roles import DECIDERS
 from portal.lib.problems import NotAllowed
 from portal.lib.throttle import TooOften
 from portal.standards.clauses import clause
@@ -127,7 +125,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         after=request.GET.get("after", ""),
         before=request.GET.get("before", ""),
     )
-    deciders = list(people_with_role(DECIDERS).only("name", "email"))
+    deciders = selectors.decider_choices()
     context = {
         "page": page,
         "filters": filters,
@@ -136,7 +134,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "stages": _stage_choices(),
         "states": [(state.value, state.label) for state in State if state != State.DRAFT],
         "deciders": deciders,
-        "chips": _chips(filters, {user.pk: str(user) for user in deciders}),
+        "chips": _chips(filters, dict(deciders)),
         "cap": selectors.COUNT_CAP,
         "takeable": {row.pk for row in page.rows if is_decider(row, actor) and row.assignee_id != actor.pk},
     }
