@@ -36,7 +36,7 @@ def prepend(rule: RelayRule) -> str:
     """The header that names the grant."""
     name = rule.reference
     if not _PLAIN(name):  # Never so with the portal's own references.
-        name = ascii_word(name)[:_LONGEST_NAME]
+        name = ascii_word(name)[:_LONGEST_NAME] or "_"
     return f"PREPEND X-TechMail-Grant: {name}"
 
 

@@ -15,9 +15,10 @@ from portal.env import ConfigurationError
 from portal.grants.relay_rules import RelayRule
 from portal.policy_service.answering import Answering
 from portal.policy_service.budgets import RedisBuckets
+from portal.policy_service.client import Limits
 from portal.policy_service.follower import Follower
 from portal.policy_service.index import Index
-from portal.policy_service.server import Limits, PolicyServer
+from portal.policy_service.server import PolicyServer
 
 logger = logging.getLogger(__name__)
 BACKLOG = 256

@@ -14,8 +14,9 @@ from portal.grants.relay_rules import RelayRule
 from portal.policy_service import server as server_room
 from portal.policy_service.answering import Answering
 from portal.policy_service.budgets import BudgetUnknown, Shared
+from portal.policy_service.client import Limits
 from portal.policy_service.index import Index
-from portal.policy_service.server import Limits, PolicyServer
+from portal.policy_service.server import PolicyServer
 from tests.support.policy import request, run_apart
 
 pytestmark = pytest.mark.once

@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.env import ConfigurationError
+from portal.policy_service.client import Limits
 from portal.policy_service.running import Plan, parse_place, serve
-from portal.policy_service.server import Limits
 
 
 class Command(BaseCommand):
