@@ -11,6 +11,7 @@ from campaigns.answers import answer_groups, audience_lines
 from campaigns.decision_forms import CampaignApproveForm
 from campaigns.demo import demo_requests
 from campaigns.guide import guide
+from campaigns.letter import SIGNED_OFF, decision_of
 from campaigns.message_form import MessageStep
 from campaigns.models import CampaignKind, CampaignRequest, Runner
 from campaigns.windows import Window
@@ -176,7 +177,9 @@ class CampaignsKind(GrantingKind):
         platform = permission.get_platform_display()
         if permission.sender_grant is not None:
             platform = f"{permission.sender_grant.title} ({permission.sender_grant.reference})"
-        return [
+        signed = decision_of(grant.latest_request)
+        rows = [
+            (SIGNED_OFF, [signed.who] if signed else []),
             ("Audience", audience_lines(people)),
             ("Platform", [platform]),
             ("Pace", [f"{permission.messages_each} to each person, at most {permission.hourly_rate:,} an hour"]),
@@ -185,6 +188,7 @@ class CampaignsKind(GrantingKind):
             ("Can stop it", [f"{permission.stopper}, {permission.stopper_phone}"]),
             ("SHA-256", [permission.canonical_sha256]),
         ]  # fmt: skip
+        return [row for row in rows if row[1]]
 
     def state_note(self, grant: "Grant") -> str:
         """That a campaign is allowed inside its window alone."""

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from campaigns import binding, calendar_rules, services
 from campaigns.answers import audience_lines, from_of
-from campaigns.letter import Letter, as_pdf, letter_of
+from campaigns.letter import Letter, letter_of
 from campaigns.message_form import LARGEST
 from campaigns.messages.parsing import UnreadableMessage
 from campaigns.selectors import KEY
@@ -74,6 +74,8 @@ def letter(request: HttpRequest, reference: str) -> HttpResponse:
 @require_safe
 def letter_pdf(request: HttpRequest, reference: str) -> HttpResponse:
     """The same letter as PDF."""
+    from campaigns.letter_pdf import as_pdf
+
     made = _letter(request, reference)
     response = HttpResponse(as_pdf(made), content_type="application/pdf")
     response["Content-Disposition"] = f'attachment; filename="{made.reference}.pdf"'

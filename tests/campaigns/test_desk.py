@@ -140,7 +140,7 @@ def test_a_delegate_decides_for_the_office_and_each_step_says_so(cast: Cast) -> 
     assert event.who == "Reviewer, for the Office of the CIO, delegated by Cio"
     client = client_of(cast.requester)
     for address in (f"/requests/{request.reference}/", f"/campaigns/{request.reference}/letter/",
-                    f"/campaigns/{request.reference}/case/"):  # fmt: skip
+                    f"/campaigns/{request.reference}/case/", f"/grants/{request.reference}/"):  # fmt: skip
         assert "for the Office of the CIO, delegated by Cio" in client.get(address).content.decode()
 
 

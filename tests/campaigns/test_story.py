@@ -235,6 +235,11 @@ def test_a_change_of_a_campaign_moves_its_window_and_binds_the_new_message(cast:
     assert changed.pk == grant.pk
     assert (changed.starts_on, changed.ends_on) == (later, later)
     assert type(changed.campaign).objects.get(pk=grant.pk).canonical_sha256 != before
+    client = client_of(cast.requester)
+    first = client.get(f"/campaigns/{grant.reference}/letter/").content.decode()
+    assert f"see the letter of {change.reference}" in first
+    assert before not in first
+    assert "Window" in client.get(f"/campaigns/{change.reference}/letter/").content.decode()
 
 
 # ---------------------------------------------------------------- the binding
