@@ -4,7 +4,6 @@ One object per process, used by the event loop's thread alone. `answer` never bl
 asked it returns an awaitable. `Unready` means that nothing is known well enough to answer.
 """
 
-import gc
 import time
 from collections.abc import Awaitable
 from datetime import UTC, date, datetime, timedelta
@@ -96,9 +95,6 @@ class Answering:
     def install(self, index: Index, as_of: float) -> None:
         """Answer from `index` from now on."""
         self._index, self._as_of = index, as_of
-        # 100,000 rules stay for good: a collector that walks them again and again would hold answers up.
-        gc.collect()
-        gc.freeze()
 
     def apply(self, changes: dict[int, RelayRule | None], as_of: float) -> None:
         """Change some rules, and note that the database confirmed the rest."""

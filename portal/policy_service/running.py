@@ -1,6 +1,7 @@
 """One policy service from start to stop: where it listens, who feeds it, which signals end it."""
 
 import asyncio
+import gc
 import logging
 import resource
 import signal
@@ -69,7 +70,13 @@ class Bridge:
 
     def install(self, index: Index, as_of: float) -> None:
         """See Receiver."""
-        self._loop.call_soon_threadsafe(self._answering.install, index, as_of)
+        self._loop.call_soon_threadsafe(self._install, index, as_of)
+
+    def _install(self, index: Index, as_of: float) -> None:
+        self._answering.install(index, as_of)
+        # 100,000 rules stay for good: a collector that walks them again and again would hold answers up.
+        gc.collect()
+        gc.freeze()
 
     def apply(self, changes: dict[int, RelayRule | None], as_of: float) -> None:
         """See Receiver."""

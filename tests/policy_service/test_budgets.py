@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import redis as redis_client
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.policy_service.budgets import BudgetUnknown, LocalBuckets, RedisBuckets
@@ -22,6 +22,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     return start_redis(tmp_path_factory.mktemp("redis"))
 
 
+@settings(deadline=None)
 @given(
     per_hour=st.integers(1, 500),
     gaps=st.lists(st.floats(0, 900, allow_nan=False), min_size=1, max_size=200),

@@ -1,7 +1,7 @@
 """The parser takes any bytes, split anywhere: a request, or Malformed, and nothing else."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from portal.policy_service.protocol import (
@@ -32,6 +32,7 @@ def read(pieces: list[bytes]) -> list[bytes | None]:
     return found
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 @example(b"")
 @example(b"=")
@@ -45,6 +46,7 @@ def test_any_bytes_are_a_request_or_malformed(block: bytes) -> None:
     assert isinstance(ask, Ask)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["sender", "recipient", "client_address", "instance"]), VALUES))
 def test_any_values_are_read_back(values: dict[str, bytes]) -> None:
     lines = request().rstrip(b"\n").split(b"\n")
@@ -56,6 +58,7 @@ def test_any_values_are_read_back(values: dict[str, bytes]) -> None:
         assert ask.sender == values["sender"].lower().decode("utf-8", "backslashreplace")
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([request(), request(sender=""), b"junk\n\n", b"\n\n", b"a=b\n"]), max_size=4),
     st.data(),

@@ -6,7 +6,7 @@ from datetime import date
 from ipaddress import ip_network
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from portal.grants.relay_rules import RelayRule
@@ -26,6 +26,7 @@ TEXT = st.text(min_size=1, max_size=60)
 REFERENCES = TEXT.map(lambda text: text.replace("/", "-"))
 
 
+@settings(deadline=None)
 @given(
     reference=REFERENCES,
     senders=st.lists(TEXT, max_size=6),
@@ -70,6 +71,7 @@ def test_no_value_breaks_out_of_an_answer(  # noqa: PLR0917 - one argument for e
     assert ANSWER.fullmatch(stranger), stranger
 
 
+@settings(deadline=None)
 @given(st.text(max_size=900))
 @example("${x} {y}; a,b\r\nREJECT")
 def test_safe_text_is_one_bounded_line_without_what_maps_read(text: str) -> None:
