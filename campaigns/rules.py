@@ -28,6 +28,7 @@ def check(service_request: ServiceRequest) -> list[Found]:
         *platform(detail),
         *audience(service_request),
         *calendar_rules.window_findings(service_request),
+        *pace(service_request),
         *(survey(detail) if detail.is_survey else []),
         *stopping(detail),
     ]
@@ -126,6 +127,24 @@ def audience(service_request: ServiceRequest) -> list[Found]:
         findings.append(found("MKT-2", "consent", Outcome.FAIL, "MKT-2: these people neither asked for the mail nor "
                               "have anything to do with us. That is unsolicited bulk mail.", "consent"))  # fmt: skip
     return findings
+
+
+def pace(service_request: ServiceRequest) -> list[Found]:
+    """Whether the rate gets every message out inside the window; days of 24 hours, which no platform exceeds."""
+    detail = services.detail_of(service_request)
+    if not (detail.first_send_on and detail.last_send_on and detail.messages_each and detail.hourly_rate):
+        return [found("MKT-4", "pace", Outcome.FAIL, "MKT-4: say how many messages there are and how fast they go.",
+                      "hourly_rate")]  # fmt: skip
+    total = sum(services.audience_of(service_request).values()) * detail.messages_each
+    hours = -(-total // detail.hourly_rate)
+    days = (detail.last_send_on - detail.first_send_on).days + 1
+    words = (
+        f"{total:,} messages at {detail.hourly_rate:,} an hour take {hours:,} hour{'s' if hours != 1 else ''}"
+    )
+    if hours > days * 24:
+        return [found("MKT-4", "pace", Outcome.FAIL, f"{words}: more than the window has. Widen it, or send faster.",
+                      "hourly_rate")]  # fmt: skip
+    return [found("MKT-4", "pace", Outcome.PASS, f"{words}.", "hourly_rate", must=False)]
 
 
 # ---------------------------------------------------------------- surveys

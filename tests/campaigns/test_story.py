@@ -99,6 +99,8 @@ def test_it_ends_after_its_last_day_without_a_word_of_renewal(cast: Cast) -> Non
         ({"platform": "authorized", "sender_grant": None}, "platform"),
         ({"from_address": "nobody-knows@ttu.edu"}, "from"),
         ({"stopper_phone": ""}, "stop"),
+        ({"hourly_rate": 800}, "pace"),
+        ({"hourly_rate": None}, "pace"),
         ({"message": None}, "message"),
     ],
 )
@@ -220,7 +222,13 @@ def test_a_change_of_a_campaign_moves_its_window_and_binds_the_new_message(cast:
     change = issuing.begin_renewal(grant=grant, actor=cast.requester, intention="change")  # type: ignore[arg-type]
     assert requesting.missing_steps(change) == ["audience", "statement"]
     later = grant.starts_on + timedelta(days=7)
-    columns = {"first_send_on": later, "last_send_on": later, "is_attested": True, "is_list_clean": True}
+    columns = {
+        "first_send_on": later,
+        "last_send_on": later,
+        "is_attested": True,
+        "is_list_clean": True,
+        "hourly_rate": 4000,
+    }
     services.write_columns(detail=services.detail_of(change), columns=columns)
     services.add_message(
         service_request=change,
@@ -287,6 +295,9 @@ def test_the_page_compares_and_keeps_nothing(cast: Cast) -> None:
     ).content.decode()
     assert "No, this is another message" in other
     assert client.post(address, {}).status_code == 422
+    nothing = client.post(address, {"eml": SimpleUploadedFile("a.eml", b"\x00\xff")})
+    assert nothing.status_code == 422
+    assert grant.request.campaign_messages.count() == 1
     assert client_of(cast.outsider).get(address).status_code == 404
     assert "Is a message the approved one" in client.get(f"/grants/{grant.reference}/").content.decode()
 
