@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns import calendar_views, desk_views, preview_views, views
+from campaigns import calendar_views, dashboard_views, desk_views, preview_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("calendar/", calendar_views.month, name="calendar"),
@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("calendar/address/", calendar_views.address, name="calendar_address"),
     path("calendar/feed/<str:token>.ics", calendar_views.feed, name="calendar_feed"),
     path("campaigns/", desk_views.desk, name="campaign_desk"),
+    path("campaigns/dashboard/", dashboard_views.show, name="campaign_dashboard"),
     path("campaigns/delegations/", desk_views.delegations, name="campaign_delegations"),
     path("campaigns/delegations/<int:pk>/end/", desk_views.end_delegation, name="campaign_delegation_end"),
     path("campaigns/<str:reference>/case/", views.case, name="campaign_case"),

@@ -154,6 +154,7 @@ TABLE: dict[str, Row] = {
     ),
     "calendar_feed": Row("/calendar/feed/none.ics", "404", "405"),
     "campaign_desk": Row("/campaigns/", "302 403 403 403 403 403 200 200 403", "302 | 405"),
+    "campaign_dashboard": Row("/campaigns/dashboard/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
     "campaign_delegations": Row(
         "/campaigns/delegations/",
         "302 403 403 403 200 200 200 200 200",

@@ -1,0 +1,31 @@
+"""The dashboard of campaigns and surveys."""
+
+from typing import cast
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from campaigns import dashboard
+from portal.accounts.models import User
+from portal.lib.problems import NotAllowed
+
+
+@login_required
+@require_safe
+def show(request: HttpRequest) -> HttpResponse:
+    """What waits and for how long, what was sent to whom, and what decisions rested on."""
+    if not cast(User, request.user).sees_everything:
+        raise NotAllowed("The dashboard is for the CIO office, reviewers and auditors.")
+    today = timezone.localdate()
+    clauses, without = dashboard.decisions_by_clause(today)
+    context = {
+        "waiting": dashboard.waiting(today),
+        "by_month": dashboard.by_month(today),
+        "clauses": clauses,
+        "without_clause": without,
+        "decided": dashboard.decided_counts(today),
+    }
+    return render(request, "campaigns/dashboard.html", context)
