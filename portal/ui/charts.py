@@ -121,13 +121,17 @@ class Line:
     base: int = HEIGHT - _BOTTOM
 
 
-def nice_ticks(highest: float, most: int = 5) -> list[float]:
-    """Round values from 0 to at least `highest`, at most `most` steps, of 1, 2 or 5 times a power of ten."""
+def nice_ticks(highest: float, most: int = 5, *, least_step: float = 0.0) -> list[float]:
+    """Round values from 0 to at least `highest`, at most `most` steps, of 1, 2 or 5 times a power of ten.
+
+    `least_step` of 1 keeps the scale of counted things whole.
+    """
     if not math.isfinite(highest) or highest < SMALLEST:
         return [0.0, 1.0]
     rough = highest / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * (1 - 1e-9))
+    step = max(step, least_step)
     count = math.ceil(highest / step - 1e-9)
     return [round(step * number, 10) for number in range(count + 1)]
 
@@ -143,7 +147,7 @@ def columns(
     """Stacked columns. Beyond five series the smallest are taken together as "Others"."""
     shown = _fold(series, len(labels))
     totals = [sum(one.values[at] for one in shown) for at in range(len(labels))]
-    marks = nice_ticks(max(totals, default=0))
+    marks = nice_ticks(max(totals, default=0), least_step=1.0)
     scale, base = _scale(marks[-1]), HEIGHT - _BOTTOM
     slot = (WIDTH - _LEFT - _RIGHT) / max(1, len(labels))
     thick = min(40.0, slot * 0.6)
