@@ -114,6 +114,15 @@ def _conflicts(window: Window, taken: list[windows.Booking]) -> list[Found]:
     return findings
 
 
+def used_up_budgets(service_request: ServiceRequest) -> list[Found]:
+    """The budgets that have no room for the request, as an approval sees them."""
+    window = window_of(service_request)
+    if window is None:
+        return []
+    taken = selectors.bookings(first=window.starts_on - _BUDGET_YEARS, leave_out=service_request)
+    return _budgets(window, taken, bars=True)
+
+
 def _budgets(window: Window, taken: list[windows.Booking], *, bars: bool) -> list[Found]:
     return [
         Found("MKT-5", f"budget:{budget.population.key}", Outcome.FAIL, f"{budget.population.label} had {budget.used} "

@@ -24,7 +24,9 @@ from portal.workflow.findings import Found
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
-from portal.workflow.models import ServiceRequest
+from portal.workflow.models import Counter, ServiceRequest
+from portal.workflow.services import checking
+from portal.workflow.services.reviewing import ApprovalBlocked
 
 if TYPE_CHECKING:
     from django.urls import URLPattern, URLResolver
@@ -153,6 +155,15 @@ class CampaignsKind(GrantingKind):
             f"{self.permission_sentence(grant)} The approval is for the message whose SHA-256 is "
             f"{grant.campaign.canonical_sha256}; a changed message needs a new approval."
         )
+
+    def on_approved(self, *, service_request: ServiceRequest, actor: "User", terms: Terms) -> None:
+        """Issue the grant; of two approvals that want the last place of a budget the later one is barred (S-7)."""
+        # The kind's one row in `Counter` is the lock: approvals of this kind pass here one by one.
+        Counter.objects.select_for_update().get_or_create(kind=self.key)
+        found = calendar_rules.used_up_budgets(service_request)
+        if barred := checking.unwaived(service_request=service_request, found=found):
+            raise ApprovalBlocked(barred)
+        super().on_approved(service_request=service_request, actor=actor, terms=terms)
 
     # ------------------------------------------------------------------ the grant
     def write_permission(self, *, grant: "Grant", service_request: ServiceRequest, terms: Terms) -> None:

@@ -131,7 +131,10 @@ def survey_year(day: date, first_month: int) -> tuple[date, date]:
 
 
 def budgets(window: Window, bookings: Sequence[Booking], place: Institution) -> list[Budget]:
-    """The budgets that a survey counts against: those of the year in which its window begins (S-7)."""
+    """The budgets that a survey counts against: those of the year in which its window begins (S-7).
+
+    Approved surveys count; two that wait would else bar one another.
+    """
     if not window.is_survey:
         return []
     starts, ends = survey_year(window.starts_on, place.survey_year_month)
@@ -141,7 +144,8 @@ def budgets(window: Window, bookings: Sequence[Booking], place: Institution) -> 
             starts,
             ends,
             sum(
-                booking.counts
+                booking.is_approved
+                and booking.counts
                 and booking.window.is_survey
                 and population.key in booking.window.populations
                 and starts <= booking.starts_on <= ends
