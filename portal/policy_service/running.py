@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import resource
 import signal
 from contextlib import suppress
@@ -114,7 +115,11 @@ async def _listen(server: PolicyServer, plan: Plan) -> asyncio.Server:
     loop, place = asyncio.get_running_loop(), plan.place
     if place.path is None:
         return await loop.create_server(server.client, place.host, place.port, backlog=BACKLOG)
-    listener = await loop.create_unix_server(server.client, str(place.path), backlog=BACKLOG)
+    before = os.umask(0o177)  # Nobody gets in between the bind and the mode.
+    try:
+        listener = await loop.create_unix_server(server.client, str(place.path), backlog=BACKLOG)
+    finally:
+        os.umask(before)
     place.path.chmod(plan.socket_mode)
     return listener
 

@@ -1,13 +1,16 @@
-"""PostgreSQL and Redis are killed under a running service, and come back."""
+"""Redis is killed and PostgreSQL goes away under a running service, and both come back."""
 
-import os
+import contextlib
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from portal.grants.services import managing
 from portal.grants.states import GrantAction
@@ -106,40 +109,90 @@ def test_postgres_that_drops_its_connections_is_followed_again(
         assert service.until(revoked, "The revocation", 5) < 2.0
 
 
+class Line:
+    """The line between the service and PostgreSQL, which can go dead or be cut; the other tests keep theirs."""
+
+    def __init__(self) -> None:
+        info = make_conninfo(database_url())
+        self._server = f"{conninfo_to_dict(info)['host']}/.s.PGSQL.5432"
+        self._live, self._ends = threading.Event(), list[socket.socket]()
+        self._live.set()
+        self._listener = socket.create_server(("127.0.0.1", free_port()))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """The DATABASE_URL by way of this line."""
+        facts = conninfo_to_dict(make_conninfo(database_url()))
+        return f"postgresql://{facts['user']}:x@127.0.0.1:{self.port}/{facts['dbname']}"
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(self._server)
+                self._ends += [near, far]
+                for ends in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=ends, daemon=True).start()
+
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65_536):
+                self._live.wait()
+                target.sendall(data)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)  # A close alone would leave the other thread's recv waiting.
+            end.close()
+
+    def go_dead(self) -> None:
+        """Nothing passes, and nobody is told."""
+        self._live.clear()
+
+    def revive(self) -> None:
+        """What waited passes."""
+        self._live.set()
+
+    def cut(self) -> None:
+        """Every connection ends, and new ones are refused."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for end in self._ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self._ends.clear()
+
+    def mend(self) -> None:
+        """Connections are taken again."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+
+@pytest.mark.parametrize("outage", ["dead", "cut"])
 def test_postgres_that_is_gone_closes_the_connections_and_loses_no_count(
-    cast: Cast, postgres: None, tmp_path: Path
+    cast: Cast, postgres: None, tmp_path: Path, outage: str
 ) -> None:
-    """The server stops (a postmaster that is stopped answers nobody), for longer than the index is good."""
-    grant = approved(cast)
-    postmaster = _postmaster()
-    with PolicyService(tmp_path, "--max-age-seconds", "2", "--batch-seconds", "0.3") as service:
+    grant, line = approved(cast), Line()
+    arguments = ("--max-age-seconds", "2", "--batch-seconds", "0.3")
+    with PolicyService(tmp_path, *arguments, DATABASE_URL=line.url) as service:
         service.until(lambda: "PREPEND" in (service.ask(client_address=COPIER) or ""), "The grant", 5)
         service.until(DailyUse.objects.exists, "The first batch", 5)
-        children = _children(postmaster)
-        os.kill(postmaster, 19)
-        for child in children:
-            os.kill(child, 19)
-        try:
-            with Asker(service.port) as postfix:
-                assert (postfix.ask(client_address=COPIER, instance="a") or "").startswith("PREPEND")
-                time.sleep(3)
-                assert postfix.ask(client_address=COPIER, instance="b") is None
-            assert service.ask(client_address=COPIER) is None
-        finally:
-            for process in (*children, postmaster):
-                os.kill(process, 18)
+        time.sleep(0.7)  # A batch whose COMMIT is cut off before its answer would be written twice.
+        (line.go_dead if outage == "dead" else line.cut)()
+        with Asker(service.port) as postfix:
+            assert (postfix.ask(client_address=COPIER, instance="a") or "").startswith("PREPEND")
+            time.sleep(3)
+            assert postfix.ask(client_address=COPIER, instance="b") is None
+        assert service.ask(client_address=COPIER) is None
+        (line.revive if outage == "dead" else line.mend)()
         service.until(lambda: service.ask(client_address=COPIER, sender="") is not None, "Answers", 30)
+        managing.change_state(
+            grant=grant, action=GrantAction.REVOKE, actor=cast.reviewer, reason="Sent spam."
+        )
+        revoked = lambda: "was revoked" in (service.ask(client_address=COPIER, sender="") or "")  # noqa: E731
+        assert service.until(revoked, "The revocation", 5) < 2.0
         assert service.stop() == 0
+    line.cut()
     assert DailyUse.objects.get(grant=grant).accepted == 2
-
-
-def _postmaster() -> int:
-    with psycopg.connect(database_url(), autocommit=True) as admin:
-        row = admin.execute("SHOW data_directory").fetchone()
-        assert row is not None
-        return int((Path(row[0]) / "postmaster.pid").read_text().split()[0])
-
-
-def _children(parent: int) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True, check=True)
-    return [int(pid) for pid in found.stdout.split()]
