@@ -29,9 +29,9 @@ _ALL: Final = (
     ("grants", "My grants", "shield-check"),
 )
 _OFFICE: Final = (("campaign_desk", "Campaigns", "megaphone"),)
+_CALENDAR: Final = (("calendar", "Calendar", "calendar-days"),)
 _REVIEW: Final = (
     ("queue", "Queue", "inbox-stack"),
-    ("calendar", "Calendar", "calendar-days"),
     ("in_force", "In force", "signal"),
 )
 _RULES: Final = (("standards", "Standards", "book-open"),)
@@ -60,6 +60,7 @@ def _entries(user: "User") -> Iterable[tuple[str, str, str]]:
     yield from _ALL
     if user.sees_everything:
         yield from _REVIEW
+    yield from _CALENDAR
     if user.has_role(Role.CIO):
         yield from _OFFICE
     yield from _RULES
