@@ -8,7 +8,7 @@ malformed line with a warning: `lint` refuses to publish one.
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -56,6 +56,15 @@ def permissions_ended(day: date) -> QuerySet[RelayPermission]:
     )
 
 
+def entries_of(permission: RelayPermission) -> Iterator[Entry]:
+    """What the permission puts into force, in every format: each address as each sender."""
+    for row in permission.addresses.all():
+        for sender in permission.senders.all():
+            yield Entry(
+                permission.grant.reference, f"{row.network} {sender.address}", permission.grant.ends_on
+            )
+
+
 def class_of(grant: Grant) -> str:
     """The name of the grant's restriction class: tm_r_1042."""
     return re.sub(r"[^a-z0-9]", "_", grant.reference.lower())
@@ -97,12 +106,7 @@ class PostfixRelay:
             files |= _class_files(permission)
         files[UNGRANTED_SENDERS] = _ungranted(live)
         files["main.cf"] = _main_cf(live, install_path)
-        entries = tuple(
-            Entry(permission.grant.reference, f"{row.network} {sender.address}", permission.grant.ends_on)
-            for permission in live
-            for row in permission.addresses.all()
-            for sender in permission.senders.all()
-        )
+        entries = tuple(entry for permission in live for entry in entries_of(permission))
         return Export(files, entries)
 
     def lint(self, folder: Path) -> None:
@@ -164,15 +168,26 @@ def _class_files(permission: RelayPermission) -> dict[str, str]:
     scoped = permission.recipients != Recipients.ANYONE
     result = f"{name}_to" if scoped else "OK"
     lines = _head(f"{grant.reference}: as whom it may send")
-    lines += [f"{sender.address}\t{result}" for sender in permission.senders.all()]
+    lines += [f"{_key(sender.address, _ADDRESS)}\t{result}" for sender in permission.senders.all()]
     lines.append(f"<>\t{_reply(f'{grant.reference} may not send without a sender address. {_link(grant)}')}")
     files = {name: "\n".join(lines) + "\n"}
     if scoped:
         domains = [institution().mail_domain, *permission.recipient_domains.split()]
         to = _head(f"{grant.reference}: to whom it may send")
-        to += [f"{domain}\tOK" for domain in dict.fromkeys(domains)]
+        to += [f"{_key(domain, _DOMAIN)}\tOK" for domain in dict.fromkeys(domains)]
         files[f"{name}_to"] = "\n".join(to) + "\n"
     return files
+
+
+_DOMAIN = re.compile(r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9-]+")
+_ADDRESS = re.compile(r"[^@\s<>\"\x00-\x20\x7f]+@(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9-]+")
+
+
+def _key(value: str, pattern: re.Pattern[str]) -> str:
+    """The value, where it is exact; LintError for one that Postfix would read as something wider."""
+    if not pattern.fullmatch(value):
+        raise LintError(f"{value[:80]!r} cannot stand in a map.")
+    return value
 
 
 def _ungranted(live: Sequence[RelayPermission]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from portal.enforcement.targets import Entry, Export, LintError
 from portal.lib.text import ascii_word, csv_cell
-from relay.exports import permissions_in_force
+from relay.exports import entries_of, permissions_in_force
 from relay.models import RelayPermission
 
 CLIENTS = "smtp_clients.csv"
@@ -30,13 +30,12 @@ class Firewall:
 
     def render(self, *, day: date, install_path: str) -> Export:
         """The list for `day`. It names no other file, so `install_path` does not appear in it."""
-        text, entries = io.StringIO(), []
+        text, entries = io.StringIO(), list[Entry]()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
         for permission in permissions_in_force(day):
-            for cells in _rows(permission):
-                writer.writerow(cells)
-                entries.append(Entry(permission.grant.reference, cells[1], permission.grant.ends_on))
+            writer.writerows(_rows(permission))
+            entries += entries_of(permission)
         return Export({CLIENTS: text.getvalue()}, tuple(entries))
 
     def lint(self, folder: Path) -> None:
