@@ -13,12 +13,13 @@ class CampaignsConfig(AppConfig):
         """Register the kind, what it shows on its grants' pages, and its checks on the command line."""
         from campaigns.kind import CampaignsKind
         from campaigns.messages.command import CAMPAIGN_CHECK
-        from campaigns.panels import DELEGATED, VERIFY
+        from campaigns.panels import AFTERMATH, DELEGATED, VERIFY
         from portal.grants import panels as grant_panels
         from portal.mailauth.management import message_checks
         from portal.workflow import panels, registry
 
         registry.register(CampaignsKind())
+        grant_panels.register(AFTERMATH)
         grant_panels.register(VERIFY)
         panels.register(DELEGATED)
         message_checks.register(CAMPAIGN_CHECK)

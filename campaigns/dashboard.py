@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
 from campaigns import selectors
-from campaigns.models import PermittedAudience
+from campaigns.models import DeliverySignal, PermittedAudience
 from portal.institution import institution
 from portal.ui import charts
 from portal.workflow.models import Event, ServiceRequest
@@ -96,6 +96,24 @@ def by_month(today: date) -> charts.Columns:
     return charts.columns(
         "months", "Campaigns begun, by population", [_short(month) for month in span], series
     )
+
+
+def complaint_rates(today: date) -> charts.Line:
+    """Complaints per hundred messages of all campaigns in each month; a month without figures is a gap."""
+    span = months(today)
+    rows = (
+        DeliverySignal.objects.filter(day__gte=span[0], day__lt=_next_month(span[-1]))
+        .annotate(month=TruncMonth("day"))
+        .values("month")
+        .annotate(sent=Sum("sent"), complaints=Sum("complaints"))
+    )
+    found = {row["month"]: 100 * row["complaints"] / row["sent"] for row in rows if row["sent"]}
+    place = institution()
+    return charts.line(
+        "complaints", "Complaints per hundred messages", [(_short(month), found.get(month)) for month in span],
+        unit=" %", limits=[(place.stop_complaint_percent, f"stop at {place.stop_complaint_percent} %"),
+                           (place.warn_complaint_percent, f"warn at {place.warn_complaint_percent} %")],
+    )  # fmt: skip
 
 
 def decisions_by_clause(today: date) -> tuple[charts.Columns, int]:

@@ -23,6 +23,7 @@ def show(request: HttpRequest) -> HttpResponse:
     clauses, without = dashboard.decisions_by_clause(today)
     context = {
         "waiting": dashboard.waiting(today),
+        "complaints": dashboard.complaint_rates(today),
         "by_month": dashboard.by_month(today),
         "clauses": clauses,
         "without_clause": without,

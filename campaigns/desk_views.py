@@ -33,6 +33,7 @@ def desk(request: HttpRequest) -> HttpResponse:
         raise NotAllowed(f"This desk is for the {institution().cio_office} and for those who decide for it.")
     context = {
         "waiting": list(selectors.cases()[:SHOWN]),
+        "over_limit": list(selectors.over_limit()[:SHOWN]),
         "coming": list(selectors.on_their_way()[:SHOWN]),
         "decided": list(selectors.decided()[:10]),
         "held": delegation.delegations_of(actor, timezone.localdate()),

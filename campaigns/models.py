@@ -204,6 +204,8 @@ class CampaignPermission(models.Model):
     stop_bounce_percent = models.DecimalField(max_digits=5, decimal_places=2)
     stopper = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
     stopper_phone = models.CharField(max_length=60)
+    outcome_asked_at = models.DateTimeField(null=True, blank=True)
+    """When the owner was asked what came of it."""
 
     history = HistoricalRecords()
 
@@ -268,3 +270,61 @@ class CalendarToken(models.Model):
     token_sha256 = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField(default=timezone.now)
     used_at = models.DateTimeField(null=True, blank=True)
+
+
+class DeliverySignal(models.Model):
+    """What became of a campaign's messages on one day, as the platform or a mailbox provider tells it."""
+
+    permission = models.ForeignKey(CampaignPermission, on_delete=models.CASCADE, related_name="signals")
+    day = models.DateField()
+    sent = models.PositiveIntegerField()
+    complaints = models.PositiveIntegerField(default=0)
+    hard_bounces = models.PositiveIntegerField(default=0)
+    entered_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    """None: by the command."""
+    entered_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("day",)
+        constraints = (
+            models.UniqueConstraint(fields=("permission", "day"), name="one_signal_per_campaign_and_day"),
+            models.CheckConstraint(
+                condition=Q(complaints__lte=models.F("sent"), hard_bounces__lte=models.F("sent")),
+                name="signals_within_what_was_sent",
+            ),
+        )
+        indexes = (models.Index(fields=("day",), name="signals_by_day"),)
+
+
+class StopProposal(models.Model):
+    """A campaign over its stop limit, put to the CIO office with the figures (MKT-5)."""
+
+    permission = models.ForeignKey(CampaignPermission, on_delete=models.CASCADE, related_name="proposals")
+    figures = models.TextField()
+    proposed_at = models.DateTimeField(default=timezone.now)
+    answered_at = models.DateTimeField(null=True, blank=True)
+    answered_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    was_revoked = models.BooleanField(null=True, blank=True)
+    reason = models.TextField(max_length=2000, blank=True)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("permission",), condition=Q(answered_at__isnull=True), name="one_open_stop_proposal"
+            ),
+        )
+
+
+class CampaignOutcome(models.Model):
+    """What came of a campaign, noted by its owner after the window and kept with the case."""
+
+    permission = models.OneToOneField(
+        CampaignPermission, on_delete=models.CASCADE, primary_key=True, related_name="outcome"
+    )
+    sent = models.PositiveIntegerField()
+    opened = models.PositiveIntegerField(null=True, blank=True)
+    complaints = models.PositiveIntegerField()
+    note = models.TextField(max_length=2000, blank=True)
+    noted_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
+    noted_at = models.DateTimeField(default=timezone.now)

@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from campaigns import delegation, selectors
+from campaigns.models import StopProposal
 from portal.grants.models import Grant
 from portal.grants.panels import GrantPanel
 from portal.workflow.panels import Panel
@@ -28,5 +29,16 @@ def _delegated(actor: "User") -> dict[str, Any]:
     return {"count": selectors.cases().count(), "address": reverse("campaign_desk")}
 
 
+def _aftermath(grant: Grant) -> dict[str, Any]:
+    if grant.kind != selectors.KEY:
+        return {}
+    proposals = StopProposal.objects.filter(permission=grant.pk, answered_at__isnull=True)
+    return {
+        "address": reverse("campaign_after", args=[grant.reference]),
+        "is_over_limit": proposals.exists(),
+    }
+
+
+AFTERMATH = GrantPanel("campaigns/aftermath_panel.html", _aftermath)
 VERIFY = GrantPanel("campaigns/verify_panel.html", _verification)
 DELEGATED = Panel("campaigns/desk_panel.html", _delegated)

@@ -5,7 +5,7 @@ from datetime import date
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from campaigns.models import CampaignPermission, CampaignRequest
+from campaigns.models import CampaignPermission, CampaignRequest, StopProposal
 from campaigns.windows import Booking, Window
 from campaigns.words import labels_of
 from portal.grants.models import Grant, GrantQuerySet
@@ -101,6 +101,12 @@ def cases(role_stage: str = "cio") -> QuerySet[ServiceRequest]:
     """The campaigns on the CIO office's desk, what is due first on top."""
     live = ServiceRequest.objects.filter(kind=KEY, state__in=LIVE_STATES, stage=role_stage)
     return live.select_related("requester", "assignee", "campaign").order_by("due_on", "id")
+
+
+def over_limit() -> "QuerySet[StopProposal]":
+    """The campaigns over a stop limit on which nobody has decided, the oldest first."""
+    waiting = StopProposal.objects.filter(answered_at__isnull=True)
+    return waiting.select_related("permission__grant").order_by("id")
 
 
 def on_their_way() -> QuerySet[ServiceRequest]:

@@ -40,6 +40,7 @@ app.conf.update(
         },
         "judge-samples": {"task": "portal.samples.tasks.judge_waiting", "schedule": 60.0},
         "prove-senders": {"task": "senders.tasks.recheck_unproven", "schedule": 600.0},
+        "ask-outcomes": {"task": "campaigns.tasks.ask_outcomes", "schedule": crontab(hour=7, minute=30)},
         "publish-changes": {"task": "portal.enforcement.tasks.publish_changes", "schedule": 60.0},
         "check-hosts": {"task": "portal.enforcement.tasks.check_hosts", "schedule": 300.0},
         "publish": {"task": "portal.enforcement.tasks.publish", "schedule": crontab(hour=0, minute=15)},

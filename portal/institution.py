@@ -116,6 +116,13 @@ class Institution:
     stop_complaint_percent: float = 0.3
     """Complaints per hundred messages at which a campaign stops, unless its request names fewer."""
     stop_bounce_percent: float = 5.0
+    warn_complaint_percent: float = 0.1
+    """Complaints per hundred messages at which owner and IT are warned."""
+    warn_bounce_percent: float = 2.0
+    signals_least_sent: int = 100
+    """Messages below which figures prove nothing, and no limit is judged."""
+    campaigns_stop_by_themselves: bool = False
+    """Whether the portal revokes a campaign over its stop limit itself; else a person of the CIO office decides."""
 
     relay_term_months: int = 12
     whitelist_term_months: int = 12

@@ -38,7 +38,7 @@ def canonical_form(message: CampaignMessage) -> Mapping[str, Any]:
         "subject": _plain(message.subject),
         "html": _lines(message.html),
         "text": _lines(message.plain),
-        "files": sorted([file.name, file.size] for file in message.attachments),
+        "files": sorted([file.name, file.sha256] for file in message.attachments),
     }
 
 

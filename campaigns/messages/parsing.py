@@ -1,5 +1,6 @@
 """Reading a campaign's message as its recipients will (RFC 5322, RFC 2045), with links and pictures named."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import policy
@@ -19,10 +20,11 @@ class UnreadableMessage(ValueError):
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file that the message carries: its name and its size in octets."""
+    """A file that the message carries: its name, its size in octets, and the SHA-256 of its content."""
 
     name: str
     size: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,9 @@ def _attachments(message: EmailMessage) -> Iterator[Attachment]:
     for part in message.walk():
         if not part.is_multipart() and part.get_content_disposition() == "attachment":
             payload = part.get_payload(decode=True)
-            size = len(payload) if isinstance(payload, bytes) else 0
-            yield Attachment(" ".join((part.get_filename() or "without a name").split())[:150], size)
+            content = payload if isinstance(payload, bytes) else b""
+            name = " ".join((part.get_filename() or "without a name").split())[:150]
+            yield Attachment(name, len(content), hashlib.sha256(content).hexdigest())
 
 
 def _unfolded(value: bytes) -> str:

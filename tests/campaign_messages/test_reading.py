@@ -191,6 +191,23 @@ def test_any_change_that_people_get_unbinds(changed: dict[str, str], what: str) 
     assert str(differences(approved, other)[0]).startswith(f"{what}: approved was ")
 
 
+def with_file(content: bytes) -> CampaignMessage:
+    from email.message import EmailMessage
+
+    made_message = EmailMessage()
+    made_message["From"], made_message["Subject"] = SENDER, "Hello"
+    made_message.set_content("See the file.")
+    made_message.add_attachment(content, maintype="application", subtype="pdf", filename="plan.pdf")
+    return parse_message(made_message.as_bytes())
+
+
+def test_a_file_of_the_same_name_and_size_is_another() -> None:
+    approved, other = with_file(b"%PDF one"), with_file(b"%PDF two")
+    assert canonical_sha256(approved) == canonical_sha256(with_file(b"%PDF one"))
+    assert canonical_sha256(approved) != canonical_sha256(other)
+    assert [one.what for one in differences(approved, other)] == ["Files"]
+
+
 def test_the_same_parts_give_the_same_octets() -> None:
     parts = ("Grüße", "<p>a</p>", "a\r\nb", SENDER)
     assert compose_message(*parts) == compose_message(*parts)

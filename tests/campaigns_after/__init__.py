@@ -1,0 +1,1 @@
+"""Campaigns after their approval."""
