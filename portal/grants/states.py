@@ -18,6 +18,8 @@ class GrantState(models.TextChoices):
 
 
 OPEN_STATES = (GrantState.UNPROVEN, GrantState.ACTIVE, GrantState.SUSPENDED)
+FINAL_STATES = (GrantState.REVOKED, GrantState.ENDED)
+"""What no renewal and no change leads out of: whoever needs it again asks anew."""
 
 
 class GrantParty(StrEnum):

@@ -266,6 +266,7 @@ PAST_WORDS = {
     Action.APPROVE: "approved the request",
     Action.DENY: "denied the request",
     Action.COMMENT: "commented",
+    "close": "The request was closed",
     "create": "began a draft",
     "attach": "added a file",
     "detach": "removed a file",

@@ -111,6 +111,15 @@ def withdrawn(*, service_request: ServiceRequest, event: Event) -> None:
     _tell("request_withdrawn", service_request, recipients, event)
 
 
+def closed_moot(*, service_request: ServiceRequest, event: Event) -> None:
+    """The portal closed a request: the asking people learn why, and so does the one who had it."""
+    recipients = [person.email for person in _asking_people(service_request)]
+    assignee = service_request.assignee
+    if event.from_state != State.DRAFT and assignee is not None and assignee.is_active:
+        recipients.append(assignee.email)
+    _tell("request_comment", service_request, recipients, event, actor=institution().product)
+
+
 def commented(*, service_request: ServiceRequest, event: Event) -> None:
     """A public comment reaches the other side: asking people, or the one who has the request."""
     people = _asking_people(service_request)

@@ -10,7 +10,8 @@ from portal.grants.kinds import granting_kind
 from portal.grants.models import Grant, GrantEvent, GrantRequest
 from portal.grants.policies import check_grant_action
 from portal.grants.services.transition import change_grant
-from portal.grants.states import GrantAction, GrantState
+from portal.grants.states import FINAL_STATES, GrantAction, GrantState
+from portal.lib.problems import WrongState
 from portal.workflow.kinds import Terms
 from portal.workflow.models import DraftStep, Intention, ServiceRequest
 from portal.workflow.services import requesting
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 def issue(*, service_request: ServiceRequest, actor: "User", terms: Terms) -> Grant:
     """Make the approved request take effect: a new grant, or a renewal or change of the one it is about.
 
-    Runs inside the approval's transaction, so that an approval without its grant cannot exist.
+    Runs inside the approval's transaction, so that an approval without its grant cannot exist. Raises WrongState
+    where the grant was revoked or ended meanwhile: an approval does not revive it.
     """
     about = GrantRequest.objects.select_related("grant").filter(service_request=service_request).first()
     if about is None:
@@ -55,6 +57,11 @@ def _issue_new(service_request: ServiceRequest, actor: "User", terms: Terms) -> 
 
 def _apply_to(grant: Grant, service_request: ServiceRequest, actor: "User", terms: Terms) -> Grant:
     renews = service_request.intention == Intention.RENEWAL
+    if grant.state in FINAL_STATES:
+        raise WrongState(
+            f"{grant.reference} is {grant.get_state_display().lower()}, and an approval does not bring it back. "
+            "Deny this request. Whoever needs the permission again files a new one."
+        )
     columns: dict[str, Any] = {
         "latest_request": service_request,
         "held_open_by": None,

@@ -9,8 +9,9 @@ from django.utils import timezone
 from portal.grants import notices
 from portal.grants.models import Grant, GrantEvent, Handover
 from portal.grants.policies import check_grant_action, open_handover
+from portal.grants.services import closing
 from portal.grants.services.transition import change_grant
-from portal.grants.states import BY_GRANT_ACTION, GrantAction, GrantState
+from portal.grants.states import BY_GRANT_ACTION, FINAL_STATES, GrantAction, GrantState
 from portal.lib.problems import WrongState
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def change_state(
 ) -> GrantEvent:
     """Suspend, resume, revoke or end a grant, with a reason.
 
+    What was asked about a grant that is revoked or ended, such as its renewal, is closed with it.
     Raises NotAllowed, WrongState, Stale, or ValidationError, keyed `reason`, where it is missing.
     """
     row = BY_GRANT_ACTION[action]
@@ -34,10 +36,12 @@ def change_state(
     target = row.target
     if action == GrantAction.RESUME and not grant.kind_entry.is_proven(grant):
         target = GrantState.UNPROVEN  # what waited for its proof before goes on waiting
+    moot = closing.locked_open_requests(grant) if target in FINAL_STATES else []
     event = change_grant(
         grant=grant, action=action, actor=actor, reason=reason, revision=revision, state=target,
         held_open_by=grant.held_open_by if action in (GrantAction.SUSPEND, GrantAction.RESUME) else None,
     )  # fmt: skip
+    closing.close_requests(requests=moot, grant=grant)
     notices.changed(grant=grant, event=event)
     return event
 

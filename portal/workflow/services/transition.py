@@ -11,10 +11,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from portal.lib.problems import Stale
+from portal.lib.problems import Stale, WrongState
 from portal.workflow.models import CheckRun, Event, ServiceRequest, Visibility
 from portal.workflow.policies import capacity_of, check_action
-from portal.workflow.states import BY_ACTION, Action, Party
+from portal.workflow.states import BY_ACTION, Action, Party, State
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -71,6 +71,30 @@ def apply_transition(
         clauses=list(clauses),
         visibility=visibility,
         check_run=check_run,
+    )
+
+
+def close_without_actor(*, service_request: ServiceRequest, comment: str) -> Event:
+    """Withdraw an open request by nobody's hand, with the reason; returns the event.
+
+    Raises WrongState where it is closed already, or Stale. Must run inside a transaction.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("close_without_actor needs a transaction around it.")
+    row, before = BY_ACTION[Action.WITHDRAW], service_request.state
+    if before not in row.sources:
+        raise WrongState(f"Request {service_request.reference} is closed already.")
+    _update(
+        service_request, service_request.revision, state=State.WITHDRAWN, stage_role="", due_on=None,
+        clock_paused_at=None, closed_at=timezone.now(),
+    )  # fmt: skip
+    return Event.objects.create(
+        service_request=service_request,
+        action="close",
+        from_state=before,
+        to_state=State.WITHDRAWN,
+        stage=service_request.stage,
+        comment=comment,
     )
 
 
