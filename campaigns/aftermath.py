@@ -14,6 +14,7 @@ from campaigns.models import CampaignOutcome, CampaignPermission, StopProposal
 from portal.accounts.roles import Role
 from portal.grants.models import Grant
 from portal.grants.policies import MANAGERS, is_holder, is_manager
+from portal.grants.services.closing import close_requests, locked_open_requests
 from portal.grants.services.managing import change_state
 from portal.grants.services.transition import change_grant
 from portal.grants.states import OPEN_STATES, GrantAction, GrantState
@@ -151,9 +152,11 @@ def _revoke(permission: CampaignPermission, actor: "User | None", reason: str) -
     if actor is not None:
         change_state(grant=grant, action=GrantAction.REVOKE, actor=actor, reason=reason)
     else:
+        under_way = locked_open_requests(grant)
         event = change_grant(
             grant=grant, action="revoke", actor=None, reason=reason, state=GrantState.REVOKED
         )
+        close_requests(requests=under_way, grant=grant)
         after_notices.suspended(grant=grant, event=event)
     after_notices.stopped(permission=permission, actor=actor, reason=reason)
 

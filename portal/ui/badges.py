@@ -52,6 +52,7 @@ ACTIONS: Final = {
     "submit": Look("info", "paper-airplane", ""),
     "resubmit": Look("info", "paper-airplane", ""),
     "withdraw": Look("quiet", "arrow-uturn-left", ""),
+    "close": Look("quiet", "stop-circle", ""),
     "take": Look("quiet", "hand-raised", ""),
     "release": Look("quiet", "arrow-uturn-left", ""),
     "ask": Look("warn", "chat-bubble-left-ellipsis", ""),

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from campaigns.words import words_of
 from portal.grants.models import Grant
 from portal.grants.states import GrantState
+from portal.outbox.models import OutboxMessage
 from portal.workflow.models import Event
 from tests.access.conftest import senders_request
 from tests.campaigns.cast import free_days, message, submitted
@@ -131,6 +132,33 @@ def the_rest(page: Page) -> str:
     return found.group()
 
 
+def complaints_come_in(grant: Grant, *, staff: Page, reviewer: Page, cio: Page) -> None:
+    """While it goes out: IT enters the figures, the office revokes it with them, and everyone concerned is told."""
+    today = timezone.localdate()
+    Grant.objects.filter(pk=grant.pk).update(starts_on=today, ends_on=today + timedelta(days=1))
+    OutboxMessage.objects.all().delete()
+    reviewer.goto("/campaigns/signals/")
+    for label, value in {"Campaign": grant.reference, "Day": today.isoformat(), "Sent": "2000", "Complaints": "31",
+                         "Hard bounces": "4"}.items():  # fmt: skip
+        reviewer.get_by_label(label, exact=True).fill(value)
+    reviewer.get_by_role("button", name="Keep the figures").click()
+    expect(reviewer.locator("main")).to_contain_text("Over its stop limit")
+    cio.goto("/campaigns/")
+    cio.locator("section", has_text="Over their stop limit").get_by_role("link", name=grant.reference).click()
+    cio.get_by_label("No: revoke it").check()
+    cio.get_by_label("Why?").first.fill("Students complain about the link.")
+    assert_accessible(cio, "campaign-over-limit")
+    cio.get_by_role("button", name="Decide").click()
+    expect(cio.locator("main")).to_contain_text("Revoked, by")
+    stopped = Grant.objects.get(pk=grant.pk)
+    assert stopped.state == GrantState.REVOKED
+    assert not stopped.is_in_force_today
+    letters = OutboxMessage.objects.filter(text__contains="Students complain about the link.")
+    assert {letter.recipient for letter in letters} >= {"requester@ttu.edu", "cio@ttu.edu"}
+    staff.goto(f"/grants/{grant.reference}/")
+    expect(staff.locator("main")).to_contain_text("Students complain about the link.")
+
+
 def test_a_survey_from_its_eml_to_an_approval_that_a_changed_message_does_not_match(
     browser: Browser, live_server: Any, cast: Cast, tmp_path: Path
 ) -> None:
@@ -194,8 +222,9 @@ def test_a_survey_from_its_eml_to_an_approval_that_a_changed_message_does_not_ma
     expect(staff.locator("main")).to_contain_text("sell you something")
     assert_accessible(staff, "campaign-verify")
     grant = Grant.objects.get(reference=reference)
-    assert not grant.is_in_force_today
-    assert grant.is_in_force(grant.starts_on)
+    assert [grant.is_in_force_today, grant.is_in_force(grant.starts_on)] == [False, True]
+
+    complaints_come_in(grant, staff=staff, reviewer=reviewer, cio=cio)
 
 
 def test_the_proposed_window_is_taken_by_hand_and_is_free(
