@@ -66,7 +66,9 @@ def _suspend(incident: Incident, grant: Grant, actor: "User") -> IncidentGrant:
     result, sentence = Result.SUSPENDED, ""
     told: list[str] = []
     with transaction.atomic():
-        fresh = Grant.objects.select_for_update().select_related("owner", "co_owner").get(pk=grant.pk)
+        fresh = (
+            Grant.objects.select_for_update(of=("self",)).select_related("owner", "co_owner").get(pk=grant.pk)
+        )
         if fresh.state == GrantState.SUSPENDED:
             result = Result.ALREADY
         elif fresh.state not in OPEN_STATES:
