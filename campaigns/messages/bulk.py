@@ -19,13 +19,13 @@ def bulk_rules(message: CampaignMessage, facts: CampaignFacts) -> Iterator[Messa
     """The providers' rules, in their order. A file proves neither SPF nor the server; those are a person's."""
     signed = bool(message.values("DKIM-Signature"))
     sentence = (
-        "It has a DKIM signature; its proof is with the message's own check."
+        "It has a DKIM signature. Is it valid and aligned? The check of signatures says so."
         if signed
         else (
             "This copy has no DKIM signature. The platform signs what it sends; a test message would show it."
         )
     )
-    yield MessageFinding("B-1", CLAUSE, PASS if signed else UNKNOWN, sentence, "DKIM-Signature", must=False)
+    yield MessageFinding("B-1", CLAUSE, PERSON if signed else UNKNOWN, sentence, "DKIM-Signature", must=False)
     if len(message.senders) == 1:
         yield MessageFinding(
             "B-2",

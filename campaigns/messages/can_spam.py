@@ -111,9 +111,7 @@ def _subject(message: CampaignMessage) -> Iterator[MessageFinding]:
         yield MessageFinding(
             "CS-3", CLAUSE, FAIL, "The subject is empty. Say what the message is about.", "Subject"
         )
-    elif _REPLY.match(message.subject) and not (
-        message.values("In-Reply-To") or message.values("References")
-    ):
+    elif _REPLY.match(message.subject):  # mail to many is an answer to nobody, whatever In-Reply-To says
         yield MessageFinding(
             "CS-3",
             CLAUSE,

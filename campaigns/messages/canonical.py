@@ -1,8 +1,9 @@
 """What of a message binds its approval, and what differs between two (docs/campaign-messages.md).
 
-The canonical message is what its recipients get, whatever a platform does to carry it: the author, the subject,
-where replies go, the words with their links, the pictures, the files. Transfer encodings, boundaries, line
-lengths, Received, DKIM-Signature, Date, Message-ID and the address of each recipient are the carrier's own.
+The canonical message is what its recipients get, whatever a platform does to carry it: who it says it is from, the
+subject, where replies go, and every part: the words with their links, the pictures, the files. Transfer encodings,
+boundaries, line lengths, Received, DKIM-Signature, Date, Message-ID and the address of each recipient are the
+carrier's own.
 """
 
 import hashlib
@@ -12,9 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from campaigns.messages.parsing import CampaignMessage
+from campaigns.messages.parsing import CampaignMessage, Part, carried
 
-VERSION = 1
+VERSION = 2
+"""In the form itself, so that a digest of another version never matches: what is bound again is judged again."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,14 @@ def canonical_form(message: CampaignMessage) -> Mapping[str, Any]:
     """What binds, as JSON values in a fixed order."""
     return {
         "version": VERSION,
-        "from": sorted(message.senders),
+        "from": [_plain(author) for author in message.authors],
+        "sender": [_plain(value) for value in message.values("Sender")],
         "reply_to": sorted(message.reply_to),
-        "subject": _plain(message.subject),
-        "html": _lines(message.html),
-        "text": _lines(message.plain),
-        "files": sorted([file.name, file.sha256] for file in message.attachments),
+        "subject": [_plain(value) for value in message.subjects],
+        "parts": [
+            [part.kind, part.disposition, _plain(part.name), part.content_id, part.sha256]
+            for part in message.parts
+        ],
     }
 
 
@@ -53,19 +57,39 @@ def differences(approved: CampaignMessage, other: CampaignMessage) -> list[Diffe
     was, now = canonical_form(approved), canonical_form(other)
     found = [
         Difference(label, ", ".join(was[name]), ", ".join(now[name]))
-        for name, label in (("from", "From"), ("reply_to", "Reply-To"))
+        for name, label in (
+            ("from", "From"),
+            ("sender", "Sender"),
+            ("reply_to", "Reply-To"),
+            ("subject", "Subject"),
+        )
         if was[name] != now[name]
     ]
-    if was["subject"] != now["subject"]:
-        found.append(Difference("Subject", was["subject"], now["subject"]))
-    for name, label in (("html", "HTML"), ("text", "Plain text")):
-        if was[name] != now[name]:
-            found.append(Difference(label, *_first_difference(was[name], now[name])))
-    if was["files"] != now["files"]:
-        found.append(
-            Difference("Files", *(", ".join(name for name, _ in form["files"]) for form in (was, now)))
-        )
+    if was["parts"] == now["parts"]:
+        return found
+    texts = [("HTML", approved.html, other.html), ("Plain text", approved.plain, other.plain)]
+    found += [
+        Difference(label, *_first_difference(carried(one), carried(two)))
+        for label, one, two in texts
+        if carried(one) != carried(two)
+    ]
+    if _others(approved) != _others(other) or not any(carried(one) != carried(two) for _, one, two in texts):
+        found.append(Difference("Other parts", _named(approved), _named(other)))
     return found
+
+
+def _others(message: CampaignMessage) -> list[Part]:
+    return [part for part in message.parts if not part.is_body]
+
+
+def _named(message: CampaignMessage) -> str:
+    """The parts besides the two that are read, with the beginnings of their digests."""
+    return (
+        ", ".join(
+            f"{part.name or part.content_id or part.kind} ({part.sha256[:8]})" for part in _others(message)
+        )
+        or f"{len(message.parts)} part{'s' * (len(message.parts) != 1)}"
+    )
 
 
 def _first_difference(was: str, now: str) -> tuple[str, str]:
@@ -81,12 +105,6 @@ def _first_difference(was: str, now: str) -> tuple[str, str]:
     )
     start = max(0, part - 40)
     return f"line {number + 1}, {one[start:]}", f"line {number + 1}, {two[start:]}"
-
-
-def _lines(text: str) -> str:
-    """Normal form C, line ends of LF, no blanks at line ends, no empty lines around: what carriers change."""
-    lines = [line.rstrip() for line in _plain(text).replace("\r\n", "\n").replace("\r", "\n").split("\n")]
-    return "\n".join(lines).strip("\n")
 
 
 def _plain(text: str) -> str:

@@ -16,9 +16,9 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from campaigns.messages.styles import Rule, hides, parse_declarations, rules_of
 
-MOST_NODES: Final = 50_000
+MOST_NODES: Final = 20_000
 _SILENT: Final = frozenset(
-    {"script", "style", "head", "title", "template", "noscript", "iframe", "object", "svg"}
+    {"script", "style", "head", "title", "template", "noscript", "iframe", "object", "svg", "textarea"}
 )
 _BLOCK: Final = frozenset(
     [
@@ -133,7 +133,7 @@ class _Place:
 
 
 def read_markup(html: str) -> Markup:
-    """Read an HTML part of any quality; what lies beyond 50,000 nodes is left out, and counts as not shown."""
+    """Read an HTML part of any quality; what lies beyond 20,000 nodes is left out, and counts as not shown."""
     tree = LexborHTMLParser(html)
     reading = _Reading(rules_of(node.text() for node in tree.css("style")))
     if tree.root is not None:
@@ -182,14 +182,16 @@ def _note_active(tag: str, reading: _Reading) -> None:
 def _place_of(node: LexborNode, place: _Place, rules: Iterable[Rule]) -> _Place:
     attributes = node.attributes
     own: dict[str, str] = {}
+    important: dict[str, str] = {}
     for rule in rules:
         if rule.fits(node.tag or "", attributes.get("id") or "", (attributes.get("class") or "").split()):
             own |= rule.declarations
+            important |= rule.important
     if color := attributes.get("color"):
         own["color"] = color
     if ground := attributes.get("bgcolor"):
         own["background-color"] = ground
-    own |= parse_declarations(attributes.get("style") or "")
+    own |= parse_declarations(attributes.get("style") or "") | important
     style = {**place.style, **own}
     hidden = place.is_hidden or "hidden" in attributes or hides(own, style)
     return _Place(hidden, {name: style[name] for name in _INHERITED if name in style})

@@ -1,12 +1,14 @@
 """Reading a campaign's message as its recipients will (RFC 5322, RFC 2045), with links and pictures named."""
 
 import hashlib
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import policy
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
+from email.message import Message as Message_
 from email.parser import BytesParser
 from typing import Any
 
@@ -19,12 +21,20 @@ class UnreadableMessage(ValueError):
 
 
 @dataclass(frozen=True)
-class Attachment:
-    """A file that the message carries: its name, its size in octets, and the SHA-256 of its content."""
+class Part:
+    """One leaf part of the message as MIME has it: text, picture, calendar or file, shown or attached."""
 
+    kind: str
+    """Its media type, such as text/html, in lower case."""
+    disposition: str
     name: str
+    content_id: str
     size: int
+    """Octets of its content, decoded."""
     sha256: str
+    """Of its content: of text, in the form that carriers do not change; of all else, of its octets."""
+    is_body: bool
+    """Whether it is the HTML or the plain text that recipients read."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,8 @@ class CampaignMessage:
     source: Message = field(repr=False)
     """The header fields and the body as they came, in CRLF form."""
     subject: str
+    subjects: tuple[str, ...]
+    """Every Subject field, decoded; a message must have one."""
     senders: tuple[str, ...]
     """Every address of every From field, in lower case."""
     reply_to: tuple[str, ...]
@@ -43,7 +55,10 @@ class CampaignMessage:
     """The plain part, decoded; "" where there is none."""
     markup: Markup = field(repr=False)
     """What the HTML shows, links to and loads; of the plain part where there is no HTML."""
-    attachments: tuple[Attachment, ...]
+    authors: tuple[str, ...]
+    """Every From field as people read it: names and addresses, decoded."""
+    parts: tuple[Part, ...]
+    """Every leaf part, in order."""
     size: int
     """Octets of the whole message."""
 
@@ -85,12 +100,14 @@ def _read(source: Message) -> CampaignMessage:
     return CampaignMessage(
         source=source,
         subject=" ".join(str(message.get("Subject", "")).split()),
+        subjects=tuple(_shown(message, "Subject")),
         senders=tuple(_addresses(message, "From")),
         reply_to=tuple(_addresses(message, "Reply-To")),
         html=html,
         plain=plain,
         markup=read_markup(html) if html else Markup.of_plain(plain),
-        attachments=tuple(_attachments(message)),
+        authors=tuple(_shown(message, "From")),
+        parts=tuple(_parts(message)),
         size=len(whole),
     )
 
@@ -109,13 +126,41 @@ def _text_of(message: EmailMessage, kind: str) -> str:
     return content.replace("\r\n", "\n").replace("\0", "") if isinstance(content, str) else ""
 
 
-def _attachments(message: EmailMessage) -> Iterator[Attachment]:
+def _shown(message: EmailMessage, name: str) -> Iterator[str]:
+    yield from (" ".join(str(value).split()) for value in message.get_all(name, []))
+
+
+def _parts(message: EmailMessage) -> Iterator[Part]:
+    bodies = [message.get_body(preferencelist=(kind,)) for kind in ("html", "plain")]
     for part in message.walk():
-        if not part.is_multipart() and part.get_content_disposition() == "attachment":
-            payload = part.get_payload(decode=True)
-            content = payload if isinstance(payload, bytes) else b""
-            name = " ".join((part.get_filename() or "without a name").split())[:150]
-            yield Attachment(name, len(content), hashlib.sha256(content).hexdigest())
+        if part.is_multipart():
+            continue
+        content = part.get_payload(decode=True)
+        octets = content if isinstance(content, bytes) else b""
+        is_text = part.get_content_maintype() == "text"
+        bound = carried(_decoded(part, octets)).encode("utf-8", "replace") if is_text else octets
+        yield Part(
+            kind=part.get_content_type(),
+            disposition=part.get_content_disposition() or "",
+            name=" ".join((part.get_filename() or "").split())[:150],
+            content_id=" ".join(str(part.get("Content-ID", "")).split()),
+            size=len(octets),
+            sha256=hashlib.sha256(bound).hexdigest(),
+            is_body=any(part is body for body in bodies),
+        )
+
+
+def _decoded(part: Message_, octets: bytes) -> str:
+    try:
+        return octets.decode(part.get_content_charset("utf-8"), "replace")
+    except LookupError:
+        return octets.decode("utf-8", "replace")
+
+
+def carried(text: str) -> str:
+    """Text without what carriers change: Unicode form C, line ends of LF, no blanks at line ends or lines around."""
+    plain = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
+    return "\n".join(line.rstrip() for line in plain.split("\n")).strip("\n")
 
 
 def _unfolded(value: bytes) -> str:

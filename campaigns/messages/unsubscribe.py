@@ -162,7 +162,10 @@ def _signed(message: CampaignMessage) -> MessageFinding:
             must=False,
         )
     if any({"list-unsubscribe", "list-unsubscribe-post"} <= signed_headers(value) for value in signatures):
-        return MessageFinding("U-8", CLAUSE, PASS, "A DKIM signature names both headers.", "DKIM-Signature")
+        return MessageFinding(
+            "U-8", CLAUSE, PERSON,
+            "A DKIM signature names both headers. Is it valid? The check of signatures says so.", "DKIM-Signature",
+        )  # fmt: skip
     return MessageFinding(
         "U-8",
         CLAUSE,

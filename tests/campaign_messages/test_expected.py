@@ -14,6 +14,8 @@ HERE = Path(__file__).parent
 MESSAGES = sorted((HERE / "messages").glob("*.eml"))
 EXPECTED = tomllib.loads((HERE / "expected.toml").read_text())
 ALWAYS_ASKED = {
+    "B-1",
+    "U-8",
     "CS-2",
     "CS-3",
     "CS-6",

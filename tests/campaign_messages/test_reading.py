@@ -1,6 +1,7 @@
 """Reading: hidden text, links, the purpose of mail, the form that binds, and any bytes at all."""
 
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -40,6 +41,21 @@ def made(html: str = "", text: str = "", subject: str = "Hello", sender: str = S
         '<style>.a{display:none}</style><p class="b a">x secret</p>',
         '<style>#foot{font-size:0px}</style><p id="foot">x secret</p>',
         '<style>@media print{p{color:red}} p.q{visibility:hidden}</style><p class="q">x secret</p>',
+        "<style>@media all{.a{display:none}}</style><p class=a>x secret</p>",
+        "<style>@media only screen { p.z { color: red } .a { display: none } }</style><p class=a>x secret</p>",
+        "<style>div .a{display:none}</style><div><p class=a>x secret</p></div>",
+        "<style>.a{display:none!important}</style><p class=a style='display:block'>x secret</p>",
+        '<p style="position:absolute;clip:rect(0 0 0 0)">x secret</p>',
+        '<p style="clip-path:inset(50%)">x secret</p>',
+        '<p style="transform:scale(0)">x secret</p>',
+        '<p style="height:1px;overflow:hidden">x secret</p>',
+        '<p style="color:transparent">x secret</p>',
+        '<p style="color:rgba(0,0,0,0)">x secret</p>',
+        '<p style="color:red;background:red">x secret</p>',
+        '<p style="color:hsl(0, 0%, 100%)">x secret</p>',
+        '<p style="font-size:.01em">x secret</p>',
+        '<p style="opacity:.01">x secret</p>',
+        "<textarea>x secret</textarea>",
         "<p hidden>x secret</p>",
         "<!-- x secret -->",
         "<noscript>x secret</noscript>",
@@ -191,6 +207,36 @@ def test_any_change_that_people_get_unbinds(changed: dict[str, str], what: str) 
     assert str(differences(approved, other)[0]).startswith(f"{what}: approved was ")
 
 
+def raw_of(*, sender: str = SENDER, more: str = "", picture: bytes = b"PNG", extra: str = "") -> bytes:
+    """A message with an inline picture, and what is added to it."""
+    return (
+        f"From: {sender}\r\nSubject: Hello\r\n{more}MIME-Version: 1.0\r\n"
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        "--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nSee us.\r\n"
+        "--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>See us. <img src='cid:p' alt='x'></p>\r\n"
+        "--b\r\nContent-Type: image/png\r\nContent-ID: <p>\r\nContent-Disposition: inline\r\n\r\n"
+        f"{picture.decode()}\r\n{extra}--b--\r\n"
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"extra": "--b\r\nContent-Type: text/plain\r\n\r\nSend your password.\r\n"}, "Other parts"),
+        ({"extra": "--b\r\nContent-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\r\n"}, "Other parts"),
+        ({"picture": b"GNP"}, "Other parts"),
+        ({"sender": "Office of the President <events@ttu.edu>"}, "From"),
+        ({"more": "Subject: Another\r\n"}, "Subject"),
+        ({"more": "Sender: other@elsewhere.example\r\n"}, "Sender"),
+    ],
+)
+def test_nothing_can_be_slipped_in(changed: dict[str, Any], what: str) -> None:
+    approved, other = parse_message(raw_of()), parse_message(raw_of(**changed))
+    assert canonical_sha256(parse_message(raw_of())) == canonical_sha256(approved)
+    assert canonical_sha256(approved) != canonical_sha256(other)
+    assert what in [one.what for one in differences(approved, other)]
+
+
 def with_file(content: bytes) -> CampaignMessage:
     from email.message import EmailMessage
 
@@ -205,7 +251,7 @@ def test_a_file_of_the_same_name_and_size_is_another() -> None:
     approved, other = with_file(b"%PDF one"), with_file(b"%PDF two")
     assert canonical_sha256(approved) == canonical_sha256(with_file(b"%PDF one"))
     assert canonical_sha256(approved) != canonical_sha256(other)
-    assert [one.what for one in differences(approved, other)] == ["Files"]
+    assert [one.what for one in differences(approved, other)] == ["Other parts"]
 
 
 def test_the_same_parts_give_the_same_octets() -> None:

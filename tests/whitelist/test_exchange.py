@@ -95,10 +95,10 @@ def test_nothing_that_a_person_typed_leaves_its_string(grant: Grant) -> None:
         with pytest.raises(LintError):
             rendered(grant.starts_on)
         entry.delete()
-    Grant.objects.filter(pk=grant.pk).update(reference="W'\u2019; Remove-Mailbox x")
+    Grant.objects.filter(pk=grant.pk).update(reference="W'\u2019; Remove-X x")
     script = rendered(grant.starts_on)[exchange.APPLY]
     exchange.lint_script(script.replace("\u2019", "'"))
-    assert "Comments = 'W''\u2019\u2019; Remove-Mailbox x'" in script
+    assert "Comments = 'W''\u2019\u2019; Remove-X x'" in script
     exchange.lint_script(script)
 
 
