@@ -158,11 +158,14 @@ TABLE: dict[str, Row] = {
     "campaign_signals": Row(
         "/campaigns/signals/", "302 403 403 403 200 200 403 403 403", "302 403 403 403 422 422 403 403 403"
     ),
-    # The world's campaign is in review, so there is nothing after its approval yet.
-    "campaign_after": Row("/campaigns/{campaign}/after/", "302 | 404", "302 | 405"),
-    "campaign_stop": Row("/campaigns/{campaign}/stop/", "302 | 405", "302 | 404"),
-    "campaign_answer": Row("/campaigns/{campaign}/answer/", "302 | 405", "302 | 404"),
-    "campaign_outcome": Row("/campaigns/{campaign}/outcome/", "302 | 405", "302 | 404"),
+    "campaign_after": Row("/campaigns/{campaign}/after/", "302 200 200 404 200 200 200 200 200", "302 | 405"),
+    "campaign_stop": Row("/campaigns/{campaign}/stop/", "302 | 405", "302 422 422 404 422 422 422 403 403"),
+    "campaign_answer": Row(
+        "/campaigns/{campaign}/answer/", "302 | 405", "302 403 403 404 409 409 409 403 403"
+    ),
+    "campaign_outcome": Row(
+        "/campaigns/{campaign}/outcome/", "302 | 405", "302 422 422 404 403 403 403 403 403"
+    ),
     "campaign_delegations": Row(
         "/campaigns/delegations/",
         "302 403 403 403 200 200 200 200 200",

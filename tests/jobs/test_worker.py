@@ -24,7 +24,7 @@ from tests.cast import Cast, approved, submitted
 from tests.support.smtp import SmtpSink
 
 pytestmark = pytest.mark.django_db(transaction=True)
-DEADLINE_SECONDS = 40
+DEADLINE_SECONDS = 120
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ class Command(BaseCommand):
             user = User.objects.filter(email=email).first() or User.objects.create_user(
                 email, PASSWORD, name=name, department=department, title=title
             )
-            user.groups.set(Group.objects.filter(name__in=[str(role) for role in roles]))
+            user.groups.set(Group.objects.get_or_create(name=str(role))[0] for role in roles)
             self._add_address(email, AddressKind.PERSON, name)
             self.stdout.write(f"{email:28} {PASSWORD}  {', '.join(role.label for role in roles) or 'staff'}")
         for local in MAILBOXES:
