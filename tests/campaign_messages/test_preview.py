@@ -81,6 +81,11 @@ def test_no_request_leaves_the_page(
         page.goto(f"/campaigns/{draft.reference}/preview/frame/")
         page.wait_for_timeout(50)
     assert visits == []
+    # The other side of the proof: this server does see what an open page loads.
+    with page.context.new_page() as open_page:
+        open_page.set_content(f"<img src='{address}/control.png' alt='x'>")
+        open_page.wait_for_timeout(500)
+    assert visits == ["/control.png"]
     assert [url for url in asked if not url.startswith((live_server.url, "about:", "data:"))] == []
 
 
