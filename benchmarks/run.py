@@ -26,9 +26,7 @@ DUE = 5_000
 
 def environment(folder: Path) -> dict[str, str]:
     """Start the servers; returns production's settings for the processes that measure."""
-    # The test suite's module starts servers by itself unless it is told that they are there.
-    os.environ["TECHMAIL_SERVERS"] = str(folder)
-    from tests.support.servers import start_postgres, start_redis
+    from tests.support.programs import start_postgres, start_redis
 
     folder.chmod(0o755)
     return {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from portal.policy_service.budgets import BudgetUnknown, LocalBuckets, RedisBuckets
 from tests.support.policy import run_apart
 from tests.support.ports import free_port
-from tests.support.servers import start_redis
+from tests.support.programs import start_redis
 
 pytestmark = pytest.mark.once
 

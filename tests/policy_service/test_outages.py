@@ -18,7 +18,7 @@ from portal.policy_service.models import DailyUse
 from tests.cast import Cast, approved
 from tests.support.policy import Asker, PolicyService, database_url
 from tests.support.ports import free_port
-from tests.support.servers import redis_server
+from tests.support.programs import redis_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 COPIER = "129.118.10.20"

