@@ -7,11 +7,11 @@ from django.utils.cache import get_conditional_response
 
 from portal.enforcement.hosts import look_at
 from portal.enforcement.models import HostToken, Release, ReleaseChunk
-from portal.enforcement.problem_json import Missing, NoToken, TooLarge, answers_machines
 from portal.enforcement.receipts import LARGEST_BYTES, read_receipt, take_receipt
 from portal.enforcement.releasing import latest_release
 from portal.enforcement.targets import targets
 from portal.enforcement.tokens import usable_token
+from portal.lib.problem_json import Missing, NoToken, TooLarge, answers_machines
 from portal.lib.problems import NotAllowed
 from portal.lib.throttle import Rate, TooOften, seconds_to_wait
 
@@ -29,7 +29,8 @@ def _token_for(request: HttpRequest, target: str, rate: Rate) -> HostToken:
         if wait:
             raise TooOften(f"Too many wrong tokens. Try again in {wait} seconds.", wait)
         raise NoToken(
-            "Send a token of this host: Authorization: Bearer. It may have expired or been revoked."
+            "Send a token of this host: Authorization: Bearer. It may have expired or been revoked.",
+            "exports",
         )
     wait = seconds_to_wait(f"host:{request.method}:{target}:{token.pk}", rate)
     if wait:

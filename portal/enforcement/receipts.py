@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.enforcement.models import HostState, HostToken, Receipt, Release
-from portal.enforcement.problem_json import TooLarge, Unusable
+from portal.lib.problem_json import TooLarge, Unusable
 from portal.lib.problems import NotAllowed
 from portal.lib.text import one_line, storable, truncate
 

@@ -1,8 +1,6 @@
 """Tokens by which mail hosts pull: made by administrators, shown once, kept as a digest, scoped and ended."""
 
-import hashlib
 import logging
-import secrets
 from collections.abc import Collection
 from datetime import timedelta
 
@@ -13,10 +11,10 @@ from portal.accounts.models import User
 from portal.accounts.roles import Role
 from portal.enforcement.models import HostState, HostToken
 from portal.lib.problems import NotAllowed, WrongState
+from portal.lib.tokens import digest_in, new_token
 
 logger = logging.getLogger(__name__)
 PREFIX = "tmh_"
-LONGEST_TOKEN = 100
 _USED_EVERY = timedelta(minutes=1)
 
 
@@ -37,10 +35,10 @@ def make_token(*, actor: User, host: str, targets: Collection[str], days: int) -
     Raises NotAllowed. The host is expected to report from now on.
     """
     _check(actor)
-    token = PREFIX + secrets.token_urlsafe(32)
+    token, digest, hint = new_token(PREFIX)
     now = timezone.now()
     row = HostToken.objects.create(
-        host=host, targets=sorted(targets), digest=digest_of(token), hint=token[: len(PREFIX) + 6],
+        host=host, targets=sorted(targets), digest=digest, hint=hint,
         created_by=actor, created_at=now, expires_at=now + timedelta(days=days),
     )  # fmt: skip
     for target in row.targets:
@@ -60,17 +58,10 @@ def revoke_token(*, actor: User, token: HostToken) -> None:
     logger.info("Token %s was revoked by %s.", token.pk, actor.pk)
 
 
-def digest_of(token: str) -> str:
-    """What is kept of a token."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def usable_token(header: str) -> HostToken | None:
     """The usable token that an Authorization header (RFC 6750 section 2.1) carries, or None; notes that it was used."""
-    scheme, _, given = header.partition(" ")
-    if scheme.lower() != "bearer" or not given.startswith(PREFIX) or len(given) > LONGEST_TOKEN:
-        return None
-    row = HostToken.objects.filter(digest=digest_of(given)).first()
+    digest = digest_in(header, PREFIX)
+    row = HostToken.objects.filter(digest=digest).first() if digest else None
     if row is None or not row.is_usable:
         return None
     now = timezone.now()

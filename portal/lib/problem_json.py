@@ -1,4 +1,4 @@
-"""Errors as mail hosts read them: application/problem+json (RFC 9457)."""
+"""Errors as programs read them: application/problem+json (RFC 9457)."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -13,9 +13,13 @@ from portal.lib.throttle import TooOften
 
 
 class NoToken(Problem):
-    """No usable token came with the request (401)."""
+    """No usable token came with the request (401); `realm` says what the token would open (RFC 9110, 11.5)."""
 
     status = 401
+
+    def __init__(self, sentence: str, realm: str) -> None:
+        super().__init__(sentence)
+        self.realm = realm
 
 
 class Missing(Problem):
@@ -52,7 +56,7 @@ def problem_response(problem: Problem) -> HttpResponse:
         body["errors"] = problem.errors
     answer = JsonResponse(body, status=problem.status, content_type="application/problem+json")
     if isinstance(problem, NoToken):
-        answer["WWW-Authenticate"] = 'Bearer realm="exports"'
+        answer["WWW-Authenticate"] = f'Bearer realm="{problem.realm}"'
     if isinstance(problem, TooOften):
         answer["Retry-After"] = str(problem.wait)
     answer["Cache-Control"] = "no-store"
