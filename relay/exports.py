@@ -9,87 +9,55 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from ipaddress import ip_network
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import QuerySet
 
 from portal.enforcement.publishing import SERIAL
 from portal.enforcement.targets import Entry, Export, LintError
-from portal.grants.models import Grant
+from portal.grants.links import public_page
 from portal.grants.states import GrantState
 from portal.institution import institution
 from portal.lib.text import ascii_word, one_line
 from portal.standards.clauses import current_edition
-from relay.models import Recipients, RelayPermission
+from relay import permitted
+from relay.permitted import Permitted
 
-REMEMBERED_DAYS = 400
-"""How long an ended grant's address is refused with a sentence of its own."""
 CLIENTS = "relay_clients.cidr"
 UNGRANTED_SENDERS = "ungranted_senders"
 _POSTMAP_SECONDS = 10
 
 
-def permissions_in_force(day: date) -> QuerySet[RelayPermission]:
-    """The relay permissions in force on `day`, with their rows."""
-    grants = Grant.objects.in_force(day).filter(kind="relay")
-    return (
-        RelayPermission.objects.filter(grant__in=grants)
-        .select_related("grant__owner")
-        .prefetch_related("addresses", "senders")
-        .order_by("grant__reference")
-    )
-
-
-def permissions_ended(day: date) -> QuerySet[RelayPermission]:
-    """The relay permissions that were in force and are not on `day`, remembered for a while."""
-    since = day - timedelta(days=REMEMBERED_DAYS)
-    return (
-        RelayPermission.objects.filter(grant__kind="relay", grant__ends_on__gte=since)
-        .exclude(grant__in=Grant.objects.in_force(day))
-        .exclude(grant__state=GrantState.ACTIVE, grant__starts_on__gt=day)
-        .select_related("grant")
-        .prefetch_related("addresses")
-        .order_by("-grant__ends_on", "grant__reference")
-    )
-
-
-def entries_of(permission: RelayPermission) -> Iterator[Entry]:
+def entries_of(permission: Permitted) -> Iterator[Entry]:
     """What the permission puts into force, in every format: each address as each sender."""
-    for row in permission.addresses.all():
-        for sender in permission.senders.all():
-            yield Entry(
-                permission.grant.reference, f"{row.network} {sender.address}", permission.grant.ends_on
-            )
+    for network in permission.networks:
+        for sender in permission.senders:
+            yield Entry(permission.reference, f"{network} {sender}", permission.ends_on)
 
 
-def class_of(grant: Grant) -> str:
+def class_of(reference: str) -> str:
     """The name of the grant's restriction class: tm_r_1042."""
-    return re.sub(r"[^a-z0-9]", "_", grant.reference.lower())
+    return re.sub(r"[^a-z0-9]", "_", reference.lower())
+
+
+_MEANING = re.compile(r"[^ -~]|[{}$,;]")
 
 
 def _reply(text: str) -> str:
     """A REJECT with a text for the sender's operator: one line of ASCII, safe in a map and inside braces."""
-    plain = "".join(char if " " <= char <= "~" and char not in "{}$,;" else "_" for char in one_line(text))
-    return f"REJECT 5.7.1 {plain}"
+    return f"REJECT 5.7.1 {_MEANING.sub('_', one_line(text))}"
 
 
-def _link(grant: Grant) -> str:
-    return f"{settings.PUBLIC_URL}{grant.get_absolute_url()}"
-
-
-def ended_reply(grant: Grant) -> str:
+def ended_reply(ended: Permitted) -> str:
     """What an address hears whose grant is out of force, and what to do."""
-    if grant.state == GrantState.SUSPENDED:
-        return _reply(f"Relay permission {grant.reference} is suspended. See {_link(grant)}")
-    if grant.state in (GrantState.REVOKED, GrantState.ENDED):
-        on = f"{grant.state_changed_at:%Y-%m-%d}"
-        return _reply(f"Relay permission {grant.reference} was {grant.state} on {on}. See {_link(grant)}")
-    return _reply(
-        f"Relay permission {grant.reference} ended {grant.ends_on:%Y-%m-%d}. To renew it: {_link(grant)}"
-    )
+    name, link = f"Relay permission {ended.reference}", public_page(ended.reference)
+    if ended.state == GrantState.SUSPENDED:
+        return _reply(f"{name} is suspended. See {link}")
+    if ended.state in (GrantState.REVOKED, GrantState.ENDED):
+        return _reply(f"{name} was {ended.state} on {ended.state_changed_at:%Y-%m-%d}. See {link}")
+    return _reply(f"{name} ended {ended.ends_on}. To renew it: {link}")
 
 
 class PostfixRelay:
@@ -100,8 +68,8 @@ class PostfixRelay:
 
     def render(self, *, day: date, install_path: str) -> Export:
         """The maps for `day`."""
-        live = list(permissions_in_force(day))
-        files = {CLIENTS: _clients(live, permissions_ended(day))}
+        live = permitted.in_force(day)
+        files = {CLIENTS: _clients(live, permitted.out_of_force(day))}
         for permission in live:
             files |= _class_files(permission)
         files[UNGRANTED_SENDERS] = _ungranted(live)
@@ -129,19 +97,19 @@ def _head(what: str) -> list[str]:
     ]
 
 
-def _clients(live: Sequence[RelayPermission], ended: Iterable[RelayPermission]) -> str:
+def _clients(live: Sequence[Permitted], ended: Iterable[Permitted]) -> str:
     rows: list[tuple[tuple[int, int, int, int], str, str, str]] = []
     taken = set()
     for permission in live:
-        for address in permission.addresses.all():
-            taken.add(address.network)
-            rows.append(_row(address.network, 0, class_of(permission.grant), _note(permission.grant)))
+        for network in permission.networks:
+            taken.add(network)
+            rows.append(_row(network, 0, class_of(permission.reference), _note(permission)))
     for permission in ended:
-        for address in permission.addresses.all():
-            if address.network not in taken:
-                taken.add(address.network)
-                note = f"# {permission.grant.reference} out of force"
-                rows.append(_row(address.network, 1, ended_reply(permission.grant), note))
+        for network in permission.networks:
+            if network not in taken:
+                taken.add(network)
+                note = f"# {permission.reference} out of force"
+                rows.append(_row(network, 1, ended_reply(permission), note))
     rows += [
         _row(str(campus), 2, "tm_no_grant", "# the rest of the campus") for campus in institution().campus
     ]
@@ -157,23 +125,22 @@ def _row(network: str, rank: int, result: str, note: str) -> tuple[tuple[int, in
     return (-length, parsed.version, int(parsed.network_address), rank), str(parsed), result, note
 
 
-def _note(grant: Grant) -> str:
-    return (
-        f"# {ascii_word(grant.reference)} owner={ascii_word(grant.owner.email)} ends={grant.ends_on:%Y-%m-%d}"
-    )
+def _note(permission: Permitted) -> str:
+    owner = ascii_word(permission.owner)
+    return f"# {ascii_word(permission.reference)} owner={owner} ends={permission.ends_on}"
 
 
-def _class_files(permission: RelayPermission) -> dict[str, str]:
-    grant, name = permission.grant, class_of(permission.grant)
-    scoped = permission.recipients != Recipients.ANYONE
-    result = f"{name}_to" if scoped else "OK"
-    lines = _head(f"{grant.reference}: as whom it may send")
-    lines += [f"{_key(sender.address, _ADDRESS)}\t{result}" for sender in permission.senders.all()]
-    lines.append(f"<>\t{_reply(f'{grant.reference} may not send without a sender address. {_link(grant)}')}")
+def _class_files(permission: Permitted) -> dict[str, str]:
+    reference, name = permission.reference, class_of(permission.reference)
+    result = f"{name}_to" if permission.is_scoped else "OK"
+    lines = _head(f"{reference}: as whom it may send")
+    lines += [f"{_key(sender, _ADDRESS)}\t{result}" for sender in permission.senders]
+    none = f"{reference} may not send without a sender address. {public_page(reference)}"
+    lines.append(f"<>\t{_reply(none)}")
     files = {name: "\n".join(lines) + "\n"}
-    if scoped:
+    if permission.is_scoped:
         domains = [institution().mail_domain, *permission.recipient_domains.split()]
-        to = _head(f"{grant.reference}: to whom it may send")
+        to = _head(f"{reference}: to whom it may send")
         to += [f"{_key(domain, _DOMAIN)}\tOK" for domain in dict.fromkeys(domains)]
         files[f"{name}_to"] = "\n".join(to) + "\n"
     return files
@@ -190,12 +157,12 @@ def _key(value: str, pattern: re.Pattern[str]) -> str:
     return value
 
 
-def _ungranted(live: Sequence[RelayPermission]) -> str:
+def _ungranted(live: Sequence[Permitted]) -> str:
     # An address without a permission that uses a granted sender hears whose sender that is.
     holders: dict[str, list[str]] = {}
     for permission in live:
-        for sender in permission.senders.all():
-            holders.setdefault(sender.address, []).append(permission.grant.reference)
+        for sender in permission.senders:
+            holders.setdefault(sender, []).append(permission.reference)
     lines = _head("Senders of the grants, for addresses that have none")
     for address, references in sorted(holders.items()):
         text = f"{address} is for {' and '.join(references[:3])} and this system has no part in it. {_ask_link()}"
@@ -207,9 +174,9 @@ def _ask_link() -> str:
     return f"Ask: {settings.PUBLIC_URL}/ask/"
 
 
-def _main_cf(live: Sequence[RelayPermission], install_path: str) -> str:
-    scoped = [p for p in live if p.recipients != Recipients.ANYONE]
-    names = ["tm_no_grant", *(class_of(p.grant) for p in live), *(f"{class_of(p.grant)}_to" for p in scoped)]
+def _main_cf(live: Sequence[Permitted], install_path: str) -> str:
+    scoped = [class_of(p.reference) for p in live if p.is_scoped]
+    names = ["tm_no_grant", *(class_of(p.reference) for p in live), *(f"{name}_to" for name in scoped)]
     lines = [*_head("Put this into main.cf, then: postfix reload"), "smtpd_restriction_classes ="]
     lines += [f"    {name}" for name in names]
     none = f"No relay permission for this system. {_ask_link()}"
@@ -224,13 +191,16 @@ def _main_cf(live: Sequence[RelayPermission], install_path: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _grant_classes(permission: RelayPermission, install_path: str) -> list[str]:
-    grant, name = permission.grant, class_of(permission.grant)
-    senders = " or ".join(sender.address for sender in permission.senders.all())
-    other = f"{grant.reference} may send only as {senders}. {_link(grant)}"
+def _grant_classes(permission: Permitted, install_path: str) -> list[str]:
+    reference, name, link = (
+        permission.reference,
+        class_of(permission.reference),
+        public_page(permission.reference),
+    )
+    other = f"{reference} may send only as {' or '.join(permission.senders)}. {link}"
     lines = _class(name, f"check_sender_access texthash:{install_path}/{name}", other)
-    if permission.recipients != Recipients.ANYONE:
-        scope = f"{grant.reference} may not send to this recipient. {_link(grant)}"
+    if permission.is_scoped:
+        scope = f"{reference} may not send to this recipient. {link}"
         lines += _class(f"{name}_to", f"check_recipient_access texthash:{install_path}/{name}_to", scope)
     return lines
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from portal.enforcement.targets import Entry, Export, LintError
 from portal.lib.text import ascii_word, csv_cell
-from relay.exports import entries_of, permissions_in_force
-from relay.models import RelayPermission
+from relay import permitted
+from relay.exports import entries_of
+from relay.permitted import Permitted
 
 CLIENTS = "smtp_clients.csv"
 COLUMNS = ("grant", "network", "ports", "ends_on", "host", "owner")
@@ -33,7 +34,7 @@ class Firewall:
         text, entries = io.StringIO(), list[Entry]()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for permission in permissions_in_force(day):
+        for permission in permitted.in_force(day):
             writer.writerows(_rows(permission))
             entries += entries_of(permission)
         return Export({CLIENTS: text.getvalue()}, tuple(entries))
@@ -43,17 +44,11 @@ class Firewall:
         lint_clients((folder / CLIENTS).read_text(encoding="utf-8"))
 
 
-def _rows(permission: RelayPermission) -> Iterator[tuple[str, ...]]:
-    grant = permission.grant
-    for network in sorted(row.network for row in permission.addresses.all()):
-        yield (
-            csv_cell(ascii_word(grant.reference)),
-            csv_cell(network),
-            PORTS,
-            f"{grant.ends_on:%Y-%m-%d}",
-            csv_cell(permission.hostname),
-            csv_cell(grant.owner.email),
-        )
+def _rows(permission: Permitted) -> Iterator[tuple[str, ...]]:
+    grant, owner = csv_cell(ascii_word(permission.reference)), csv_cell(permission.owner)
+    host = csv_cell(permission.hostname)
+    for network in sorted(permission.networks):
+        yield grant, csv_cell(network), PORTS, permission.ends_on.isoformat(), host, owner
 
 
 def lint_clients(text: str) -> None:

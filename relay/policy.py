@@ -1,6 +1,5 @@
 """Relay grants as the policy service asks for them: three queries, whatever their number."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -10,8 +9,8 @@ from portal.grants.models import Grant
 from portal.grants.relay_rules import RelayRule
 from portal.institution import institution
 from relay.models import PermittedAddress, PermittedSender, Recipients, RelayPermission
+from relay.permitted import CHUNK, grouped
 
-_CHUNK = 5000
 _COLUMNS = (
     "grant_id", "grant__reference", "grant__state", "grant__state_changed_at", "grant__starts_on",
     "grant__ends_on", "grant__held_open_by_id", "recipients", "recipient_domains", "peak_per_hour",
@@ -22,20 +21,11 @@ def rules_of(grants: QuerySet[Grant]) -> Iterator[RelayRule]:
     """The rule of each of `grants` that has a relay permission."""
     # Ordered, so that grants of equal addresses share text and answers come out the same each time.
     wanted = grants.order_by().values("pk")
-    addresses = _grouped(PermittedAddress.objects.filter(permission__in=wanted), "network")
-    senders = _grouped(PermittedSender.objects.filter(permission__in=wanted), "address")
+    addresses = grouped(PermittedAddress.objects.filter(permission__in=wanted), "network")
+    senders = grouped(PermittedSender.objects.filter(permission__in=wanted), "address")
     permissions = RelayPermission.objects.filter(grant__in=wanted).order_by("grant_id")
-    for row in permissions.values_list(*_COLUMNS).iterator(_CHUNK):
+    for row in permissions.values_list(*_COLUMNS).iterator(CHUNK):
         yield _rule(row, addresses.get(row[0], ()), senders.get(row[0], ()))
-
-
-def _grouped(rows: QuerySet[Any], column: str) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = defaultdict(list)
-    for permission, value in (
-        rows.order_by("permission_id", "pk").values_list("permission_id", column).iterator(_CHUNK)
-    ):
-        found[permission].append(value)
-    return found
 
 
 def _rule(row: tuple[Any, ...], networks: Iterable[str], senders: Iterable[str]) -> RelayRule:

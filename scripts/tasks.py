@@ -196,7 +196,7 @@ def bench() -> None:
     raise SystemExit(max(codes))
 
 
-BENCHMARKS = ("benchmarks/run.py", "benchmarks/mailauth.py", "benchmarks/policy.py")
+BENCHMARKS = ("benchmarks/run.py", "benchmarks/mailauth.py", "benchmarks/policy.py", "benchmarks/exports.py")
 
 
 def lock() -> None:

@@ -15,12 +15,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from portal.enforcement.publishing import SERIAL
-from portal.enforcement.targets import Entry, Export, LintError
-from portal.grants.models import Grant
+from portal.enforcement.targets import Export, LintError
 from portal.lib.text import ascii_word, one_line
 from portal.standards.clauses import current_edition
-from whitelist.exports import entry_pattern, permissions_in_force
-from whitelist.models import EntryKind, WhitelistPermission
+from whitelist.exports import InForce, entries_in_force, entry_pattern, manifest_entries
+from whitelist.models import EntryKind
 
 APPLY, REMOVE = "techmail_rules.ps1", "techmail_remove_all.ps1"
 PREFIX = "TechMail allow"
@@ -87,14 +86,9 @@ class ExchangeOnline:
 
     def render(self, *, day: date, install_path: str) -> Export:
         """Both scripts for `day`. Raises LintError where the rules are too many."""
-        live = list(permissions_in_force(day))
+        live = entries_in_force(day)
         rules = _rules(_rows(live, day))
-        entries = tuple(
-            Entry(permission.grant.reference, entry.value, permission.grant.ends_on)
-            for permission in live
-            for entry in permission.entries.all()
-        )
-        return Export({APPLY: _script(rules), REMOVE: _removal()}, entries)
+        return Export({APPLY: _script(rules), REMOVE: _removal()}, manifest_entries(live))
 
     def lint(self, folder: Path) -> None:
         """Every line is of a form that this module writes. Raises LintError."""
@@ -102,25 +96,24 @@ class ExchangeOnline:
         lint_script((folder / REMOVE).read_text(encoding="utf-8"))
 
 
-def _rows(live: Iterable[WhitelistPermission], day: date) -> list[Row]:
-    found: dict[str, list[Grant]] = {}
-    for permission in live:
-        for entry in permission.entries.all():
-            found.setdefault(_pattern(entry.kind, entry.value), []).append(permission.grant)
+def _rows(live: Iterable[InForce], day: date) -> list[Row]:
+    found: dict[str, list[InForce]] = {}
+    for entry in live:
+        found.setdefault(_pattern(entry.kind, entry.value), []).append(entry)
     return [
         Row(
             pattern,
-            tuple(grant.reference for grant in grants),
-            max(_last_day(grant, day) for grant in grants),
-            all(grant.starts_on + timedelta(days=AUDIT_DAYS) > day for grant in grants),
+            tuple(entry.grant for entry in entries),
+            max(_last_day(entry, day) for entry in entries),
+            all(entry.starts_on + timedelta(days=AUDIT_DAYS) > day for entry in entries),
         )
-        for pattern, grants in found.items()
+        for pattern, entries in found.items()
     ]
 
 
-def _last_day(grant: Grant, day: date) -> date:
+def _last_day(entry: InForce, day: date) -> date:
     # A renewal that is not decided holds a grant open past its term: a day at a time.
-    return max(grant.ends_on, day + timedelta(days=1)) if grant.held_open_by_id else grant.ends_on
+    return max(entry.ends_on, day + timedelta(days=1)) if entry.is_held_open else entry.ends_on
 
 
 def _pattern(kind: str, value: str) -> str:

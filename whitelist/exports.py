@@ -12,11 +12,9 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-
-from django.db.models import QuerySet
+from typing import NamedTuple
 
 from portal.enforcement.publishing import SERIAL
 from portal.enforcement.targets import Entry, Export, LintError
@@ -25,13 +23,18 @@ from portal.lib.text import ascii_word, one_line
 from portal.mailauth.organizational import by_public_suffix
 from portal.standards.clauses import current_edition
 from whitelist.entries import domain_of
-from whitelist.models import EntryKind, WhitelistPermission
+from whitelist.models import EntryKind, PermittedEntry
 
 ADDRESSES = "allow_addr.map"
 DOMAINS = "wl_domains.map"
 RSPAMD_CONF = "multimap.conf"
 SPAMASSASSIN_CONF = "techmail_welcomelist.cf"
 _LINT_SECONDS = 60
+_CHUNK = 5000
+_COLUMNS = (
+    "permission__grant__reference", "value", "kind", "permission__grant__owner__email",
+    "permission__grant__starts_on", "permission__grant__ends_on", "permission__grant__held_open_by_id",
+)  # fmt: skip
 
 _NAME = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(_NAME)
@@ -39,37 +42,50 @@ _ADDRESS = re.compile(rf"[a-z0-9_+=.-]{{1,64}}@{_NAME}")
 _WELCOME = re.compile(rf"welcomelist_from_dkim (?:\*|[a-z0-9_+=.-]{{1,64}})@{_NAME}(?: {_NAME})?")
 
 
-@dataclass(frozen=True)
-class Row:
-    """One entry in force: its value, the grants it stands under, and the latest of their last days."""
+class InForce(NamedTuple):
+    """One entry of a grant in force, as exports read it."""
+
+    grant: str
+    value: str
+    kind: str
+    owner: str
+    """The owner's e-mail address."""
+    starts_on: date
+    ends_on: date
+    is_held_open: bool
+    """Whether a renewal that is not decided yet keeps the grant past its term."""
+
+
+class Row(NamedTuple):
+    """One value, and what the remark above it says: its grants, their owners and last days."""
 
     value: str
-    grants: tuple[str, ...]
     note: str
 
 
-def permissions_in_force(day: date) -> QuerySet[WhitelistPermission]:
-    """The whitelist permissions in force on `day`, with their entries."""
-    grants = Grant.objects.in_force(day).filter(kind="whitelist")
-    return (
-        WhitelistPermission.objects.filter(grant__in=grants)
-        .select_related("grant__owner")
-        .prefetch_related("entries")
-        .order_by("grant__reference")
+def entries_in_force(day: date) -> list[InForce]:
+    """The entries of the whitelist grants in force on `day`, by grant: one query and few words each."""
+    rows = (
+        PermittedEntry.objects.filter(
+            permission__grant__in=Grant.objects.in_force(day).filter(kind="whitelist")
+        )
+        .order_by("permission__grant__reference", "kind", "value")
+        .values_list(*_COLUMNS)
     )
+    return [InForce._make((*facts, holder is not None)) for *facts, holder in rows.iterator(_CHUNK)]
 
 
-def _rows(live: Iterable[WhitelistPermission], kind: EntryKind) -> list[Row]:
+def _rows(live: Iterable[InForce], kind: EntryKind) -> list[Row]:
     """The entries of one sort, each value once, sorted."""
-    found: dict[str, list[Grant]] = {}
-    for permission in live:
-        for entry in permission.entries.all():
-            if entry.kind == kind:
-                found.setdefault(_safe(entry.value, kind), []).append(permission.grant)
-    return [
-        Row(value, tuple(grant.reference for grant in grants), "; ".join(_note(grant) for grant in grants))
-        for value, grants in sorted(found.items())
-    ]
+    found: dict[str, str] = {}
+    is_exact = entry_pattern(kind).fullmatch
+    for entry in live:
+        if entry.kind == kind:
+            value = entry.value
+            if not is_exact(value):
+                raise LintError(f"{value[:80]!r} cannot stand in a map.")
+            found[value] = f"{found[value]}; {_note(entry)}" if value in found else _note(entry)
+    return [Row(*row) for row in sorted(found.items())]
 
 
 def entry_pattern(kind: EntryKind) -> re.Pattern[str]:
@@ -77,25 +93,13 @@ def entry_pattern(kind: EntryKind) -> re.Pattern[str]:
     return _ADDRESS if kind == EntryKind.ADDRESS else _DOMAIN
 
 
-def _safe(value: str, kind: EntryKind) -> str:
-    """The value, which is exact by now; LintError for one that a map would read as something else."""
-    if not entry_pattern(kind).fullmatch(value):
-        raise LintError(f"{value[:80]!r} cannot stand in a map.")
-    return value
+def _note(entry: InForce) -> str:
+    return f"{ascii_word(entry.grant)} owner={ascii_word(entry.owner)} ends={entry.ends_on}"
 
 
-def _note(grant: Grant) -> str:
-    return (
-        f"{ascii_word(grant.reference)} owner={ascii_word(grant.owner.email)} ends={grant.ends_on:%Y-%m-%d}"
-    )
-
-
-def _entries(live: Iterable[WhitelistPermission]) -> tuple[Entry, ...]:
-    return tuple(
-        Entry(permission.grant.reference, entry.value, permission.grant.ends_on)
-        for permission in live
-        for entry in permission.entries.all()
-    )
+def manifest_entries(live: Iterable[InForce]) -> tuple[Entry, ...]:
+    """What the manifest lists."""
+    return tuple(Entry(entry.grant, entry.value, entry.ends_on) for entry in live)
 
 
 def _head(what: str) -> list[str]:
@@ -118,13 +122,13 @@ class Rspamd:
 
     def render(self, *, day: date, install_path: str) -> Export:
         """The maps for `day`."""
-        live = list(permissions_in_force(day))
+        live = entries_in_force(day)
         files = {
             ADDRESSES: _map("Addresses with credit, as in From", _rows(live, EntryKind.ADDRESS)),
             DOMAINS: _map("Domains with credit, exactly as in From", _rows(live, EntryKind.DOMAIN)),
             RSPAMD_CONF: _multimap(install_path),
         }
-        return Export(files, _entries(live))
+        return Export(files, manifest_entries(live))
 
     def lint(self, folder: Path) -> None:
         """Every line a comment or one value, each value once. Raises LintError."""
@@ -174,13 +178,13 @@ class SpamAssassin:
 
     def render(self, *, day: date, install_path: str) -> Export:
         """The file for `day`; it lies in SpamAssassin's own folder, so `install_path` does not appear in it."""
-        live = list(permissions_in_force(day))
+        live = entries_in_force(day)
         lines = _head("Put this beside local.cf, then reload spamd or amavis; network tests must be on")
         for row in _rows(live, EntryKind.ADDRESS):
             lines += [f"# {row.note}", *_welcome(row.value, domain_of(row.value))]
         for row in _rows(live, EntryKind.DOMAIN):
             lines += [f"# {row.note}", *_welcome(f"*@{row.value}", row.value)]
-        return Export({SPAMASSASSIN_CONF: _text(lines)}, _entries(live))
+        return Export({SPAMASSASSIN_CONF: _text(lines)}, manifest_entries(live))
 
     def lint(self, folder: Path) -> None:
         """Our own parser over every line, then SpamAssassin itself where it is installed. Raises LintError."""

@@ -10,6 +10,8 @@ _FORMULA_STARTS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 
 def one_line(text: str) -> str:
     """The text on one line: control and format characters become blanks, runs of blanks become one."""
+    if text.isascii() and text.isprintable():  # Nearly every value of an export of thousands.
+        return " ".join(text.split()) if " " in text else text
     kept = (" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
     return " ".join("".join(kept).split())
 
@@ -22,6 +24,8 @@ def csv_cell(value: object) -> str:
 
 def ascii_word(text: str) -> str:
     """The text as one printable ASCII word, for a place where blanks and other scripts have meanings."""
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text
     return "".join(char if "!" <= char <= "~" else "_" for char in one_line(text))
 
 

@@ -5,12 +5,11 @@ The sentences are those of the exported maps (relay/exports.py), so that a refus
 
 import re
 from datetime import datetime, timedelta
-from functools import cache
 
 from django.conf import settings
-from django.urls import reverse
 from django.utils import timezone
 
+from portal.grants.links import public_page
 from portal.grants.relay_rules import RelayRule
 from portal.grants.states import GrantState
 from portal.lib.text import ascii_word, one_line
@@ -47,17 +46,7 @@ def reject(text: str) -> str:
 
 def link(rule: RelayRule) -> str:
     """The grant's page, where it can be renewed."""
-    if not _PLAIN(rule.reference):
-        return f"{settings.PUBLIC_URL}{reverse('grant', args=[rule.reference])}"
-    before, after = _page()
-    return f"{settings.PUBLIC_URL}{before}{rule.reference}{after}"
-
-
-@cache
-def _page() -> tuple[str, str]:
-    # Working a path out costs as much as the rest of an answer; the plain references differ in one place only.
-    before, _, after = reverse("grant", args=["REFERENCE"]).partition("REFERENCE")
-    return before, after
+    return public_page(rule.reference)
 
 
 def ask_link() -> str:

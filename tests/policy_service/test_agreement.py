@@ -126,7 +126,7 @@ def of_the_database(client: str, sender: str, recipient: str, day: date) -> str:
         return "silent"
     best = min(entry[:2] for entry in narrowest)
     holders = [permission for *place, permission in narrowest if tuple(place) == best and permission]
-    holder = min(holders, key=lambda permission: exports.class_of(permission.grant), default=None)
+    holder = min(holders, key=lambda permission: exports.class_of(permission.grant.reference), default=None)
     if holder is None or sender.lower() not in {row.address for row in holder.senders.all()}:
         return "refused"
     domain = "." + recipient.lower().rpartition("@")[2]
