@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from portal.enforcement import announcements
 from portal.enforcement.models import HostState, HostToken, Release
 from portal.enforcement.releasing import latest_release
 from portal.enforcement.targets import targets
@@ -132,6 +133,8 @@ def _tell(state: HostState, trouble: str) -> None:
     if not changed or not trouble:
         return
     logger.warning("Mail host %s, target %s: %s", state.pk, state.target, trouble)
+    if trouble == "drift":
+        announcements.host_drifted.tell(state)
     enqueue(
         recipient=institution().contact_email,
         template="host_trouble",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils import timezone
 
-from portal.grants import publication
+from portal.grants import announcements, publication
 from portal.grants.kinds import granting_kind
 from portal.grants.models import Grant, GrantEvent, GrantRequest
 from portal.grants.policies import check_grant_action
@@ -50,8 +50,9 @@ def _issue_new(service_request: ServiceRequest, actor: "User", terms: Terms) -> 
         ends_on=terms.ends_on,
     )
     kind.write_permission(grant=grant, service_request=service_request, terms=terms)
-    GrantEvent.objects.create(grant=grant, actor=actor, action="issue", to_state=grant.state)
+    event = GrantEvent.objects.create(grant=grant, actor=actor, action="issue", to_state=grant.state)
     publication.changed()
+    announcements.grant_changed.tell(event)
     return grant
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils import timezone
 
-from portal.grants import publication
+from portal.grants import announcements, publication
 from portal.grants.models import Grant, GrantEvent
 from portal.lib.problems import Stale
 
@@ -39,7 +39,7 @@ def change_grant(
         setattr(grant, name, value)
     _record_history(grant, actor)
     publication.changed()
-    return GrantEvent.objects.create(
+    event = GrantEvent.objects.create(
         grant=grant,
         actor=actor,
         action=action,
@@ -47,6 +47,8 @@ def change_grant(
         to_state=grant.state,
         reason=reason.strip(),
     )
+    announcements.grant_changed.tell(event)
+    return event
 
 
 def _record_history(grant: Grant, actor: "User | None") -> None:

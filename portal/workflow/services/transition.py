@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.lib.problems import Stale, WrongState
+from portal.workflow import announcements
 from portal.workflow.models import CheckRun, Event, ServiceRequest, Visibility
 from portal.workflow.policies import capacity_of, check_action
 from portal.workflow.states import BY_ACTION, Action, Party, State
@@ -59,7 +60,7 @@ def apply_transition(
     target = BY_ACTION[action].target or before
     seen = service_request.revision if revision is None else revision
     _update(service_request, seen, state=target, **columns)
-    return Event.objects.create(
+    event = Event.objects.create(
         service_request=service_request,
         actor=actor,
         capacity=capacity,
@@ -72,6 +73,8 @@ def apply_transition(
         visibility=visibility,
         check_run=check_run,
     )
+    announcements.request_moved.tell(event)
+    return event
 
 
 def close_without_actor(*, service_request: ServiceRequest, comment: str) -> Event:
@@ -88,7 +91,7 @@ def close_without_actor(*, service_request: ServiceRequest, comment: str) -> Eve
         service_request, service_request.revision, state=State.WITHDRAWN, stage_role="", due_on=None,
         clock_paused_at=None, closed_at=timezone.now(),
     )  # fmt: skip
-    return Event.objects.create(
+    event = Event.objects.create(
         service_request=service_request,
         action="close",
         from_state=before,
@@ -96,6 +99,8 @@ def close_without_actor(*, service_request: ServiceRequest, comment: str) -> Eve
         stage=service_request.stage,
         comment=comment,
     )
+    announcements.request_moved.tell(event)
+    return event
 
 
 def _update(service_request: ServiceRequest, seen_revision: int, **columns: Any) -> None:

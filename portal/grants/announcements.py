@@ -1,0 +1,11 @@
+"""What this room tells the rooms above it (`portal.lib.announcements`)."""
+
+from typing import TYPE_CHECKING
+
+from portal.lib.announcements import Announcement
+
+if TYPE_CHECKING:
+    from portal.grants.models import GrantEvent
+
+grant_changed: "Announcement[GrantEvent]" = Announcement()
+"""A grant was issued or changed; told once its event is written."""

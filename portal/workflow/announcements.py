@@ -1,0 +1,11 @@
+"""What this room tells the rooms above it (`portal.lib.announcements`)."""
+
+from typing import TYPE_CHECKING
+
+from portal.lib.announcements import Announcement
+
+if TYPE_CHECKING:
+    from portal.workflow.models import Event
+
+request_moved: "Announcement[Event]" = Announcement()
+"""An action was carried out on a request; told once its event is written."""
