@@ -27,7 +27,7 @@ _GRANTS = (
 _WHITELIST = (
     "SELECT e.value, g.reference, u.email, g.ends_on "
     + _GRANTS.format(kind="whitelist", joins="JOIN whitelist_permittedentry e ON e.permission_id = g.id")
-    + " ORDER BY e.value"
+    + " ORDER BY g.reference, e.kind, e.value"
 )
 _RELAY = (
     "SELECT g.reference, a.network, s.address, p.hostname, u.email, g.ends_on "
@@ -37,7 +37,7 @@ _RELAY = (
         "JOIN relay_permittedaddress a ON a.permission_id = g.id "
         "JOIN relay_permittedsender s ON s.permission_id = g.id",
     )
-    + " ORDER BY g.reference"
+    + " ORDER BY g.reference, a.network, s.address"
 )
 ROWS = {"rspamd": _WHITELIST, "spamassassin": _WHITELIST, "firewall": _RELAY}
 

@@ -6,19 +6,20 @@ files in spreadsheets (OWASP, CSV injection).
 
 import csv
 import io
-from collections.abc import Iterator
 from datetime import date
 from ipaddress import ip_network
 from pathlib import Path
 
+from django.db.models import QuerySet
+
 from portal.enforcement.targets import Entry, Export, LintError
+from portal.grants.models import Grant
 from portal.lib.text import ascii_word, csv_cell
-from relay import permitted
-from relay.exports import entries_of
-from relay.permitted import Permitted
+from relay.models import PermittedAddress
 
 CLIENTS = "smtp_clients.csv"
 COLUMNS = ("grant", "network", "ports", "ends_on", "host", "owner")
+_CHUNK = 5000
 PORTS = "25 587"
 """SMTP and submission (RFC 5321 section 4.5.4.2, RFC 6409 section 3.1)."""
 
@@ -31,12 +32,17 @@ class Firewall:
 
     def render(self, *, day: date, install_path: str) -> Export:
         """The list for `day`. It names no other file, so `install_path` does not appear in it."""
-        text, entries = io.StringIO(), list[Entry]()
+        text, entries, owners = io.StringIO(), list[Entry](), _Cells()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for permission in permitted.in_force(day):
-            writer.writerows(_rows(permission))
-            entries += entries_of(permission)
+        last = ("", "")
+        for reference, network, ends_on, hostname, owner, sender in _pairs(day).iterator(_CHUNK):
+            if sender is not None:  # As every target's entries of the relay: each address as each sender.
+                entries.append(Entry(reference, f"{network} {sender}", ends_on))
+            if last != (reference, network):
+                last = (reference, network)
+                name, host = csv_cell(ascii_word(reference)), csv_cell(hostname)
+                writer.writerow((name, csv_cell(network), PORTS, ends_on.isoformat(), host, owners[owner]))
         return Export({CLIENTS: text.getvalue()}, tuple(entries))
 
     def lint(self, folder: Path) -> None:
@@ -44,11 +50,22 @@ class Firewall:
         lint_clients((folder / CLIENTS).read_text(encoding="utf-8"))
 
 
-def _rows(permission: Permitted) -> Iterator[tuple[str, ...]]:
-    grant, owner = csv_cell(ascii_word(permission.reference)), csv_cell(permission.owner)
-    host = csv_cell(permission.hostname)
-    for network in sorted(permission.networks):
-        yield grant, csv_cell(network), PORTS, permission.ends_on.isoformat(), host, owner
+def _pairs(day: date) -> "QuerySet[PermittedAddress, tuple[str, str, date, str, str, str | None]]":
+    """Each network in force on `day` with each of its senders, by grant; with the last day, host and owner."""
+    grants = Grant.objects.in_force(day).filter(kind="relay")
+    about = "permission__grant__"
+    columns = (f"{about}reference", "network", f"{about}ends_on", "permission__hostname", f"{about}owner__email",
+               "permission__senders__address")  # fmt: skip
+    rows = PermittedAddress.objects.filter(permission__grant__in=grants)
+    return rows.order_by(columns[0], "network", columns[-1]).values_list(*columns)
+
+
+class _Cells(dict[str, str]):
+    """Each text as a cell, worked out once."""
+
+    def __missing__(self, text: str) -> str:
+        self[text] = csv_cell(text)
+        return self[text]
 
 
 def lint_clients(text: str) -> None:

@@ -15,10 +15,10 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from portal.enforcement.publishing import SERIAL
-from portal.enforcement.targets import Export, LintError
+from portal.enforcement.targets import Entry, Export, LintError
 from portal.lib.text import ascii_word, one_line
 from portal.standards.clauses import current_edition
-from whitelist.exports import InForce, entries_in_force, entry_pattern, manifest_entries
+from whitelist.exports import InForce, entries_in_force, entry_pattern
 from whitelist.models import EntryKind
 
 APPLY, REMOVE = "techmail_rules.ps1", "techmail_remove_all.ps1"
@@ -88,7 +88,8 @@ class ExchangeOnline:
         """Both scripts for `day`. Raises LintError where the rules are too many."""
         live = entries_in_force(day)
         rules = _rules(_rows(live, day))
-        return Export({APPLY: _script(rules), REMOVE: _removal()}, manifest_entries(live))
+        entries = tuple(Entry(entry.grant, entry.value, entry.ends_on) for entry in live)
+        return Export({APPLY: _script(rules), REMOVE: _removal()}, entries)
 
     def lint(self, folder: Path) -> None:
         """Every line is of a form that this module writes. Raises LintError."""

@@ -11,10 +11,14 @@ domain first (src/plugins/lua/whitelist.lua), so that an entry for vendor.exampl
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
+
+from django.db.models import QuerySet
 
 from portal.enforcement.publishing import SERIAL
 from portal.enforcement.targets import Entry, Export, LintError
@@ -31,10 +35,6 @@ RSPAMD_CONF = "multimap.conf"
 SPAMASSASSIN_CONF = "techmail_welcomelist.cf"
 _LINT_SECONDS = 60
 _CHUNK = 5000
-_COLUMNS = (
-    "permission__grant__reference", "value", "kind", "permission__grant__owner__email",
-    "permission__grant__starts_on", "permission__grant__ends_on", "permission__grant__held_open_by_id",
-)  # fmt: skip
 
 _NAME = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(_NAME)
@@ -43,63 +43,76 @@ _WELCOME = re.compile(rf"welcomelist_from_dkim (?:\*|[a-z0-9_+=.-]{{1,64}})@{_NA
 
 
 class InForce(NamedTuple):
-    """One entry of a grant in force, as exports read it."""
+    """One entry of a grant in force."""
 
     grant: str
     value: str
     kind: str
-    owner: str
-    """The owner's e-mail address."""
     starts_on: date
     ends_on: date
     is_held_open: bool
     """Whether a renewal that is not decided yet keeps the grant past its term."""
 
 
-class Row(NamedTuple):
-    """One value, and what the remark above it says: its grants, their owners and last days."""
-
-    value: str
-    note: str
+def _in_force(day: date) -> QuerySet[PermittedEntry]:
+    return PermittedEntry.objects.filter(
+        permission__grant__in=Grant.objects.in_force(day).filter(kind="whitelist")
+    ).order_by("permission__grant__reference", "kind", "value")
 
 
 def entries_in_force(day: date) -> list[InForce]:
-    """The entries of the whitelist grants in force on `day`, by grant: one query and few words each."""
-    rows = (
-        PermittedEntry.objects.filter(
-            permission__grant__in=Grant.objects.in_force(day).filter(kind="whitelist")
-        )
-        .order_by("permission__grant__reference", "kind", "value")
-        .values_list(*_COLUMNS)
-    )
+    """The entries of the whitelist grants in force on `day`, by grant."""
+    rows = _in_force(day).values_list(
+        "permission__grant__reference", "value", "kind", "permission__grant__starts_on",
+        "permission__grant__ends_on", "permission__grant__held_open_by_id",
+    )  # fmt: skip
     return [InForce._make((*facts, holder is not None)) for *facts, holder in rows.iterator(_CHUNK)]
 
 
-def _rows(live: Iterable[InForce], kind: EntryKind) -> list[Row]:
-    """The entries of one sort, each value once, sorted."""
-    found: dict[str, str] = {}
-    is_exact = entry_pattern(kind).fullmatch
-    for entry in live:
-        if entry.kind == kind:
-            value = entry.value
-            if not is_exact(value):
-                raise LintError(f"{value[:80]!r} cannot stand in a map.")
-            found[value] = f"{found[value]}; {_note(entry)}" if value in found else _note(entry)
-    return [Row(*row) for row in sorted(found.items())]
+@dataclass
+class Standing:
+    """What both content filters are told: by value the remark above it, and what the manifest lists."""
+
+    addresses: dict[str, str] = field(default_factory=dict)
+    domains: dict[str, str] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+
+
+def standing(day: date) -> Standing:
+    """The entries in force on `day`. Raises LintError for one that a map would read as something else.
+
+    One pass over one query, and nothing but text kept: there may be a hundred thousand.
+    """
+    found, owners = Standing(), _Words()
+    of_kind = {
+        str(kind): (notes, entry_pattern(kind).fullmatch)
+        for kind, notes in ((EntryKind.ADDRESS, found.addresses), (EntryKind.DOMAIN, found.domains))
+    }
+    rows = _in_force(day).values_list(
+        "value", "kind", "permission__grant__reference", "permission__grant__owner__email",
+        "permission__grant__ends_on",
+    )  # fmt: skip
+    for value, kind, reference, owner, ends_on in rows.iterator(_CHUNK):
+        notes, is_exact = of_kind[kind]
+        if not is_exact(value):
+            raise LintError(f"{value[:80]!r} cannot stand in a map.")
+        note = f"{ascii_word(reference)} owner={owners[owner]} ends={ends_on.isoformat()}"
+        notes[value] = f"{notes[value]}; {note}" if value in notes else note
+        found.entries.append(Entry(reference, value, ends_on))
+    return found
+
+
+class _Words(dict[str, str]):
+    """Each text as one word of ASCII, worked out once."""
+
+    def __missing__(self, text: str) -> str:
+        self[text] = ascii_word(text)
+        return self[text]
 
 
 def entry_pattern(kind: EntryKind) -> re.Pattern[str]:
     """What an entry of this sort looks like, in full."""
     return _ADDRESS if kind == EntryKind.ADDRESS else _DOMAIN
-
-
-def _note(entry: InForce) -> str:
-    return f"{ascii_word(entry.grant)} owner={ascii_word(entry.owner)} ends={entry.ends_on}"
-
-
-def manifest_entries(live: Iterable[InForce]) -> tuple[Entry, ...]:
-    """What the manifest lists."""
-    return tuple(Entry(entry.grant, entry.value, entry.ends_on) for entry in live)
 
 
 def _head(what: str) -> list[str]:
@@ -122,13 +135,13 @@ class Rspamd:
 
     def render(self, *, day: date, install_path: str) -> Export:
         """The maps for `day`."""
-        live = entries_in_force(day)
+        live = standing(day)
         files = {
-            ADDRESSES: _map("Addresses with credit, as in From", _rows(live, EntryKind.ADDRESS)),
-            DOMAINS: _map("Domains with credit, exactly as in From", _rows(live, EntryKind.DOMAIN)),
+            ADDRESSES: _map("Addresses with credit, as in From", live.addresses),
+            DOMAINS: _map("Domains with credit, exactly as in From", live.domains),
             RSPAMD_CONF: _multimap(install_path),
         }
-        return Export(files, manifest_entries(live))
+        return Export(files, tuple(live.entries))
 
     def lint(self, folder: Path) -> None:
         """Every line a comment or one value, each value once. Raises LintError."""
@@ -136,10 +149,9 @@ class Rspamd:
         lint_map((folder / DOMAINS).read_text(encoding="utf-8"), _DOMAIN)
 
 
-def _map(what: str, rows: Iterable[Row]) -> str:
+def _map(what: str, notes: Mapping[str, str]) -> str:
     lines = _head(what)
-    for row in rows:
-        lines += [f"# {row.note}", row.value]
+    lines += [f"# {notes[value]}\n{value}" for value in sorted(notes)]
     return _text(lines)
 
 
@@ -178,13 +190,13 @@ class SpamAssassin:
 
     def render(self, *, day: date, install_path: str) -> Export:
         """The file for `day`; it lies in SpamAssassin's own folder, so `install_path` does not appear in it."""
-        live = entries_in_force(day)
+        live = standing(day)
         lines = _head("Put this beside local.cf, then reload spamd or amavis; network tests must be on")
-        for row in _rows(live, EntryKind.ADDRESS):
-            lines += [f"# {row.note}", *_welcome(row.value, domain_of(row.value))]
-        for row in _rows(live, EntryKind.DOMAIN):
-            lines += [f"# {row.note}", *_welcome(f"*@{row.value}", row.value)]
-        return Export({SPAMASSASSIN_CONF: _text(lines)}, manifest_entries(live))
+        for address in sorted(live.addresses):
+            lines += [f"# {live.addresses[address]}", *_welcome(address, domain_of(address))]
+        for domain in sorted(live.domains):
+            lines += [f"# {live.domains[domain]}", *_welcome(f"*@{domain}", domain)]
+        return Export({SPAMASSASSIN_CONF: _text(lines)}, tuple(live.entries))
 
     def lint(self, folder: Path) -> None:
         """Our own parser over every line, then SpamAssassin itself where it is installed. Raises LintError."""
@@ -198,9 +210,15 @@ def _welcome(pattern: str, domain: str) -> Iterator[str]:
     yield f"welcomelist_from_dkim {pattern}"
     # Without a second word only the author's very domain counts. DMARC takes a signature of the organizational
     # domain as well (relaxed alignment, RFC 9989 section 4.4.1), and vendors sign so.
-    owner = by_public_suffix(domain)
+    owner = _organization(domain)
     if owner != domain:
         yield f"welcomelist_from_dkim {pattern} {owner}"
+
+
+@lru_cache(maxsize=8192)
+def _organization(domain: str) -> str:
+    # A list of thousands names the same domains again and again.
+    return by_public_suffix(domain)
 
 
 def _ask_spamassassin(installed: str, path: Path) -> None:
