@@ -130,6 +130,8 @@ class Institution:
     """A sender authorization ends with its contract, and never later than this many months after approval."""
     renewal_opens_days: int = 60
     reminder_days: tuple[int, ...] = (60, 30, 14, 7, 1, 0)
+    idle_days: int = 180
+    """Days without mail after which a permission counts as unused; shorter silence proves nothing."""
     compliance_grace_days: int = 7
     """Days between the letter about a grant out of compliance and its suspension."""
     suspends_when_broken: Mapping[str, bool] = dataclasses.field(default_factory=dict)

@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "portal.incidents",
     "portal.enforcement",
     "portal.policy_service",
+    "portal.renewals",
     "relay",
     "whitelist",
     "senders",

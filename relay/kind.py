@@ -122,9 +122,8 @@ class RelayKind(GrantingKind):
         is_new = service_request.intention == "new"
         about = None if is_new else getattr(service_request, "about_grant", None)
         if about is not None and about.grant.is_in_force(today):
-            after = max(about.grant.ends_on, today)
             if service_request.intention == "renewal":
-                return Terms(today, term_end(after, months))
+                return Terms(today, self.ends_if_renewed(about.grant, today))
             return Terms(today, about.grant.ends_on)
         return Terms(today, term_end(today, months))
 
@@ -182,6 +181,11 @@ class RelayKind(GrantingKind):
     def relay_rules(self, grants: QuerySet[Grant]) -> Iterable[RelayRule]:
         """Addresses, senders, recipients and volume, for the policy service."""
         return rules_of(grants)
+
+    def ends_if_renewed(self, grant: Grant, today: date) -> date:
+        """A year after its last day; after today where it is not in force."""
+        begins = max(grant.ends_on, today) if grant.is_in_force(today) else today
+        return term_end(begins, institution().relay_term_months)
 
     def recheck(self, grant: Grant) -> list[Found]:
         """Whether the senders still exist, and, as advice, whether the host name still leads to the system."""

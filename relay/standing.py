@@ -30,7 +30,8 @@ def _senders(permission: RelayPermission) -> Found:
 
 def _host(permission: RelayPermission) -> Found:
     def found(outcome: Outcome, sentence: str) -> Found:
-        return Found("REL-2", "forward-dns", outcome, sentence, must=False)
+        seen = {"addresses": forward} if forward is not None else {}
+        return Found("REL-2", "forward-dns", outcome, sentence, must=False, evidence=seen)
 
     forward = look_up(permission.hostname, ()).forward
     if forward is None:

@@ -194,6 +194,11 @@ class SendersKind(SampledKind):
 
     suspends_when_broken = True
 
+    def ends_if_renewed(self, grant: Grant, today: date) -> date | None:
+        """The end of the contract as it was given, where that is later than the grant's own; else it is asked for."""
+        ends = self.default_terms(grant.latest_request, today).ends_on
+        return ends if ends > max(grant.ends_on, today) else None
+
     def recheck(self, grant: Grant) -> list[Found]:
         """Whether keys, DMARC and SPF are what was approved (AUT-3, OVR-4); before the proof, whether they may come."""
         plan = services.authorized_plan(grant)

@@ -113,7 +113,7 @@ class WhitelistKind(SampledKind):
         about = getattr(service_request, "about_grant", None)
         if about is not None and about.grant.is_in_force(today):
             if service_request.intention == "renewal":
-                return Terms(today, term_end(max(about.grant.ends_on, today), months))
+                return Terms(today, self.ends_if_renewed(about.grant, today))
             return Terms(today, about.grant.ends_on)
         return Terms(today, term_end(today, months))
 
@@ -156,6 +156,11 @@ class WhitelistKind(SampledKind):
         return [row for row in rows if row[1]]
 
     suspends_when_broken = True
+
+    def ends_if_renewed(self, grant: Grant, today: date) -> date:
+        """A year after its last day; after today where it is not in force."""
+        begins = max(grant.ends_on, today) if grant.is_in_force(today) else today
+        return term_end(begins, institution().whitelist_term_months)
 
     def recheck(self, grant: Grant) -> list[Found]:
         """Whether the domains still publish DMARC (WHT-3): without it the mail system cannot tell forgeries."""

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable
+from datetime import date
 from typing import TYPE_CHECKING
 
 from portal.workflow import registry
@@ -113,6 +114,10 @@ class GrantingKind(Kind):
     """The pages that a renewal answers anew, such as the statement; the others are filled in."""
     quiet_fields: frozenset[str] = frozenset({"purpose", "is_attested"})
     """Answers whose change does not lengthen a renewal's route."""
+
+    def ends_if_renewed(self, grant: "Grant", today: date) -> date | None:
+        """The last day of a renewal that changes nothing; None where its form has to say that anew."""
+        return None
 
     def baseline(self, service_request: "ServiceRequest") -> list[dict[str, str]]:
         """The answers that the grant was last approved with."""

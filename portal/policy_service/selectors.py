@@ -7,9 +7,8 @@ from django.db.models import Max, Min, Q, Sum
 from django.utils import timezone
 
 from portal.grants.models import Grant
+from portal.institution import institution
 from portal.policy_service.models import CountedDay, DailyUse, SenderUse
-
-IDLE_DAYS = 180
 
 
 @dataclass(frozen=True)
@@ -32,12 +31,12 @@ class Usage:
     uncounted_days: int
     """Days since `since` on which the service did not run: what was sent then is not known."""
     is_idle: bool
-    """No mail on IDLE_DAYS days, all of them within the grant's term, on which the service ran."""
+    """No mail on the institution's `idle_days` days, all of them within the grant's term, on which the service ran."""
 
     @property
     def idle_days(self) -> int:
         """The bound of `is_idle`, for the sentence."""
-        return IDLE_DAYS
+        return institution().idle_days
 
 
 def usage_of(grant: Grant, today: date | None = None) -> Usage | None:
@@ -65,14 +64,18 @@ def usage_of(grant: Grant, today: date | None = None) -> Usage | None:
         uncounted_days=max(
             (day - since).days + 1 - CountedDay.objects.filter(day__range=(since, day)).count(), 0
         ),
-        is_idle=CountedDay.objects.filter(day__gt=quiet_since, day__lte=day).count() >= IDLE_DAYS,
+        is_idle=CountedDay.objects.filter(day__gt=quiet_since, day__lte=day).count()
+        >= institution().idle_days,
     )
 
 
 def panel_of(grant: Grant) -> Usage | None:
     """What the grant's page shows: kinds whose grants let nobody relay have nothing to show."""
+    return usage_of(grant) if is_counted(grant) else None
+
+
+def is_counted(grant: Grant) -> bool:
+    """Whether the service counts mail of the grant's kind at all."""
     from portal.grants.kinds import GrantingKind
 
-    if type(grant.kind_entry).relay_rules is GrantingKind.relay_rules:
-        return None
-    return usage_of(grant)
+    return type(grant.kind_entry).relay_rules is not GrantingKind.relay_rules

@@ -4,7 +4,7 @@ One query where the timeline says that only the submission's run can matter, one
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -176,6 +176,15 @@ def _changed_facts(there: Sequence[Finding]) -> Iterable[FactChange]:
         values = [record.get(name) for record in records]
         if name not in _APART and any(value != values[0] for value in values):
             yield FactChange(name.replace("_", " "), [_in_words(value) for value in values])
+
+
+def facts_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of a raw record that are facts; the order in which a list came is none."""
+    return {
+        name: sorted(value, key=repr) if isinstance(value, list) else value
+        for name, value in record.items()
+        if name not in _APART
+    }
 
 
 def _in_words(value: Any) -> str | None:

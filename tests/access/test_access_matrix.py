@@ -123,6 +123,9 @@ TABLE: dict[str, Row] = {
     ),
     "grants": Row("/grants/", "302 | 200", "302 | 405"),
     "grant": Row("/grants/{grant}/", "302 200 200 404 200 200 200 200 200", "302 | 405"),
+    "grant_renew": Row(
+        "/grants/{grant}/renew/", "302 409 409 404 403 403 403 403 403", "302 409 409 404 403 403 403 403 403"
+    ),
     "grant_act": Row("/grants/{grant}/do/revoke/", "302 | 405", "302 403 403 404 422 422 422 403 403"),
     "in_force": Row("/in-force/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
     "host_tokens": Row(

@@ -145,7 +145,9 @@ def _renew(browser: Browser, live_server: Any, cast: Cast, grant: Grant) -> None
     with time_machine.travel(f"{grant.ends_on - timedelta(days=10)}T15:00:00+00:00", tick=True):
         staff = sign_in(browser, live_server.url, cast.requester)
         staff.goto(f"/grants/{grant.reference}/")
-        staff.get_by_role("button", name="Renew it").click()
+        staff.get_by_role("link", name="Renew it").click()
+        expect(staff.get_by_role("button", name="Confirm and renew")).to_be_visible()
+        staff.get_by_role("button", name="Change something first").click()
         expect(staff.get_by_role("heading", level=1)).to_have_text("Check your answers")
         staff.get_by_role("link", name="Your statement", exact=True).click()
         staff.get_by_label("I administer this system").check()

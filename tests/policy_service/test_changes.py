@@ -12,14 +12,17 @@ from django.utils import timezone
 from portal.grants.models import Grant, GrantEvent
 from portal.grants.services import managing
 from portal.grants.states import GrantAction
+from portal.institution import institution
 from portal.policy_service import changes
 from portal.policy_service.changes import ChangeSerial, all_rules, rules_for
 from portal.policy_service.decisions import Outcome
 from portal.policy_service.models import CountedDay, DailyUse, SenderUse
-from portal.policy_service.selectors import IDLE_DAYS, usage_of
+from portal.policy_service.selectors import usage_of
 from portal.policy_service.services import MOST_SENDERS, prune, write_batch
 from portal.policy_service.tallies import Batch
 from tests.cast import ADDRESS, SENDER, Cast, approved, client_of
+
+IDLE_DAYS = institution().idle_days
 
 
 @contextmanager

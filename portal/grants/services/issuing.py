@@ -70,7 +70,7 @@ def _apply_to(grant: Grant, service_request: ServiceRequest, actor: "User", term
         "subject_key": service_request.subject_key,
         "department": service_request.department,
         "functional_mailbox": service_request.functional_mailbox,
-        "co_owner": service_request.co_owner if service_request.co_owner_id != grant.owner_id else None,
+        "co_owner": _co_owner(grant, service_request),
         "ends_on": max(terms.ends_on, grant.ends_on) if renews else terms.ends_on,
     }
     if grant.kind_entry.moves_its_term and not renews:
@@ -81,6 +81,13 @@ def _apply_to(grant: Grant, service_request: ServiceRequest, actor: "User", term
     change_grant(grant=grant, action="renew" if renews else "change", actor=actor, **columns)
     grant.kind_entry.write_permission(grant=grant, service_request=service_request, terms=terms)
     return grant
+
+
+def _co_owner(grant: Grant, service_request: ServiceRequest) -> "User | None":
+    """Whom the request names beside the owner; a co-owner who renews names the owner, and stays what they are."""
+    if service_request.co_owner_id != grant.owner_id:
+        return service_request.co_owner
+    return grant.co_owner if service_request.requester_id == grant.co_owner_id else None
 
 
 def hold_open(*, service_request: ServiceRequest) -> None:

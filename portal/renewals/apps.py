@@ -1,0 +1,11 @@
+"""The renewals room: above grants and the policy service, below the kinds."""
+
+from django.apps import AppConfig
+
+
+class RenewalsConfig(AppConfig):
+    """Renewals: confirmed in one step, judged by their facts, decided many at once."""
+
+    name = "portal.renewals"
+    label = "renewals"
+    verbose_name = "Renewals"

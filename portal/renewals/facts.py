@@ -1,0 +1,154 @@
+"""What is known of a grant that is to be renewed, and what that makes of its renewal. Pure: no database, no DNS.
+
+A renewal is short only where every fact was looked at, none changed, none warns, none is unknown, and the grant is
+in use wherever use is measured. Whatever is missing here lengthens the route.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+
+class Stand(StrEnum):
+    """How a fact stands beside what was approved."""
+
+    SAME = "same"
+    CHANGED = "changed"
+    WARNED = "warned"
+    """A warning that was there at the approval, and is the same now."""
+    UNKNOWN = "unknown"
+
+
+class Group(StrEnum):
+    """What a fact is about."""
+
+    PERMISSION = "permission"
+    PEOPLE = "people"
+    STANDING = "standing"
+    """What the daily check looks at, asked now."""
+    ANSWERS = "answers"
+    CHECKS = "checks"
+    """The checks before an approval, asked now."""
+
+
+BEFORE_FILING = frozenset({Group.PERMISSION, Group.PEOPLE, Group.STANDING})
+"""What can be looked at before there is a request."""
+AT_FILING = frozenset(Group)
+_NAMES = {
+    Group.PERMISSION: "the permission itself",
+    Group.PEOPLE: "the people who answer for it",
+    Group.STANDING: "what the permission rests on",
+    Group.ANSWERS: "the answers",
+    Group.CHECKS: "the checks before an approval",
+}
+_OUTCOMES = {Stand.SAME: "pass", Stand.CHANGED: "fail", Stand.WARNED: "warn", Stand.UNKNOWN: "unknown"}
+_WORDS = {
+    Stand.SAME: "As approved",
+    Stand.CHANGED: "Changed",
+    Stand.WARNED: "Still a warning",
+    Stand.UNKNOWN: "Unknown",
+}
+_RANK = (Stand.CHANGED, Stand.UNKNOWN, Stand.WARNED, Stand.SAME)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One fact, in a sentence; `before` is what was said of it at the approval, where that differs."""
+
+    group: Group
+    stand: Stand
+    sentence: str
+    before: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """The badge it is shown with."""
+        return _OUTCOMES[self.stand]
+
+    @property
+    def word(self) -> str:
+        """The badge's word."""
+        return _WORDS[self.stand]
+
+    def as_json(self) -> dict[str, str]:
+        """For the database."""
+        return {"group": self.group, "stand": self.stand, "sentence": self.sentence, "before": self.before}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Out of the database."""
+        return cls(
+            Group(stored["group"]), Stand(stored["stand"]), stored["sentence"], stored.get("before", "")
+        )
+
+
+class UseStand(StrEnum):
+    """Whether a grant is in use."""
+
+    SEEN = "seen", "In use"
+    IDLE = "idle", "No mail"
+    UNKNOWN = "unknown", "Unknown"
+    NOT_MEASURED = "not_measured", "Not measured"
+
+    label: str
+
+    def __new__(cls, value: str, label: str) -> Self:
+        """A member is its value; the label is for people."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.label = label
+        return member
+
+
+@dataclass(frozen=True)
+class Use:
+    """Whether a grant is in use, in a sentence; where nobody measures, it is not claimed."""
+
+    stand: UseStand
+    sentence: str
+
+    @property
+    def outcome(self) -> str:
+        """The badge it is shown with: what is not measured is never shown as good."""
+        return _USES[self.stand]
+
+
+_USES = {
+    UseStand.SEEN: "pass",
+    UseStand.IDLE: "warn",
+    UseStand.UNKNOWN: "unknown",
+    UseStand.NOT_MEASURED: "unknown",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the facts make of a renewal: the short route, or every stage for these reasons."""
+
+    is_short: bool
+    reasons: tuple[str, ...]
+
+
+def classify(facts: Sequence[Fact], use: Use, *, needed: Collection[Group] = AT_FILING) -> Verdict:
+    """`unchanged, in use and green`, or why not. Every group of `needed` must have been looked at."""
+    reasons = [f"Nobody looked at {_NAMES[group]}." for group in Group if group in _missing(facts, needed)]
+    reasons += [fact.sentence for fact in changed_first(facts) if fact.stand is not Stand.SAME]
+    if use.stand in (UseStand.IDLE, UseStand.UNKNOWN):
+        reasons.append(use.sentence)
+    return Verdict(not reasons, tuple(dict.fromkeys(reasons)))
+
+
+def _missing(facts: Iterable[Fact], needed: Collection[Group]) -> set[Group]:
+    return set(needed) - {fact.group for fact in facts}
+
+
+def is_confirmable(facts: Sequence[Fact]) -> bool:
+    """Whether the owner may confirm by one button: nothing that matters is known to have changed."""
+    return not _missing(facts, BEFORE_FILING) and all(fact.stand is not Stand.CHANGED for fact in facts)
+
+
+def changed_first(facts: Iterable[Fact]) -> list[Fact]:
+    """What changed, then what is unknown, then warnings, then the rest; each sentence once."""
+    ordered = sorted(facts, key=lambda fact: _RANK.index(fact.stand))
+    return list({(fact.stand, fact.sentence): fact for fact in ordered}.values())
