@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.db.models import Model
 
 from portal.enforcement.targets import Export, LintError, Target, targets
@@ -61,6 +62,11 @@ def grants(names: DnsServer, cast: Cast) -> None:
     approve(cast, whitelist_submitted(cast))
 
 
+def as_kept(text: str) -> str:
+    """The text as the database of this pass takes it: PostgreSQL refuses a NUL, which so never gets that far."""
+    return text.replace("\x00", "") if connection.vendor == "postgresql" else text
+
+
 def assert_harmless(target: Target, export: Export, folder: Path) -> None:
     """The target's own lint takes it, and the mark stands only where text may stand."""
     for name, text in export.files.items():
@@ -89,7 +95,7 @@ def test_no_field_of_a_grant_breaks_out(
     assert row is not None
     limit = model._meta.get_field(name).max_length or 500
     for number, evil in enumerate(EVIL):
-        model._default_manager.filter(pk=row.pk).update(**{name: evil[:limit]})
+        model._default_manager.filter(pk=row.pk).update(**{name: as_kept(evil)[:limit]})
         for target in targets():
             folder = tmp_path / f"{number}-{target.key}"
             folder.mkdir()
@@ -106,7 +112,7 @@ def test_no_field_of_a_grant_breaks_out(
 @pytest.mark.parametrize("evil", EVIL)
 def test_no_address_of_an_owner_breaks_out(grants: None, cast: Cast, tmp_path: Path, evil: str) -> None:
     day = Grant.objects.earliest("pk").starts_on
-    type(cast.requester).objects.filter(pk=cast.requester.pk).update(email=f"{evil}@ttu.edu")
+    type(cast.requester).objects.filter(pk=cast.requester.pk).update(email=f"{as_kept(evil)}@ttu.edu")
     for target in targets():
         folder = tmp_path / target.key
         folder.mkdir()

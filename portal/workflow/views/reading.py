@@ -97,17 +97,22 @@ def _filters(request: HttpRequest) -> QueueFilters:
         return int(text) if text.isdecimal() and len(text) < 10 else None
 
     tab = query.get("tab", "role")
-    sort = query.get("sort", "due")
+    state = query.get("state", "") if query.get("state", "") in State.values else ""
+    sort = query.get("sort", "")
+    if sort not in ("due", "newest", "oldest"):
+        sort = "newest" if tab == "all" else "due"
+    if sort == "due" and state and state not in LIVE_STATES:
+        sort = "newest"  # A closed request is due no more.
     return QueueFilters(
         tab=tab if tab in dict(selectors.TABS) else "role",
         kind=query.get("kind", "")[:20],
-        state=query.get("state", "")[:20],
+        state=state,
         stage=query.get("stage", "")[:30],
         department=query.get("department", "").strip()[:150],
         assignee=number("assignee"),
         older_than_days=number("older"),
         query=query.get("q", "").strip()[:255],
-        sort=sort if sort in ("due", "newest", "oldest") else "due",
+        sort=sort,
     )
 
 
