@@ -11,6 +11,7 @@ domain first (src/plugins/lua/whitelist.lua), so that an entry for vendor.exampl
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -200,10 +201,11 @@ class SpamAssassin:
 
     def lint(self, folder: Path) -> None:
         """Our own parser over every line, then SpamAssassin itself where it is installed. Raises LintError."""
-        lint_spamassassin((folder / SPAMASSASSIN_CONF).read_text(encoding="utf-8"))
+        text = (folder / SPAMASSASSIN_CONF).read_text(encoding="utf-8")
+        lint_spamassassin(text)
         installed = shutil.which("spamassassin")
         if installed:
-            _ask_spamassassin(installed, folder / SPAMASSASSIN_CONF)
+            _ask_spamassassin(installed, "".join(line for line in text.splitlines(True) if line[0] != "#"))
 
 
 def _welcome(pattern: str, domain: str) -> Iterator[str]:
@@ -221,18 +223,25 @@ def _organization(domain: str) -> str:
     return by_public_suffix(domain)
 
 
-def _ask_spamassassin(installed: str, path: Path) -> None:
-    """Let SpamAssassin read the file, without the network (-L). Raises LintError with what it complains about."""
-    try:
-        done = subprocess.run(  # noqa: S603 - our own file, no shell
-            [installed, "--lint", "-L", f"--cf=include {path}"],
-            capture_output=True,
-            text=True,
-            timeout=_LINT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise LintError(f"spamassassin did not read {path.name} in {_LINT_SECONDS} seconds.") from None
+@lru_cache(maxsize=2)
+def _ask_spamassassin(installed: str, rules: str) -> None:
+    """Let SpamAssassin read the rules, without the network (-L). Raises LintError with what it complains about.
+
+    It takes seconds to start, and most publications are of other targets: rules that it took it takes again.
+    """
+    with tempfile.TemporaryDirectory(prefix="techmail-lint-") as folder:
+        path = Path(folder) / SPAMASSASSIN_CONF
+        path.write_text(rules, encoding="utf-8")
+        try:
+            done = subprocess.run(  # noqa: S603 - our own file, no shell
+                [installed, "--lint", "-L", f"--cf=include {path}"],
+                capture_output=True,
+                text=True,
+                timeout=_LINT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise LintError(f"spamassassin did not read {path.name} in {_LINT_SECONDS} seconds.") from None
     complaints = [line for line in done.stderr.splitlines() if path.name in line]
     if complaints:
         raise LintError(f"spamassassin: {one_line(complaints[0])}")
