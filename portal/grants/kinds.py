@@ -126,16 +126,24 @@ class GrantingKind(Kind):
         return answers_in_force(service_request)
 
     def is_unchanged_renewal(self, service_request: "ServiceRequest") -> bool:
-        """Whether the request renews a grant and changes nothing that matters."""
+        """Whether the request renews a grant, changes nothing that matters, and its facts speak for the short route."""
+        from portal.grants import renewing
         from portal.workflow.services.requesting import answers_of, differences
 
-        if service_request.intention != "renewal":
+        if service_request.intention != "renewal" or not renewing.is_short(service_request):
             return False
         before = self.baseline(service_request)
         changed = {row[0] for row in differences(before, answers_of(service_request))}
         return bool(before) and not changed - self.quiet_fields
 
     # ------------------------------------------------------------------ the engine's hooks
+    def before_review(self, service_request: "ServiceRequest") -> None:
+        """The facts of a renewal decide its route."""
+        from portal.grants import renewing
+
+        if service_request.intention == "renewal":
+            renewing.judge(service_request)
+
     def on_submitted(self, *, service_request: "ServiceRequest", actor: "User") -> None:
         """A renewal filed in time keeps its grant in force until it is decided."""
         from portal.grants.services import issuing

@@ -1,7 +1,8 @@
 """What is known of a grant that is to be renewed, and what that makes of its renewal. Pure: no database, no DNS.
 
-A renewal is short only where every fact was looked at, none changed, none warns, none is unknown, and the grant is
-in use wherever use is measured. Whatever is missing here lengthens the route.
+A renewal is short only where every fact was looked at, none changed, none is unknown, and the grant is in use
+wherever use is measured. A warning that a reviewer weighed at the approval and that is the same now is no change; it
+is shown. Whatever is missing here lengthens the route.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -62,6 +63,11 @@ class Fact:
     before: str = ""
 
     @property
+    def is_settled(self) -> bool:
+        """Whether it speaks for the short route: as approved, warnings included."""
+        return self.stand in (Stand.SAME, Stand.WARNED)
+
+    @property
     def outcome(self) -> str:
         """The badge it is shown with."""
         return _OUTCOMES[self.stand]
@@ -86,19 +92,23 @@ class Fact:
 class UseStand(StrEnum):
     """Whether a grant is in use."""
 
-    SEEN = "seen", "In use"
-    IDLE = "idle", "No mail"
-    UNKNOWN = "unknown", "Unknown"
-    NOT_MEASURED = "not_measured", "Not measured"
+    SEEN = "seen"
+    IDLE = "idle"
+    UNKNOWN = "unknown"
+    NOT_MEASURED = "not_measured"
 
-    label: str
+    @property
+    def label(self) -> str:
+        """The badge's word."""
+        return _USE_WORDS[self]
 
-    def __new__(cls, value: str, label: str) -> Self:
-        """A member is its value; the label is for people."""
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.label = label
-        return member
+
+_USE_WORDS = {
+    UseStand.SEEN: "In use",
+    UseStand.IDLE: "No mail",
+    UseStand.UNKNOWN: "Unknown",
+    UseStand.NOT_MEASURED: "Not measured",
+}
 
 
 @dataclass(frozen=True)
@@ -133,7 +143,7 @@ class Verdict:
 def classify(facts: Sequence[Fact], use: Use, *, needed: Collection[Group] = AT_FILING) -> Verdict:
     """`unchanged, in use and green`, or why not. Every group of `needed` must have been looked at."""
     reasons = [f"Nobody looked at {_NAMES[group]}." for group in Group if group in _missing(facts, needed)]
-    reasons += [fact.sentence for fact in changed_first(facts) if fact.stand is not Stand.SAME]
+    reasons += [fact.sentence for fact in changed_first(facts) if not fact.is_settled]
     if use.stand in (UseStand.IDLE, UseStand.UNKNOWN):
         reasons.append(use.sentence)
     return Verdict(not reasons, tuple(dict.fromkeys(reasons)))

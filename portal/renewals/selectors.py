@@ -1,7 +1,12 @@
 """What the renewals' pages read."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from portal.grants.models import Grant
-from portal.workflow.models import Event, ServiceRequest
+from portal.renewals.facts import Fact, Stand, Use, UseStand
+from portal.renewals.models import Judgement, Route
+from portal.workflow.models import Event, Intention, ServiceRequest
 from portal.workflow.states import OPEN_STATES, Action
 
 
@@ -15,3 +20,45 @@ def approval_of(grant: Grant) -> Event | None:
     """The decision that the grant rests on now: by whom, and when."""
     approvals = Event.objects.filter(service_request=grant.latest_request_id, action=Action.APPROVE)
     return approvals.select_related("actor").order_by("-id").first()
+
+
+@dataclass(frozen=True)
+class JudgementPanel:
+    """What the page of a renewal says first: what changed or is not known, then the rest."""
+
+    judgement: Judgement
+    open_facts: Sequence[Fact]
+    settled: Sequence[Fact]
+    use: Use | None
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it is unchanged, in use and green."""
+        return self.judgement.route == Route.SHORT
+
+
+def panel_of(service_request: ServiceRequest) -> JudgementPanel | None:
+    """What was judged of a renewal; None for other requests, and where nobody has judged."""
+    if service_request.intention != Intention.RENEWAL:
+        return None
+    judgement = Judgement.objects.filter(service_request=service_request).exclude(route=Route.EARLIER).first()
+    if judgement is None:
+        return None
+    facts = facts_of(judgement)
+    return JudgementPanel(
+        judgement,
+        [fact for fact in facts if fact.stand is not Stand.SAME],
+        [fact for fact in facts if fact.stand is Stand.SAME],
+        use_of_judgement(judgement),
+    )
+
+
+def facts_of(judgement: Judgement) -> list[Fact]:
+    """The facts as they were kept, what changed first."""
+    return [Fact.from_json(stored) for stored in judgement.facts]
+
+
+def use_of_judgement(judgement: Judgement) -> Use | None:
+    """What was known of the use; None where nothing was kept."""
+    known = judgement.use in {str(stand) for stand in UseStand}
+    return Use(UseStand(judgement.use), judgement.use_sentence) if known else None

@@ -149,6 +149,9 @@ class Kind(ABC):
         return None
 
     # ------------------------------------------------------------------ the route
+    def before_review(self, service_request: "ServiceRequest") -> None:
+        """Gather what the route rests on, before it is chosen at a submission. Outside transactions: may ask the DNS."""
+
     def route(self, service_request: "ServiceRequest") -> list[Stage]:
         """The stages this request passes, in order; never empty (an empty route would approve by itself)."""
         stages = [stage for stage in self.stages if stage.applies(service_request)]

@@ -1,4 +1,4 @@
-"""What rooms above the engine show above the queue. A room registers its panel in its `apps.py`."""
+"""What rooms above the engine show above the queue and on a request. A room registers its panel in its `apps.py`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
+    from portal.workflow.models import ServiceRequest
 
 
 @dataclass(frozen=True)
@@ -36,4 +37,27 @@ def register(panel: Panel) -> None:
 def panels_for(actor: "User") -> list[FilledPanel]:
     """The panels that have something to show to `actor`."""
     filled = [FilledPanel(panel.template, panel.content_for(actor)) for panel in _panels]
+    return [panel for panel in filled if panel.content]
+
+
+@dataclass(frozen=True)
+class RequestPanel:
+    """What comes first on the page of a request, before what it would allow; empty content hides it."""
+
+    template: str
+    content_for: Callable[["ServiceRequest"], Any]
+
+
+_request_panels: list[RequestPanel] = []
+
+
+def register_for_requests(panel: RequestPanel) -> None:
+    """Show `panel` on requests' pages from now on; registering it again changes nothing."""
+    if panel not in _request_panels:
+        _request_panels.append(panel)
+
+
+def panels_of(service_request: "ServiceRequest") -> list[FilledPanel]:
+    """The panels that have something to show of `service_request`."""
+    filled = [FilledPanel(panel.template, panel.content_for(service_request)) for panel in _request_panels]
     return [panel for panel in filled if panel.content]

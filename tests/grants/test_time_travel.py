@@ -24,6 +24,7 @@ from portal.workflow.models import DraftStep, ServiceRequest
 from portal.workflow.services import requesting, reviewing
 from relay.models import RelayRequest
 from tests.cast import Cast, approve, approved, client_of, fresh
+from tests.support.dns_server import DnsServer
 
 pytestmark = pytest.mark.django_db
 
@@ -190,7 +191,9 @@ def test_a_renewal_opens_sixty_days_before_the_end(cast: Cast) -> None:
             issuing.begin_renewal(grant=again(grant), actor=cast.requester)
 
 
-def test_a_renewal_filed_in_time_holds_the_grant_open_until_it_is_decided(cast: Cast) -> None:
+def test_a_renewal_filed_in_time_holds_the_grant_open_until_it_is_decided(
+    names: DnsServer, cast: Cast
+) -> None:
     grant = grant_from(cast, START)
     with on(END):
         renewal = filed_renewal(cast, grant)

@@ -217,7 +217,7 @@ def test_a_silent_dns_is_unknown_and_may_be_confirmed_to_every_reviewer(
     text = text_of(requester_client, grant)
     assert f"Unknown The DNS did not say where {HOST} leads." in text
     assert text.index("What changed, or is not known") < text.index("What was approved")
-    assert "The reviewers see what is not known." in text
+    assert "It passes every review that applies today." in text
     assert "Nothing changed" not in text
     assert confirmed(requester_client, grant) == 302
 
@@ -231,14 +231,14 @@ def test_a_silent_directory_is_unknown(
     monkeypatch.setattr("portal.accounts.directory.TableDirectory.lookup", silent)
     text = text_of(requester_client, grant)
     assert "whether its people are still there is not known" in text
-    assert "The reviewers see what is not known." in text
+    assert "It passes every review that applies today." in text
 
 
 def test_no_mail_for_180_days_is_said_plainly(grant: Grant, requester_client: Client) -> None:
     counted(grant, days=250, accepted_days_ago=200)
     text = text_of(requester_client, grant)
     assert "No mail for 180 days. The last message passed on 16 July 2026." in text
-    assert "The reviewers see what is not known." in text
+    assert "It passes every review that applies today." in text
 
 
 def test_a_short_silence_is_unknown(grant: Grant, requester_client: Client) -> None:

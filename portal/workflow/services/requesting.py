@@ -139,6 +139,7 @@ def submit(*, service_request: ServiceRequest, actor: "User", revision: int) -> 
     """
     check_action(Action.SUBMIT, service_request, actor)
     _require_pages(service_request)
+    service_request.kind_entry.before_review(service_request)
     return _send_to_review(
         action=Action.SUBMIT,
         service_request=service_request,
@@ -172,6 +173,7 @@ def resubmit(
     _require_pages(service_request)
     questions = list(service_request.questions.filter(answered_at__isnull=True))
     _require_answers(questions, answers)
+    service_request.kind_entry.before_review(service_request)
     stage = service_request.current_stage or service_request.kind_entry.route(service_request)[0]
     return _send_to_review(
         action=Action.RESUBMIT,

@@ -233,6 +233,7 @@ def show_request(
         "changed_fields": {change.field for event in events for change in event.changes.all()},
         "decision": next((e for e in reversed(events) if e.action in (Action.APPROVE, Action.DENY)), None),
         "links": kind.links(service_request),
+        "panels": panels.panels_of(service_request),
     }
     return render(request, template, context | dict(extra or {}), status=status)
 
