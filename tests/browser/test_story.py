@@ -16,6 +16,7 @@ from portal.outbox.models import OutboxMessage
 from portal.workflow.models import ServiceRequest
 from tests.cast import ADDRESS, HOST, SENDER, Cast
 from tests.support.browser import assert_accessible, sign_in
+from tests.support.dns_server import DnsServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -79,7 +80,7 @@ def ask_for_relay(page: Page) -> str:
 
 
 def test_from_the_guide_to_a_grant_and_its_renewal(
-    browser: Browser, live_server: Any, cast: Cast, tmp_path: Path
+    names: DnsServer, browser: Browser, live_server: Any, cast: Cast, tmp_path: Path
 ) -> None:
     staff = sign_in(browser, live_server.url, cast.requester)
     reviewer = sign_in(browser, live_server.url, cast.reviewer)
