@@ -2,7 +2,6 @@
 
 import smtplib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +13,11 @@ from portal.samples.models import SignedSample
 from portal.samples.probe import probe_address
 from portal.samples.receiver import controller
 from tests.cast import Cast
-from tests.jobs.test_worker import sink, until, worker
+from tests.jobs.test_worker import sink, worker
 from tests.senders.cast import signed, waiting
 from tests.support.dns_server import DnsServer
 from tests.support.ports import free_port
+from tests.support.worker import Worker
 
 __all__ = ["sink", "worker"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,10 +39,10 @@ def receiver() -> Iterator[Controller]:
 
 
 def test_a_sample_is_judged_by_the_worker(
-    environment: None, worker: Path, cast: Cast, receiver: Controller
+    environment: None, worker: Worker, cast: Cast, receiver: Controller
 ) -> None:
     grant = waiting(cast)
     with smtplib.SMTP("127.0.0.1", receiver.port, timeout=20) as client:
         assert client.sendmail("b@crmvendor.example", [probe_address(grant.request)], signed()) == {}
-    until(lambda: SignedSample.objects.filter(outcome="pass").exists(), "The judgement", worker)
-    until(lambda: Grant.objects.get().state == GrantState.ACTIVE, "The proof", worker)
+    worker.until(lambda: SignedSample.objects.filter(outcome="pass").exists(), "The judgement")
+    worker.until(lambda: Grant.objects.get().state == GrantState.ACTIVE, "The proof")
