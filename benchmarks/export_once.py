@@ -27,7 +27,7 @@ _GRANTS = (
 _WHITELIST = (
     "SELECT e.value, g.reference, u.email, g.ends_on "
     + _GRANTS.format(kind="whitelist", joins="JOIN whitelist_permittedentry e ON e.permission_id = g.id")
-    + " ORDER BY g.reference, e.kind, e.value"
+    + " ORDER BY e.kind, e.value"
 )
 _RELAY = (
     "SELECT g.reference, a.network, s.address, p.hostname, u.email, g.ends_on "

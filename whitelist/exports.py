@@ -24,6 +24,7 @@ from django.db.models import QuerySet
 from portal.enforcement.publishing import SERIAL
 from portal.enforcement.targets import Entry, Export, LintError
 from portal.grants.models import Grant
+from portal.lib import collector
 from portal.lib.text import ascii_word, one_line
 from portal.mailauth.organizational import by_public_suffix
 from portal.standards.clauses import current_edition
@@ -82,22 +83,22 @@ class Standing:
 def standing(day: date) -> Standing:
     """The entries in force on `day`. Raises LintError for one that a map would read as something else.
 
-    One pass over one query, and nothing but text kept: there may be a hundred thousand.
+    One pass over one query, fetched whole (40 MB for a hundred thousand): a cursor on the server takes half as
+    long again.
     """
-    found, owners = Standing(), _Words()
-    of_kind = {
-        str(kind): (notes, entry_pattern(kind).fullmatch)
-        for kind, notes in ((EntryKind.ADDRESS, found.addresses), (EntryKind.DOMAIN, found.domains))
-    }
+    found, words = Standing(), _Words()
+    is_address, is_domain = (entry_pattern(kind).fullmatch for kind in (EntryKind.ADDRESS, EntryKind.DOMAIN))
     rows = _in_force(day).values_list(
         "value", "kind", "permission__grant__reference", "permission__grant__owner__email",
         "permission__grant__ends_on",
     )  # fmt: skip
-    for value, kind, reference, owner, ends_on in rows.iterator(_CHUNK):
-        notes, is_exact = of_kind[kind]
+    for value, kind, reference, owner, ends_on in rows:
+        is_exact, notes = (
+            (is_address, found.addresses) if kind == EntryKind.ADDRESS else (is_domain, found.domains)
+        )
         if not is_exact(value):
             raise LintError(f"{value[:80]!r} cannot stand in a map.")
-        note = f"{ascii_word(reference)} owner={owners[owner]} ends={ends_on.isoformat()}"
+        note = f"{words[reference]} owner={words[owner]} ends={ends_on.isoformat()}"
         notes[value] = f"{notes[value]}; {note}" if value in notes else note
         found.entries.append(Entry(reference, value, ends_on))
     return found
@@ -136,7 +137,8 @@ class Rspamd:
 
     def render(self, *, day: date, install_path: str) -> Export:
         """The maps for `day`."""
-        live = standing(day)
+        with collector.paused():
+            live = standing(day)
         files = {
             ADDRESSES: _map("Addresses with credit, as in From", live.addresses),
             DOMAINS: _map("Domains with credit, exactly as in From", live.domains),
@@ -191,7 +193,8 @@ class SpamAssassin:
 
     def render(self, *, day: date, install_path: str) -> Export:
         """The file for `day`; it lies in SpamAssassin's own folder, so `install_path` does not appear in it."""
-        live = standing(day)
+        with collector.paused():
+            live = standing(day)
         lines = _head("Put this beside local.cf, then reload spamd or amavis; network tests must be on")
         for address in sorted(live.addresses):
             lines += [f"# {live.addresses[address]}", *_welcome(address, domain_of(address))]
