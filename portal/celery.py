@@ -38,6 +38,7 @@ app.conf.update(
             "task": "portal.workflow.tasks.escalate_overdue",
             "schedule": crontab(hour=8, minute=0),
         },
+        "resume-renewals": {"task": "portal.renewals.tasks.resume_runs", "schedule": 60.0},
         "judge-samples": {"task": "portal.samples.tasks.judge_waiting", "schedule": 60.0},
         "prove-senders": {"task": "senders.tasks.recheck_unproven", "schedule": 600.0},
         "ask-outcomes": {"task": "campaigns.tasks.ask_outcomes", "schedule": crontab(hour=7, minute=30)},

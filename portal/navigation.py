@@ -34,6 +34,7 @@ _REVIEW: Final = (
     ("queue", "Queue", "inbox-stack"),
     ("in_force", "In force", "signal"),
 )
+_RENEW: Final = (("renewals", "Renewals", "arrow-path"),)
 _RULES: Final = (("standards", "Standards", "book-open"),)
 _ADMINISTER: Final = (("outbox", "Mail out", "paper-airplane"),)
 
@@ -60,6 +61,8 @@ def _entries(user: "User") -> Iterable[tuple[str, str, str]]:
     yield from _ALL
     if user.sees_everything:
         yield from _REVIEW
+    if user.has_role(Role.REVIEWER):
+        yield from _RENEW
     yield from _CALENDAR
     if user.has_role(Role.CIO):
         yield from _OFFICE

@@ -1,7 +1,11 @@
 """What was judged of a renewal, who confirmed it, and decisions on many at once."""
 
+import uuid
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import models
+from django.urls import reverse
 from django.utils import timezone
 
 from portal.grants.models import Grant
@@ -55,3 +59,73 @@ class Confirmation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.service_request_id} confirmed"
+
+
+LEASE = timedelta(seconds=90)
+"""How long a worker that says nothing keeps a run; one row takes a few seconds of name servers' deadlines at most."""
+
+
+class BulkRun(models.Model):
+    """One reviewer's decision on several renewals, and how far it is."""
+
+    key = models.UUIDField(default=uuid.uuid4)
+    """From the page that asked: sent twice, it begins one run."""
+    actor = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
+    reason = models.TextField(max_length=4000)
+    started_at = models.DateTimeField(default=timezone.now)
+    moved_at = models.DateTimeField(default=timezone.now)
+    """When it last went on by one row."""
+    finished_at = models.DateTimeField(null=True, blank=True)
+    token = models.CharField(max_length=32, blank=True)
+    """Whoever carries it out now."""
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (models.UniqueConstraint(fields=("actor", "key"), name="one_bulk_run_per_page"),)
+        indexes = (
+            models.Index(
+                fields=("moved_at",), condition=models.Q(finished_at__isnull=True), name="bulk_runs_under_way"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Renewals approved together {self.pk}"
+
+    def get_absolute_url(self) -> str:
+        """The page of its results."""
+        return reverse("renewal_run", args=[self.pk])
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether nobody carries it out at the moment, though it is not finished."""
+        return self.finished_at is None and timezone.now() - self.moved_at > LEASE
+
+
+class Result(models.TextChoices):
+    """What became of one row."""
+
+    WAITING = "waiting", "Waiting"
+    APPROVED = "approved", "Approved"
+    SKIPPED = "skipped", "Skipped"
+    FAILED = "failed", "Failed"
+
+
+class BulkRow(models.Model):
+    """One renewal of a run: as it was seen, and what became of it."""
+
+    run = models.ForeignKey(BulkRun, on_delete=models.CASCADE, related_name="rows")
+    service_request = models.ForeignKey(ServiceRequest, on_delete=models.PROTECT, related_name="+")
+    revision = models.PositiveIntegerField()
+    """The request's when the list was shown: one that changed since is skipped."""
+    result = models.CharField(max_length=8, choices=Result.choices, default=Result.WAITING)
+    sentence = models.TextField(blank=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(fields=("run", "service_request"), name="one_row_per_renewal_and_run"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.service_request_id} {self.result}"

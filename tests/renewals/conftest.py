@@ -10,7 +10,9 @@ from django.utils import timezone
 
 from portal.grants.models import Grant
 from portal.policy_service.models import CountedDay, DailyUse
-from tests.cast import ADDRESS, HOST, Cast, approved
+from portal.renewals.services import filing
+from portal.workflow.models import ServiceRequest
+from tests.cast import ADDRESS, HOST, Cast, approve, approved, fresh, submitted
 from tests.support.dns_server import DnsServer
 
 BEGIN = datetime(2026, 3, 2, 18, tzinfo=UTC)
@@ -58,3 +60,27 @@ def counted(grant: Grant, *, days: int, accepted_days_ago: int | None = None) ->
             day=day,
             defaults={"accepted": 12, "refused": 3, "deferred": 1, "last_at": timezone.now()},
         )
+
+
+def green_renewals(cast: Cast, names: DnsServer, count: int, *, first: int = 0) -> list[ServiceRequest]:
+    """`count` renewals of copiers in review, unchanged and green, each of a grant that ends in twenty days."""
+    return [green_renewal(cast, names, number) for number in range(first, first + count)]
+
+
+def green_renewal(cast: Cast, names: DnsServer, number: int, **facts: Any) -> ServiceRequest:
+    """One of them; `number` makes its address and its host."""
+    grant = ending_grant(cast, names, number, **facts)
+    return fresh(filing.confirm(grant=grant, actor=grant.owner, revision=grant.revision))
+
+
+def ending_grant(cast: Cast, names: DnsServer, number: int, **facts: Any) -> Grant:
+    """A grant that ends in twenty days, by the clock of every process."""
+    host, address = f"copier-{number}.ttu.edu", f"129.118.11.{20 + number}"
+    known(names, host, address)
+    approver = facts.pop("approver", cast.reviewer)
+    grant = approve(cast, submitted(cast, address=address, host=host, **facts), actor=approver)
+    today = timezone.localdate()
+    Grant.objects.filter(pk=grant.pk).update(
+        starts_on=today - timedelta(days=345), ends_on=today + timedelta(days=20)
+    )
+    return Grant.objects.get(pk=grant.pk)

@@ -28,7 +28,7 @@ def labels(user: User, path: str = "/") -> list[str]:
     ("who", "links"),
     [
         ("requester", [*EVERYBODY, "Calendar", "Standards"]),
-        ("reviewer", [*EVERYBODY, "Queue", "In force", "Calendar", "Standards"]),
+        ("reviewer", [*EVERYBODY, "Queue", "In force", "Renewals", "Calendar", "Standards"]),
         ("cio", [*EVERYBODY, "Queue", "In force", "Calendar", "Campaigns", "Standards"]),
         ("auditor", [*EVERYBODY, "Queue", "In force", "Calendar", "Standards"]),
         ("admin", [*EVERYBODY, "Queue", "In force", "Calendar", "Standards", "Mail out"]),

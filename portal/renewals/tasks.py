@@ -1,0 +1,17 @@
+"""Celery's way to the renewals' services."""
+
+from celery import shared_task
+
+from portal.renewals.services import deciding
+
+
+@shared_task
+def carry_out(pk: int) -> None:
+    """Decide the rows of one run."""
+    deciding.carry_out(pk)
+
+
+@shared_task
+def resume_runs() -> None:
+    """Go on with runs whose worker died, or that no worker was told of."""
+    deciding.resume_runs()
