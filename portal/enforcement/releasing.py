@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice
 from pathlib import Path
 
 from django.conf import settings
@@ -178,12 +179,14 @@ def _note_grants(row: Release, held: Mapping[str, tuple[str, int]]) -> None:
             over.append(pk)
     for start in range(0, len(over), _BATCH):
         ExportedGrant.objects.filter(pk__in=over[start : start + _BATCH]).update(until=row)
+    # Batch by batch: bulk_create makes a list of all it is given first.
     fresh = (
         ExportedGrant(target=row.target, reference=grant, fingerprint=mark, entries=count, since=row)
         for grant, (mark, count) in sorted(held.items())
         if grant not in kept
     )
-    ExportedGrant.objects.bulk_create(fresh, batch_size=_BATCH)
+    while batch := list(islice(fresh, _BATCH)):
+        ExportedGrant.objects.bulk_create(batch)
 
 
 def _drop_old_archives(row: Release) -> None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django.urls import reverse
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from portal.grants.states import OPEN_STATES, GrantState
+from portal.ui.links import path_of
 from portal.workflow.models import Intention, ServiceRequest
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Grant(models.Model):
 
     def get_absolute_url(self) -> str:
         """The grant's page."""
-        return reverse("grant", args=[self.reference])
+        return path_of("grant", self.reference)
 
     @property
     def kind_entry(self) -> "GrantingKind":

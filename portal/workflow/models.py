@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django.urls import reverse
 from django.utils import timezone
 
+from portal.ui.links import path_of
 from portal.workflow.querysets import ServiceRequestQuerySet
 from portal.workflow.states import LIVE_STATES, OPEN_STATES, Action, State
 
@@ -103,7 +103,7 @@ class ServiceRequest(models.Model):
 
     def get_absolute_url(self) -> str:
         """The request's page."""
-        return reverse("request", args=[self.reference])
+        return path_of("request", self.reference)
 
     @property
     def kind_entry(self) -> "Kind":
