@@ -165,7 +165,7 @@ def refresh_evidence(*, service_request: ServiceRequest) -> None:
         held = ServiceRequest.objects.select_for_update().get(pk=service_request.pk)
         # Decided or answered meanwhile: that ran the checks itself, and a decision's evidence stays as it was.
         if held.state in LIVE_STATES and held.revision == service_request.revision:
-            checking.keep(service_request=held, found=found, occasion=CheckRun.Occasion.RECHECK)
+            checking.keep(service_request=held, found=found, occasion=CheckRun.Occasion.SAMPLE)
 
 
 def judge_waiting() -> int:

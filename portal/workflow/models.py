@@ -170,6 +170,7 @@ class CheckRun(models.Model):
         SUBMISSION = "submission", "At submission"
         APPROVAL = "approval", "Before the decision"
         RECHECK = "recheck", "Asked for by a reviewer"
+        SAMPLE = "sample", "When a sample message came in"
 
     service_request = models.ForeignKey(ServiceRequest, on_delete=models.CASCADE, related_name="check_runs")
     occasion = models.CharField(max_length=12, choices=Occasion.choices)

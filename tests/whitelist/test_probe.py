@@ -41,6 +41,7 @@ def send(receiver: Controller, request: ServiceRequest, raw: bytes) -> None:
 
 def outcomes(request: ServiceRequest) -> list[tuple[str, str]]:
     newest = request.check_runs.latest()
+    assert newest.occasion == newest.Occasion.SAMPLE
     return [(one.outcome, one.rule.partition(":")[0]) for one in newest.findings.filter(clause="WHT-3")]
 
 
