@@ -258,3 +258,16 @@ def test_the_service_refuses_a_stale_grant(cast: Cast, grant: Grant) -> None:
     with pytest.raises(Stale):
         filing.confirm(grant=grant, actor=cast.requester, revision=grant.revision + 3)
     assert fresh(grant.latest_request).state == State.APPROVED
+
+
+def test_other_peoples_name_servers_are_not_pressed(
+    grant: Grant, names: DnsServer, requester_client: Client
+) -> None:
+    names.remove(HOST, "A")
+    statuses = [confirmed(requester_client, grant) for _ in range(filing.OF_ONE_GRANT.times + 1)]
+    assert statuses == [409] * filing.OF_ONE_GRANT.times + [429]
+    asked = len(names.asked)
+    text_of(requester_client, grant)
+    seen = len(names.asked)
+    text_of(requester_client, grant)
+    assert len(names.asked) == seen > asked

@@ -13,6 +13,7 @@ from portal.grants.policies import check_grant_action, is_holder
 from portal.grants.services import issuing
 from portal.grants.states import GrantAction
 from portal.lib.problems import Stale, WrongState
+from portal.lib.throttle import Rate, TooOften, seconds_to_wait
 from portal.renewals.facts import is_confirmable
 from portal.renewals.gathering import Gathered, gather
 from portal.renewals.models import Confirmation
@@ -24,6 +25,10 @@ from portal.workflow.states import State
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
+
+
+OF_ONE_GRANT = Rate(times=6, seconds=60)
+"""How often a confirmation looks at one grant afresh: other people's name servers answer."""
 
 
 class NotConfirmable(WrongState):
@@ -38,11 +43,12 @@ def confirm(*, grant: Grant, actor: "User", revision: int) -> ServiceRequest:
     """File a renewal that changes nothing; returns it. Whoever confirms again gets the same one.
 
     `revision` is the grant's when the page was drawn. Asks the DNS, outside any transaction. Raises NotAllowed,
-    WrongState, Stale, NotConfirmable, or ValidationError where an answer no longer fits its form.
+    WrongState, Stale, NotConfirmable, TooOften, or ValidationError where an answer no longer fits its form.
     """
     service_request = confirmed_before(grant=grant, actor=actor)
     if service_request is None:
         _check_may_renew(grant, actor)
+        _refuse_too_often(grant)
         gathered = gather(grant)
         if not is_confirmable(gathered.facts):
             raise NotConfirmable(gathered)
@@ -83,6 +89,12 @@ def _check_may_renew(grant: Grant, actor: "User") -> None:
         what = under_way.get_intention_display().lower()
         raise WrongState(f"A {what} of {grant.reference} is under way already: {under_way.reference}.")
     check_grant_action(GrantAction.RENEW, grant, actor)
+
+
+def _refuse_too_often(grant: Grant) -> None:
+    wait = seconds_to_wait(f"renewal:{grant.pk}", OF_ONE_GRANT)
+    if wait:
+        raise TooOften(f"It was looked at a few times just now. Try again in {wait} seconds.", wait)
 
 
 @transaction.atomic
