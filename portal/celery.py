@@ -44,6 +44,7 @@ app.conf.update(
         "ask-outcomes": {"task": "campaigns.tasks.ask_outcomes", "schedule": crontab(hour=7, minute=30)},
         "publish-changes": {"task": "portal.enforcement.tasks.publish_changes", "schedule": 60.0},
         "check-hosts": {"task": "portal.enforcement.tasks.check_hosts", "schedule": 300.0},
+        "deliver-webhooks": {"task": "portal.webhooks.tasks.deliver_webhooks", "schedule": 60.0},
         "publish": {"task": "portal.enforcement.tasks.publish", "schedule": crontab(hour=0, minute=15)},
     },
 )

@@ -8,6 +8,7 @@ and what would be right; its message never repeats the value, since a value may 
 import base64
 import binascii
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
 
@@ -88,6 +89,14 @@ def number(name: str, default: int | None = None, *, at_least: int = 0) -> int:
 def words(name: str, default: str = "") -> list[str]:
     """The variable as a list, separated by commas; empty parts are dropped."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def networks(name: str, default: str = "") -> tuple[IPv4Network | IPv6Network, ...]:
+    """The variable as IP networks in CIDR form, separated by commas."""
+    try:
+        return tuple(ip_network(part) for part in words(name, default))
+    except ValueError:
+        raise ConfigurationError(f"{name} must be networks in CIDR form, such as 10.20.0.0/16.") from None
 
 
 def folder(name: str, default: Path) -> Path:

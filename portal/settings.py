@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "portal.enforcement",
     "portal.policy_service",
     "portal.renewals",
+    "portal.webhooks",
     "relay",
     "whitelist",
     "senders",
@@ -178,6 +179,11 @@ PROBE_MAILBOX = env.text("PROBE_MAILBOX", f"probe@{INSTITUTION.mail_domain}")
 PUBLISH_DIR = env.text("PUBLISH_DIR", "")
 POSTFIX_MAP_DIR = env.text("POSTFIX_MAP_DIR", "/etc/postfix/portal")
 EXPORT_SIGNING_KEY = env.key("EXPORT_SIGNING_KEY", length=32)
+
+# ---------------------------------------------------------------- webhooks
+WEBHOOK_NETWORKS = env.networks("WEBHOOK_NETWORKS", "127.0.0.0/8,::1/128" if DEBUG else "")
+WEBHOOK_PLAIN_HTTP = DEBUG
+WEBHOOK_CA_FILE = env.text("WEBHOOK_CA_FILE", "")
 
 # ---------------------------------------------------------------- files
 MEDIA_ROOT = env.folder("MEDIA_DIR", VAR_DIR / "media")

@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.samples.urls")),
     path("", include("portal.incidents.urls")),
     path("", include("portal.enforcement.urls")),
+    path("", include("portal.webhooks.urls")),
 ]
 for kind in registry.kinds():
     urlpatterns += kind.urls()

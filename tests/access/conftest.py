@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from portal.grants.models import Grant
 from portal.outbox.models import Delivery, OutboxMessage
+from portal.webhooks import services as webhooks
+from portal.webhooks.models import Delivery as WebhookDelivery
 from portal.workflow import registry
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import attaching, requesting
@@ -33,7 +35,7 @@ ROLES = (
 @dataclass(frozen=True)
 class World:
     """A draft, a request in review with a file, a grant, a dead letter, a person who was asked for consent, a
-    sender authorization in review, and a campaign that was approved.
+    sender authorization in review, a campaign that was approved, and a webhook.
     """
 
     cast: Cast
@@ -45,6 +47,8 @@ class World:
     consent: int
     senders: ServiceRequest
     campaign: ServiceRequest
+    webhook: int
+    hook_delivery: int
 
     def client(self, role: str) -> Client:
         """A browser of that person; the co-owner is the colleague."""
@@ -67,8 +71,19 @@ def world(cast: Cast) -> World:
     campaign = campaigns.submitted(cast, **shared)
     approve(cast, campaign, actor=cast.cio)
     return World(
-        cast, fresh(draft), fresh(request), grant, file.pk, letter.pk, consent, senders, fresh(campaign)
+        cast, fresh(draft), fresh(request), grant, file.pk, letter.pk, consent, senders, fresh(campaign),
+        *webhook_with_a_dead_delivery(cast),
+    )  # fmt: skip
+
+
+def webhook_with_a_dead_delivery(cast: Cast) -> tuple[int, int]:
+    """An endpoint, and a delivery to it that was given up."""
+    endpoint = webhooks.register_endpoint(
+        actor=cast.admin, url="https://hooks.example.edu/", description="Tickets", events=["grant.revoked"]
     )
+    delivery = webhooks.send_test(actor=cast.admin, endpoint=endpoint)
+    WebhookDelivery.objects.filter(pk=delivery.pk).update(state="dead")
+    return endpoint.pk, delivery.pk
 
 
 def senders_request(cast: Cast) -> ServiceRequest:

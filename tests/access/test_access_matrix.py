@@ -138,6 +138,16 @@ TABLE: dict[str, Row] = {
     "host_token_revoke": Row(
         "/in-force/tokens/1/revoke/", "302 | 405", "302 403 403 403 403 403 403 403 404"
     ),
+    "webhooks": Row("/webhooks/", "302 403 403 403 403 403 403 200 200", "302 | 405"),
+    "webhook_new": Row(
+        "/webhooks/new/", "302 403 403 403 403 403 403 403 200", "302 403 403 403 403 403 403 403 422"
+    ),
+    "webhook": Row("/webhooks/{webhook}/", "302 403 403 403 403 403 403 200 200", "302 | 405"),
+    "webhook_change": Row("/webhooks/{webhook}/change/", "302 | 405", "302 403 403 403 403 403 403 403 422"),
+    "webhook_act": Row("/webhooks/{webhook}/do/pause/", "302 | 405", "302 403 403 403 403 403 403 403 302"),
+    "webhook_retry": Row(
+        "/webhooks/deliveries/{hook_delivery}/retry/", "302 | 405", "302 403 403 403 403 403 403 403 302"
+    ),
     "export": Row("/export/v1/postfix", "401", "405"),
     "export_receipts": Row("/export/v1/postfix/receipts", "405", "401"),
     "relay_consent": Row(
@@ -246,7 +256,7 @@ def url(row: Row, world: World) -> str:
     return row.path.format(
         draft=world.draft.reference, request=world.request.reference, grant=world.grant.reference,
         file=world.file, letter=world.letter, consent=world.consent, senders=world.senders.reference,
-        campaign=world.campaign.reference,
+        campaign=world.campaign.reference, webhook=world.webhook, hook_delivery=world.hook_delivery,
     )  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""The room of webhooks; `apps.py` says what it is."""
