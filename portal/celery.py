@@ -29,6 +29,7 @@ app.conf.update(
             "task": "portal.grants.tasks.send_reminders",
             "schedule": crontab(hour=7, minute=0),
         },
+        "chase-owners": {"task": "portal.leaving.tasks.chase_owners", "schedule": crontab(hour=6, minute=0)},
         "lapse-grants": {"task": "portal.grants.tasks.lapse_grants", "schedule": crontab(hour=0, minute=5)},
         "recheck-grants": {
             "task": "portal.grants.tasks.recheck_grants",

@@ -129,6 +129,10 @@ class Institution:
     longest_sender_term_months: int = 36
     """A sender authorization ends with its contract, and never later than this many months after approval."""
     renewal_opens_days: int = 60
+    ownerless_days: int = 14
+    """Days after which a permission whose owner has left, and that nobody took over, is IT's."""
+    ownerless_step_days: int = 5
+    """Days between asking the co-owner, the functional mailbox and the head of the department."""
     reminder_days: tuple[int, ...] = (60, 30, 14, 7, 1, 0)
     idle_days: int = 180
     """Days without mail after which a permission counts as unused; shorter silence proves nothing."""

@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "portal.grants",
     "portal.samples",
     "portal.incidents",
+    "portal.leaving",
     "portal.enforcement",
     "portal.policy_service",
     "portal.renewals",

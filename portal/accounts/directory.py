@@ -6,13 +6,14 @@ Another source (LDAP, Graph) implements `Directory` and is named in the setting 
 import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from portal.accounts.announcements import directory_imported
 from portal.accounts.models import AddressKind, DirectoryAddress
 from portal.institution import institution
 from portal.lib.addresses import MailboxRefused, parse_mailbox
@@ -69,15 +70,16 @@ class ImportReport:
     same: int
 
 
-COLUMNS = ("address", "kind", "name", "department")
+COLUMNS = ("address", "kind", "name", "department", "head")
+_YES, _NO = ("yes", "true", "1"), ("", "no", "false", "0")
 MOST_GONE_SHARE = 0.5
 
 
-def _read(file: TextIO) -> dict[str, dict[str, str]]:
+def _read(file: TextIO) -> dict[str, dict[str, Any]]:
     reader = csv.DictReader(file)
     if set(COLUMNS[:2]) - set(reader.fieldnames or ()):
-        raise ImportRefused("The first line must name the columns: address,kind,name,department.")
-    rows: dict[str, dict[str, str]] = {}
+        raise ImportRefused("The first line must name the columns: address,kind,name,department,head.")
+    rows: dict[str, dict[str, Any]] = {}
     for number, row in enumerate(reader, start=2):
         try:
             address = str(parse_mailbox(row["address"] or "", domain=institution().mail_domain))
@@ -86,7 +88,11 @@ def _read(file: TextIO) -> dict[str, dict[str, str]]:
         kind = (row["kind"] or "").strip().lower()
         if kind not in AddressKind.values:
             raise ImportRefused(f"Line {number}: kind must be one of {', '.join(AddressKind.values)}.")
+        head = (row.get("head") or "").strip().lower()
+        if head not in (*_YES, *_NO):
+            raise ImportRefused(f"Line {number}: head must be yes, no or empty.")
         rows[address] = {
+            "is_head": head in _YES,
             "kind": kind,
             "name": one_line(row.get("name") or "")[:150],
             "department": one_line(row.get("department") or "")[:150],
@@ -116,12 +122,14 @@ def import_directory(*, file: TextIO, accept_change: bool = False) -> ImportRepo
         row.gone_at = now
     DirectoryAddress.objects.bulk_create(added, batch_size=1000)
     DirectoryAddress.objects.bulk_update(
-        [*changed, *gone], ["kind", "name", "department", "gone_at"], batch_size=500
+        [*changed, *gone], ["kind", "name", "department", "is_head", "gone_at"], batch_size=500
     )
-    return ImportReport(len(added), len(changed), len(gone), len(rows) - len(added) - len(changed))
+    report = ImportReport(len(added), len(changed), len(gone), len(rows) - len(added) - len(changed))
+    directory_imported.tell(report)
+    return report
 
 
-def _update(row: DirectoryAddress, values: Mapping[str, str]) -> bool:
+def _update(row: DirectoryAddress, values: Mapping[str, Any]) -> bool:
     differs = row.gone_at is not None or any(getattr(row, name) != value for name, value in values.items())
     row.gone_at = None
     for name, value in values.items():

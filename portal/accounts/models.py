@@ -112,6 +112,8 @@ class DirectoryAddress(models.Model):
     kind = models.CharField(max_length=10, choices=AddressKind.choices, default=AddressKind.SHARED)
     name = models.CharField(max_length=150, blank=True)
     department = models.CharField(max_length=150, blank=True)
+    is_head = models.BooleanField(default=False)
+    """Whether the person heads the department, who is asked when an owner of it leaves."""
     gone_at = models.DateTimeField(null=True, blank=True)
     """When an import no longer had it; such an address is not valid."""
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from portal.grants.states import OPEN_STATES, GrantState
+from portal.institution import institution
 from portal.ui.links import path_of
 from portal.workflow.models import Intention, ServiceRequest
 
@@ -175,6 +176,9 @@ PAST_WORDS = {
     "resume": "resumed it",
     "revoke": "revoked it",
     "drift": "a daily check found that it no longer meets the standards",
+    "owner_gone": "found that its owner has left",
+    "owner_asked": "asked for a new owner",
+    "owner_back": "found its owner in the directory again",
     "mended": "a daily check found that it meets the standards again",
 }
 
@@ -196,7 +200,8 @@ class Handover(models.Model):
     """An owner's offer of a grant to somebody else; it changes hands when that person accepts."""
 
     grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="handovers")
-    offered_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
+    offered_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    """None where the portal itself asks, since the owner is gone."""
     offered_to = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="handovers_offered")
     offered_at = models.DateTimeField(default=timezone.now)
     note = models.TextField(max_length=1000, blank=True)
@@ -209,6 +214,11 @@ class Handover(models.Model):
                 fields=("grant",), condition=Q(closed_at__isnull=True), name="one_open_handover_per_grant"
             ),
         )
+
+    @property
+    def giver(self) -> str:
+        """Who offers it, in words."""
+        return str(self.offered_by) if self.offered_by else institution().product
 
 
 class Standing(models.TextChoices):

@@ -1,5 +1,6 @@
 """Who is told what, when a grant changes. Called by services, inside their transactions."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from portal.grants.models import Grant, GrantEvent, Handover
@@ -31,6 +32,15 @@ SENTENCES = {
     "mended": "What was out of order is put right. The permission meets the standards again.",
     "decline": "The offer was declined; the permission stays with its owner.",
 }
+
+
+_also_reminded: list[Callable[[Grant], list[str]]] = []
+
+
+def tell_reminders_to(more: Callable[[Grant], list[str]]) -> None:
+    """Send the reminders to the addresses that `more` gives for a grant as well: rooms above ask for it."""
+    if more not in _also_reminded:
+        _also_reminded.append(more)
 
 
 def people_of(grant: Grant) -> list[str]:
@@ -76,7 +86,9 @@ def changed(*, grant: Grant, event: GrantEvent) -> None:
 
 def reminder(*, grant: Grant, due_on: "date", days_left: int) -> None:
     """The term ends soon; `days_left` counts from today."""
-    _tell("grant_reminder", grant, f"{grant.pk}:{due_on}", people_of(grant), days_left=days_left)
+    others = [address for more in _also_reminded for address in more(grant)]
+    recipients = list(dict.fromkeys([*people_of(grant), *others]))
+    _tell("grant_reminder", grant, f"{grant.pk}:{due_on}", recipients, days_left=days_left)
 
 
 def lapsed(*, grant: Grant, event: GrantEvent) -> None:
@@ -94,6 +106,6 @@ def offered(*, grant: Grant, handover: Handover) -> None:
     """Somebody is asked to take the permission over."""
     recipients = [handover.offered_to.email]
     _tell(
-        "grant_offered", grant, f"offer:{handover.pk}", recipients, actor=str(handover.offered_by),
+        "grant_offered", grant, f"offer:{handover.pk}", recipients, actor=handover.giver,
         reason=handover.note,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from portal.grants.models import Grant
 from portal.grants.notices import people_of
+from portal.grants.services.locking import locked_grant
 from portal.grants.services.managing import change_state
 from portal.grants.states import OPEN_STATES, GrantAction, GrantState
 from portal.incidents import notices
@@ -66,9 +67,7 @@ def _suspend(incident: Incident, grant: Grant, actor: "User") -> IncidentGrant:
     result, sentence = Result.SUSPENDED, ""
     told: list[str] = []
     with transaction.atomic():
-        fresh = (
-            Grant.objects.select_for_update(of=("self",)).select_related("owner", "co_owner").get(pk=grant.pk)
-        )
+        fresh = locked_grant(grant.pk)
         if fresh.state == GrantState.SUSPENDED:
             result = Result.ALREADY
         elif fresh.state not in OPEN_STATES:

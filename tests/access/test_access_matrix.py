@@ -198,6 +198,9 @@ TABLE: dict[str, Row] = {
     ),
     "incident": Row("/incidents/1/", "302 | 404", "302 | 405"),
     "incident_close": Row("/incidents/1/close/", "302 | 405", "302 | 404"),
+    "ownerless": Row("/ownerless/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
+    "ownerless_offer": Row("/ownerless/{grant}/", "302 | 404", "302 | 404"),
+    "ownerless_claim": Row("/ownerless/claim/none/", "302 | 404", "302 | 404"),
     "campaign_preview": Row(
         "/campaigns/{campaign}/preview/", "302 200 200 404 200 200 200 200 200", "302 | 405"
     ),

@@ -4,23 +4,19 @@ Each function scans ids, then handles each id in a transaction of its own that t
 one that fails is logged and the others go on.
 """
 
-import logging
-from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from portal.grants import notices
 from portal.grants.models import Grant, Reminder
 from portal.grants.schedule import reminder_due
+from portal.grants.services.locking import locked_grant
+from portal.grants.services.scanning import guarded, ids_of
 from portal.grants.services.transition import change_grant
 from portal.grants.states import GrantState
 from portal.institution import institution
 from portal.workflow.states import OPEN_STATES
-
-logger = logging.getLogger(__name__)
-CHUNK = 2000
 
 
 def send_reminders(*, today: date) -> int:
@@ -30,7 +26,7 @@ def send_reminders(*, today: date) -> int:
     candidates = Grant.objects.filter(
         state=GrantState.ACTIVE, held_open_by__isnull=True, ends_on__range=(today, horizon)
     ).order_by("pk")
-    return sum(_guarded(_remind, pk, today) for pk in _ids(candidates))
+    return sum(guarded(_remind, pk, today) for pk in ids_of(candidates))
 
 
 def lapse_grants(*, today: date) -> int:
@@ -43,28 +39,13 @@ def lapse_grants(*, today: date) -> int:
         held_open_by__isnull=True,
         ends_on__lt=today,
     ).order_by("pk")
-    return sum(_guarded(_lapse, pk, today) for pk in _ids(past))
-
-
-def _ids(grants: QuerySet[Grant]) -> Iterator[int]:
-    last = 0
-    while keys := list(grants.filter(pk__gt=last).values_list("pk", flat=True)[:CHUNK]):
-        yield from keys
-        last = keys[-1]
-
-
-def _guarded(step: Callable[[int, date], bool], pk: int, today: date) -> int:
-    try:
-        return int(step(pk, today))
-    except Exception:
-        logger.exception("Grant %s could not be handled; the others go on.", pk)
-        return 0
+    return sum(guarded(_lapse, pk, today) for pk in ids_of(past))
 
 
 @transaction.atomic
 def _remind(pk: int, today: date) -> bool:
-    grant = _locked(pk)
-    if grant is None or grant.state != GrantState.ACTIVE or grant.held_open_by_id or _renewal_begun(grant):
+    grant = locked_grant(pk)
+    if grant.state != GrantState.ACTIVE or grant.held_open_by_id or _renewal_begun(grant):
         return False
     if not grant.kind_entry.renewable:
         return False
@@ -93,8 +74,8 @@ def _renewal_begun(grant: Grant) -> bool:
 
 @transaction.atomic
 def _lapse(pk: int, today: date) -> bool:
-    grant = _locked(pk)
-    if grant is None or not grant.is_open or grant.held_open_by_id or grant.ends_on >= today:
+    grant = locked_grant(pk)
+    if not grant.is_open or grant.held_open_by_id or grant.ends_on >= today:
         return False
     if not grant.kind_entry.renewable:
         event = change_grant(grant=grant, action="close", actor=None, state=GrantState.ENDED)
@@ -103,8 +84,3 @@ def _lapse(pk: int, today: date) -> bool:
     event = change_grant(grant=grant, action="lapse", actor=None, state=GrantState.LAPSED)
     notices.lapsed(grant=grant, event=event)
     return True
-
-
-def _locked(pk: int) -> Grant | None:
-    people = Grant.objects.select_related("owner", "co_owner")
-    return people.select_for_update(of=("self",)).filter(pk=pk).first()

@@ -11,6 +11,7 @@ from portal.grants.kinds import GrantingKind
 from portal.grants.models import Grant
 from portal.grants.policies import check_grant_action, is_holder
 from portal.grants.services import issuing
+from portal.grants.services.locking import locked_grant
 from portal.grants.states import GrantAction
 from portal.lib.problems import Stale, WrongState
 from portal.lib.throttle import Rate, TooOften, seconds_to_wait
@@ -79,8 +80,7 @@ def _locked(grant: Grant) -> Grant:
     """The grant, locked after its kind's counter: the order in which an approval takes the two."""
     Counter.objects.get_or_create(kind=grant.kind)
     Counter.objects.select_for_update().get(kind=grant.kind)
-    people = Grant.objects.select_related("owner", "co_owner", "latest_request")
-    return people.select_for_update(of=("self",)).get(pk=grant.pk)
+    return locked_grant(grant.pk)
 
 
 def _check_may_renew(grant: Grant, actor: "User") -> None:

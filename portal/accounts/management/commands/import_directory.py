@@ -9,9 +9,9 @@ from portal.accounts.directory import ImportRefused, import_directory
 
 
 class Command(BaseCommand):
-    """Import a CSV file with the columns address, kind, name, department."""
+    """Import a CSV file with the columns address, kind, name, department, head."""
 
-    help = "Make the directory of valid addresses equal to a CSV file (address,kind,name,department)."
+    help = "Make the directory of valid addresses equal to a CSV file (address,kind,name,department,head)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The file."""

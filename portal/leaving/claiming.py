@@ -1,0 +1,121 @@
+"""How a grant whose owner is gone gets a new one: by the link to its mailbox or its head, or by IT's offer.
+
+A link only shows. Taking over takes a signed-in POST by somebody who was sent the link: whoever reads the mailbox
+that the grant itself names, or heads its department.
+"""
+
+from typing import TYPE_CHECKING
+
+from django.core import signing
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from portal.grants import notices as grant_notices
+from portal.grants.models import Grant, GrantEvent, Handover
+from portal.grants.policies import MANAGERS, is_holder
+from portal.grants.services.locking import locked_grant
+from portal.grants.services.transition import change_grant
+from portal.leaving.models import Chase
+from portal.leaving.selectors import is_gone
+from portal.leaving.stages import Stage
+from portal.lib.problems import NotAllowed, WrongState
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+
+_SALT = "portal.leaving.claim"
+SETTLED = "This is settled already: the permission has an owner, or is over."
+
+
+def claim_token(chase: Chase, stage: Stage) -> str:
+    """What the link to a mailbox or a head carries; it is worth nothing once the search is over."""
+    return signing.dumps([chase.pk, str(stage)], salt=_SALT)
+
+
+def read_token(token: str) -> tuple[int, Stage] | None:
+    """The search and the stage that a link is of; None for one that is not ours."""
+    try:
+        pk, stage = signing.loads(token, salt=_SALT)
+    except signing.BadSignature:
+        return None
+    return int(pk), Stage(stage)
+
+
+@transaction.atomic
+def claim(*, chase: Chase, actor: "User", stage: Stage) -> Grant:
+    """Make `actor`, who holds the link of `stage`, the owner. Raises NotAllowed or WrongState."""
+    grant = locked_grant(chase.grant_id)
+    if not Chase.objects.running().filter(pk=chase.pk).exists():
+        raise WrongState(SETTLED)
+    if is_gone(actor) or actor.pk == grant.owner_id:
+        raise NotAllowed("Only somebody who is here can take a permission over.")
+    _withdraw_offer(grant)
+    event = change_grant(
+        grant=grant, action="accept", actor=actor, reason=f"Asked through {stage.label}.", owner=actor,
+        co_owner=None if grant.co_owner_id == actor.pk else grant.co_owner,
+    )  # fmt: skip
+    grant_notices.changed(grant=grant, event=event)
+    return grant
+
+
+@transaction.atomic
+def offer(*, chase: Chase, actor: "User", to: "User", note: str = "") -> Handover:
+    """IT offers the grant to a person, in place of any offer before. Raises NotAllowed, WrongState, or
+    ValidationError, keyed `to`.
+    """
+    grant = locked_grant(chase.grant_id)
+    if not may_offer(grant, actor):
+        raise NotAllowed("Offering it is for reviewers and the CIO office, who have no part in it.")
+    if not Chase.objects.running().filter(pk=chase.pk).exists():
+        raise WrongState(SETTLED)
+    if to.pk == grant.owner_id or is_gone(to):
+        raise ValidationError({"to": "Name somebody who is here: the directory has this person no more."})
+    _withdraw_offer(grant)
+    made = Handover.objects.create(grant=grant, offered_by=actor, offered_to=to, note=note.strip())
+    GrantEvent.objects.create(
+        grant=grant, actor=actor, action="hand_over", from_state=grant.state, to_state=grant.state,
+        reason=f"Offered to {to}",
+    )  # fmt: skip
+    grant_notices.offered(grant=grant, handover=made)
+    return made
+
+
+def may_offer(grant: Grant, actor: "User") -> bool:
+    """Whether `actor` may find the grant a new owner: those who may suspend it."""
+    return actor.has_role(*MANAGERS) and not is_holder(grant, actor)
+
+
+def offer_to_co_owner(*, chase: Chase, to: "User") -> None:
+    """The portal's own offer; none where somebody was offered it before."""
+    grant = chase.grant
+    if Handover.objects.filter(grant=grant, closed_at__isnull=True).exists():
+        return
+    made = Handover.objects.create(grant=grant, offered_to=to, note=f"{chase.owner} has left.")
+    grant_notices.offered(grant=grant, handover=made)
+
+
+def has_declined(chase: Chase) -> bool:
+    """Whether the co-owner was asked since the search began, and declined."""
+    answers = Handover.objects.filter(
+        grant=chase.grant, accepted=False, closed_at__date__gte=chase.noticed_on
+    )
+    return answers.filter(offered_to=chase.grant.co_owner_id).exists()
+
+
+def withdraw_own_offer(grant: Grant) -> None:
+    """Take the portal's own offer back."""
+    _close(grant.handovers.filter(offered_by__isnull=True))
+
+
+def _withdraw_offer(grant: Grant) -> None:
+    _close(grant.handovers.all())
+
+
+def _close(offers: "QuerySet[Handover]") -> None:
+    # Neither accepted nor declined: nobody answered it.
+    offers.filter(closed_at__isnull=True).update(closed_at=timezone.now(), accepted=None)
+
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet

@@ -1,0 +1,16 @@
+"""`manage.py chase_owners`: what Celery beat runs daily, by hand or for another day."""
+
+from typing import Any
+
+from portal.grants.management.dated import DatedCommand
+from portal.leaving import services
+
+
+class Command(DatedCommand):
+    """Run the service for a day and say how many searches it moved."""
+
+    help = "Find new owners for permissions whose owner is gone."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run once."""
+        self.stdout.write(f"moved {services.chase_owners(today=self.day(options))}")

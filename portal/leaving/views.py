@@ -1,0 +1,99 @@
+"""The page of permissions without an owner, the offer by IT, and the page behind the link to a mailbox or a head."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from portal.leaving import claiming, selectors
+from portal.leaving.forms import OfferForm
+from portal.leaving.models import Chase
+from portal.leaving.stages import Stage
+from portal.lib.problems import NotAllowed, WrongState
+from portal.workflow.views.loading import person
+
+SHOWN = 100
+
+
+@login_required
+@require_safe
+def ownerless(request: HttpRequest) -> HttpResponse:
+    """What has lost its owner: permissions, and requests that nobody answers for."""
+    actor = person(request)
+    if not actor.sees_everything:
+        raise NotAllowed("This page is for those who look after the mail system, and for auditors.")
+    rows = list(selectors.ownerless(actor)[: SHOWN + 1])
+    requests = list(selectors.orphaned_requests(actor)[:SHOWN])
+    context = {"rows": rows[:SHOWN], "has_more": len(rows) > SHOWN, "requests": requests, "it": Stage.IT}
+    return render(request, "leaving/ownerless.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def offer(request: HttpRequest, reference: str) -> HttpResponse:
+    """One permission without an owner: what was tried, and IT's offer to somebody."""
+    actor = person(request)
+    chase = (
+        Chase.objects.running().visible_to(actor).filter(grant__reference=reference)
+        .select_related("owner", "grant__owner", "grant__co_owner").first()
+    )  # fmt: skip
+    if chase is None or not actor.sees_everything:
+        raise Http404("No search for an owner goes on for this.")
+    form = OfferForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        if not claiming.may_offer(chase.grant, actor):
+            raise NotAllowed("Offering it is for reviewers and the CIO office, who have no part in it.")
+        if form.is_valid() and _offered(request, chase, form):
+            return redirect("ownerless")
+    context = {
+        "search": selectors.search_of(chase),
+        "steps": list(chase.steps.all()),
+        "form": form if claiming.may_offer(chase.grant, actor) else None,
+    }
+    return render(request, "leaving/offer.html", context, status=422 if form.errors else 200)
+
+
+def _offered(request: HttpRequest, chase: Chase, form: OfferForm) -> bool:
+    data = form.cleaned_data
+    try:
+        claiming.offer(chase=chase, actor=person(request), to=data["to"], note=data["note"])
+    except ValidationError as error:
+        form.add_error(None, ValidationError(error.messages))
+        return False
+    messages.success(request, f"The offer of {chase.grant.reference} is with {data['to']}.")
+    return True
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def claim(request: HttpRequest, token: str) -> HttpResponse:
+    """What taking over means, and the button that does it."""
+    found = claiming.read_token(token)
+    if found is None:
+        raise Http404("This link is not whole. Copy it from the letter again.")
+    pk, stage = found
+    chase = (
+        Chase.objects.running()
+        .filter(pk=pk)
+        .select_related("owner", "grant__owner", "grant__co_owner")
+        .first()
+    )
+    if chase is None:
+        raise WrongState(claiming.SETTLED)
+    if request.method == "POST":
+        grant = claiming.claim(chase=chase, actor=person(request), stage=stage)
+        messages.success(request, "The permission is yours.")
+        return redirect(grant)
+    grant = chase.grant
+    context = {
+        "chase": chase,
+        "grant": grant,
+        "sentence": grant.kind_entry.permission_sentence(grant),
+        "rows": [
+            {"label": label, "lines": lines, "is_code": True}
+            for label, lines in grant.kind_entry.permission_rows(grant)
+        ],
+    }
+    return render(request, "leaving/claim.html", context)

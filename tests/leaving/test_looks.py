@@ -1,0 +1,37 @@
+"""The pages of the search in a real browser: pictures, and nothing for axe."""
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Browser
+
+from portal.accounts.models import DirectoryAddress
+from portal.grants.models import Grant
+from portal.leaving import claiming, services
+from portal.leaving.models import Chase
+from portal.leaving.stages import Stage
+from tests.cast import Cast, approved
+from tests.support.browser import assert_accessible, picture, sign_in
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_the_pages_are_accessible(cast: Cast, live_server: Any, browser: Browser) -> None:
+    grant = approved(cast, co_owner=cast.colleague)
+    page = sign_in(browser, live_server.url, cast.reviewer)
+    page.goto("/ownerless/")
+    assert_accessible(page, "ownerless-empty")
+    Grant.objects.update(functional_mailbox="printing@ttu.edu")
+    DirectoryAddress.objects.filter(address=cast.requester.email).update(gone_at=timezone.now())
+    services.chase_owners(today=timezone.localdate())
+    link = f"/ownerless/claim/{claiming.claim_token(Chase.objects.get(), Stage.MAILBOX)}/"
+    for name, path in (
+        ("ownerless", "/ownerless/"),
+        ("ownerless-offer", f"/ownerless/{grant.reference}/"),
+        ("ownerless-grant", grant.get_absolute_url()),
+        ("ownerless-claim", link),
+    ):
+        page.goto(path)
+        assert_accessible(page, name)
+        picture(page, name)

@@ -1,0 +1,58 @@
+"""Whom a day asks for, for any owners, days and gaps."""
+
+from datetime import date, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.leaving.stages import Stage, next_stage, rank, stage_due
+
+DAY = date(2026, 9, 1)
+ASKABLE = st.sets(st.sampled_from([Stage.CO_OWNER, Stage.MAILBOX, Stage.HEAD])).map(
+    lambda found: sorted(found, key=rank)
+)
+
+
+def due(askable: list[Stage], days: int, *, declined: bool = False, step: int = 5, total: int = 14) -> Stage:
+    return stage_due(
+        askable=askable, noticed_on=DAY, today=DAY + timedelta(days=days), step_days=step, all_days=total,
+        declined=declined,
+    )  # fmt: skip
+
+
+def test_all_are_asked_in_turn_and_then_it() -> None:
+    everybody = [Stage.CO_OWNER, Stage.MAILBOX, Stage.HEAD]
+    assert [due(everybody, days) for days in (0, 4, 5, 9, 10, 13, 14, 90)] == [
+        Stage.CO_OWNER, Stage.CO_OWNER, Stage.MAILBOX, Stage.MAILBOX, Stage.HEAD, Stage.HEAD, Stage.IT, Stage.IT,
+    ]  # fmt: skip
+
+
+def test_who_declines_passes_it_on_at_once() -> None:
+    assert due([Stage.CO_OWNER, Stage.HEAD], 1, declined=True) == Stage.HEAD
+    assert due([Stage.CO_OWNER], 1, declined=True) == Stage.IT
+    assert due([], 0) == Stage.IT
+
+
+@given(askable=ASKABLE, step=st.integers(0, 30), total=st.integers(0, 60), declined=st.booleans())
+def test_days_only_lead_on_and_it_has_it_on_the_last(
+    askable: list[Stage], step: int, total: int, declined: bool
+) -> None:
+    found = [due(askable, days, declined=declined, step=step, total=total) for days in range(total + 3)]
+    assert [rank(stage) for stage in found] == sorted(rank(stage) for stage in found)
+    assert found[total] == Stage.IT
+    assert all(stage in (*askable, Stage.IT) for stage in found)
+
+
+@given(askable=ASKABLE, step=st.integers(1, 30), total=st.integers(1, 60), days=st.integers(0, 59))
+def test_what_is_announced_is_what_comes(askable: list[Stage], step: int, total: int, days: int) -> None:
+    now = due(askable, days, step=step, total=total)
+    told = next_stage(now, askable=askable, noticed_on=DAY, step_days=step, all_days=total)
+    if now == Stage.IT:
+        assert told is None
+        return
+    assert told is not None
+    stage, on = told
+    assert rank(stage) > rank(now)
+    assert rank(due(askable, (on - DAY).days - 1, step=step, total=total)) <= rank(now)
+    came = due(askable, (on - DAY).days, step=step, total=total)
+    assert came in (stage, Stage.IT)
