@@ -278,6 +278,21 @@ def test_more_than_a_few_go_to_a_worker(
     assert f"{len(rows)} of {len(rows)} approved." in client.get(address).content.decode()
 
 
+def test_slow_name_servers_hand_the_rest_to_a_worker(
+    cast: Cast, names: DnsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = green_renewals(cast, names, deciding.AT_ONCE)
+    woken: list[int] = []
+    monkeypatch.setattr(deciding, "wake", woken.append)
+    monkeypatch.setattr(deciding, "INLINE_SECONDS", 0.0)
+    posted(client_of(cast.reviewer), *rows)
+    run = BulkRun.objects.get()
+    assert woken == [run.pk]
+    assert run.rows.filter(result=Result.APPROVED).count() == 1
+    deciding.carry_out(run.pk)  # at once: the request gave up its lease
+    assert run.rows.filter(result=Result.APPROVED).count() == len(rows)
+
+
 def test_a_broker_that_is_away_loses_nothing(cast: Cast, names: DnsServer, settings: object) -> None:
     from portal.renewals import tasks
 

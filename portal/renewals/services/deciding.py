@@ -7,6 +7,7 @@ reported so, and whatever still waits goes on.
 import logging
 import uuid
 from collections.abc import Sequence
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 AT_ONCE = 3
 """Rows that are decided within the request; more go to a worker."""
+INLINE_SECONDS = 8.0
+"""After that the request hands the rest to a worker as well: name servers may be slow, and nobody waits for long."""
 MOST_ROWS = 100
 Chosen = tuple[str, int]
 """A reference, and the revision of the request that the list showed."""
@@ -43,7 +46,7 @@ def approve_chosen(*, actor: "User", key: "UUID", reason: str, chosen: Sequence[
     """
     run, is_new = _begin(actor, key, reason, chosen)
     if is_new and len(chosen) <= AT_ONCE:
-        carry_out(run.pk)
+        carry_out(run.pk, within=INLINE_SECONDS)
     elif is_new:
         wake(run.pk)
     run.refresh_from_db()
@@ -100,9 +103,12 @@ def resume_runs() -> int:
     return len(keys)
 
 
-def carry_out(pk: int) -> None:
-    """Decide what still waits in a run, row by row; does nothing where somebody else is at it, or it is finished."""
-    token = uuid.uuid4().hex
+def carry_out(pk: int, *, within: float | None = None) -> None:
+    """Decide what still waits in a run, row by row; does nothing where somebody else is at it, or it is finished.
+
+    `within` are the seconds after which no further row is begun here, and a worker is asked for the rest.
+    """
+    token, began = uuid.uuid4().hex, monotonic()
     if not _claim(pk, token):
         return
     run = BulkRun.objects.get(pk=pk)
@@ -113,7 +119,15 @@ def carry_out(pk: int) -> None:
         BulkRow.objects.filter(pk=row.pk, result=Result.WAITING).update(
             result=result, sentence=sentence, done_at=timezone.now()
         )
+        if within is not None and monotonic() - began > within:
+            _hand_on(pk, token)
+            return
     BulkRun.objects.filter(pk=pk, token=token).update(finished_at=timezone.now(), moved_at=timezone.now())
+
+
+def _hand_on(pk: int, token: str) -> None:
+    BulkRun.objects.filter(pk=pk, token=token).update(token="")
+    wake(pk)
 
 
 def _claim(pk: int, token: str) -> bool:
