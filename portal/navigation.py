@@ -37,7 +37,6 @@ _REVIEW: Final = (
 _RENEW: Final = (("renewals", "Renewals", "arrow-path"),)
 _RULES: Final = (("standards", "Standards", "book-open"),)
 _ADMINISTER: Final = (("outbox", "Mail out", "paper-airplane"),)
-_HOOKS: Final = (("webhooks", "Webhooks", "bolt"),)
 
 
 def navigation(request: HttpRequest) -> list[Item]:
@@ -70,8 +69,6 @@ def _entries(user: "User") -> Iterable[tuple[str, str, str]]:
     yield from _RULES
     if user.has_role(Role.ADMINISTRATOR):
         yield from _ADMINISTER
-    if user.has_role(Role.ADMINISTRATOR, Role.AUDITOR):
-        yield from _HOOKS
 
 
 def _current(path: str, urls: list[str]) -> str | None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from portal.accounts.models import User
+from portal.accounts.roles import Role
 from portal.enforcement.hosts import target_standings
 from portal.enforcement.models import Pending, Publication, Receipt
 from portal.enforcement.services import is_published_by_itself
@@ -36,6 +37,7 @@ def in_force(request: HttpRequest) -> HttpResponse:
         "counts": [(kind, counts.get(kind.key, 0)) for kind in registry.kinds()],
         "targets": target_standings(),
         "receipts": list(Receipt.objects.all()[:SHOWN]),
+        "may_read_webhooks": actor.has_role(Role.ADMINISTRATOR, Role.AUDITOR),
         "may_handle_tokens": may_handle_tokens(actor),
         "goes_out_by_itself": is_published_by_itself(),
         "publications": list(Publication.objects.order_by("-serial")[:SHOWN]),

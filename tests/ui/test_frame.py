@@ -30,8 +30,8 @@ def labels(user: User, path: str = "/") -> list[str]:
         ("requester", [*EVERYBODY, "Calendar", "Standards"]),
         ("reviewer", [*EVERYBODY, "Queue", "In force", "Renewals", "Calendar", "Standards"]),
         ("cio", [*EVERYBODY, "Queue", "In force", "Calendar", "Campaigns", "Standards"]),
-        ("auditor", [*EVERYBODY, "Queue", "In force", "Calendar", "Standards", "Webhooks"]),
-        ("admin", [*EVERYBODY, "Queue", "In force", "Calendar", "Standards", "Mail out", "Webhooks"]),
+        ("auditor", [*EVERYBODY, "Queue", "In force", "Calendar", "Standards"]),
+        ("admin", [*EVERYBODY, "Queue", "In force", "Calendar", "Standards", "Mail out"]),
     ],
 )
 def test_links_by_role(cast: Cast, who: str, links: list[str]) -> None:
