@@ -30,6 +30,7 @@ app.conf.update(
             "schedule": crontab(hour=7, minute=0),
         },
         "chase-owners": {"task": "portal.leaving.tasks.chase_owners", "schedule": crontab(hour=6, minute=0)},
+        "forget-api-calls": {"task": "portal.api.tasks.forget_calls", "schedule": crontab(hour=3, minute=0)},
         "lapse-grants": {"task": "portal.grants.tasks.lapse_grants", "schedule": crontab(hour=0, minute=5)},
         "recheck-grants": {
             "task": "portal.grants.tasks.recheck_grants",

@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "portal.enforcement",
     "portal.policy_service",
     "portal.renewals",
+    "portal.api",
     "portal.webhooks",
     "relay",
     "whitelist",
@@ -62,6 +63,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "portal.api.middleware.ApiAnswersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

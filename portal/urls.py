@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.standards.urls")),
     path("", include("portal.outbox.urls")),
     path("", include("portal.workflow.urls")),
+    path("", include("portal.api.urls")),
     path("", include("portal.renewals.urls")),
     path("", include("portal.grants.urls")),
     path("", include("portal.samples.urls")),

@@ -34,6 +34,12 @@ class TooLarge(Problem):
     status = 413
 
 
+class WrongMedia(Problem):
+    """The body is of a media type that is not taken here (415)."""
+
+    status = 415
+
+
 class Unusable(Problem):
     """The body does not say what it must (422); `errors` says what, by field."""
 

@@ -273,6 +273,7 @@ PAST_WORDS = {
     Action.APPROVE: "approved the request",
     Action.DENY: "denied the request",
     Action.COMMENT: "commented",
+    "program": "filed this",
     "close": "The request was closed",
     "create": "began a draft",
     "attach": "added a file",

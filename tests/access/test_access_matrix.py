@@ -201,6 +201,21 @@ TABLE: dict[str, Row] = {
     "ownerless": Row("/ownerless/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
     "ownerless_offer": Row("/ownerless/{grant}/", "302 | 404", "302 | 404"),
     "ownerless_claim": Row("/ownerless/claim/none/", "302 | 404", "302 | 404"),
+    "api_docs": Row("/api/docs/", "200", "405"),
+    "api_tokens": Row(
+        "/api/tokens/", "302 403 403 403 403 403 403 403 200", "302 403 403 403 403 403 403 403 422"
+    ),
+    "api_token_revoke": Row("/api/tokens/1/revoke/", "302 | 405", "302 403 403 403 403 403 403 403 404"),
+    "api-root": Row("/api/v1/", "404", "415"),
+    "openapi-json": Row("/api/v1/openapi.json", "200", "415"),
+    "list_requests": Row("/api/v1/requests", "401", "415"),
+    "get_request": Row("/api/v1/requests/{request}", "401", "415"),
+    "get_findings": Row("/api/v1/requests/{request}/findings", "401", "415"),
+    "get_events": Row("/api/v1/requests/{request}/events", "401", "415"),
+    "list_grants": Row("/api/v1/grants", "401", "415"),
+    "get_grant": Row("/api/v1/grants/{grant}", "401", "415"),
+    "file_relay_request": Row("/api/v1/relay-requests", "405", "415"),
+    "file_renewal": Row("/api/v1/grants/{grant}/renewals", "405", "415"),
     "campaign_preview": Row(
         "/campaigns/{campaign}/preview/", "302 200 200 404 200 200 200 200 200", "302 | 405"
     ),

@@ -44,3 +44,16 @@ def comment(
     if visibility == Visibility.PUBLIC:
         notices.commented(service_request=service_request, event=event)
     return event
+
+
+def note_program(*, service_request: ServiceRequest, actor: "User", name: str) -> Event:
+    """Say on the timeline that the program `name` acted for `actor`."""
+    return Event.objects.create(
+        service_request=service_request,
+        actor=actor,
+        capacity=f"through the program {name}"[:100],
+        action="program",
+        from_state=service_request.state,
+        to_state=service_request.state,
+        stage=service_request.stage,
+    )

@@ -1,0 +1,164 @@
+"""What programs read and send, as the document describes it."""
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from ninja import Field, Schema
+
+MOST = 100
+
+
+class GrantFilters(Schema):
+    """What a list is narrowed by, and where it goes on."""
+
+    kind: str = Field("", max_length=20, description="relay, senders, whitelist or campaign")
+    state: str = Field("", max_length=20)
+    after: str = Field("", max_length=18, pattern="^[0-9]*$", description="`next` of the page before.")
+    limit: int = Field(25, ge=1, le=MOST)
+
+
+class RequestFilters(GrantFilters):
+    """The same for requests."""
+
+    updated_since: datetime | None = Field(None, description="RFC 3339, with its zone.")
+
+
+class Problem(Schema):
+    """An error as application/problem+json (RFC 9457)."""
+
+    type: str = Field(examples=["about:blank"])
+    title: str = Field(description="The status in words.", examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(description="A sentence that says what to do.")
+    errors: dict[str, Any] | None = Field(None, description="By field, the sentences of what is refused.")
+
+
+class RequestOut(Schema):
+    """One request."""
+
+    reference: str = Field(examples=["TM-R-1042"])
+    kind: str = Field(examples=["relay"])
+    intention: str = Field(description="new, renewal or change")
+    state: str = Field(description="draft, in_review, needs_information, approved, denied or withdrawn")
+    stage: str = Field(description="The desk it lies on; empty where it lies on none.")
+    title: str
+    subject: str = Field(description="The host, domain or address that it is about.")
+    department: str
+    requester: str = Field(description="The requester's address.")
+    submitted_at: datetime | None = Field(description="UTC.")
+    updated_at: datetime = Field(description="UTC.")
+    due_on: date | None = Field(description="The day by which the desk wants to be done with it.")
+    url: str = Field(description="Its page for people.")
+
+
+class RequestPage(Schema):
+    """Some requests, newest first."""
+
+    items: list[RequestOut]
+    next: str = Field(description="Send it as `after` for the next page; empty on the last one.")
+
+
+class FindingOut(Schema):
+    """What one check found."""
+
+    clause: str = Field(examples=["REL-2"])
+    rule: str
+    outcome: Literal["pass", "warn", "fail", "unknown"]
+    must: bool = Field(description="Whether a failure bars the approval.")
+    sentence: str
+
+
+class FindingsOut(Schema):
+    """The newest checks of a request; of one that was decided, those it was decided on."""
+
+    occasion: str = Field(description="submission, approval, recheck or sample; empty before any check.")
+    ran_at: datetime | None = Field(description="UTC.")
+    findings: list[FindingOut]
+
+
+class EventOut(Schema):
+    """One entry of the timeline."""
+
+    at: datetime = Field(description="UTC.")
+    action: str = Field(examples=["approve"])
+    label: str = Field(description="The action in words.")
+    by: str = Field(description="Who, and in whose stead; empty for the portal itself.")
+    state: str = Field(description="The state after it.")
+    comment: str
+    clauses: list[str]
+
+
+class GrantOut(Schema):
+    """One permission."""
+
+    reference: str = Field(examples=["TM-R-1042"])
+    kind: str
+    state: str = Field(description="unproven, active, suspended, revoked, lapsed or ended")
+    in_force: bool = Field(description="Active, and today is inside its term.")
+    title: str
+    subject: str
+    owner: str = Field(description="The owner's address.")
+    starts_on: date
+    ends_on: date = Field(description="The last day in force.")
+    url: str
+
+
+class GrantPage(Schema):
+    """Some permissions, newest first."""
+
+    items: list[GrantOut]
+    next: str = Field(description="Send it as `after` for the next page; empty on the last one.")
+
+
+class LiveOut(Schema):
+    """Where a permission has reached the mail system."""
+
+    target: str = Field(examples=["Postfix (SMTP relay)"])
+    serial: int
+    released_at: datetime = Field(description="UTC.")
+    is_gone: bool = Field(description="Whether that release took it out.")
+    hosts: list[str] = Field(description="The hosts that have applied it.")
+
+
+class GrantDetail(GrantOut):
+    """One permission, with what it allows and where it is live."""
+
+    allows: str = Field(description="What it allows, in one sentence.")
+    live: list[LiveOut]
+
+
+class Filed(Schema):
+    """What was filed."""
+
+    reference: str
+    state: str
+    url: str
+
+
+class RelayAnswers(Schema):
+    """The answers of the relay form, by the names of its fields; choices by their keys. See docs/api.md."""
+
+    system_kind: str = Field(examples=["copier"])
+    capability: str = Field(examples=["neither"])
+    capability_reason: str = ""
+    addresses: list[str] = Field(examples=[["129.118.10.20"]])
+    range_reason: str = ""
+    hostname: str = Field(examples=["copier-7.ttu.edu"])
+    senders: list[str] = Field(examples=[["noreply-lab@ttu.edu"]])
+    bounce_address: str = ""
+    recipients: str = Field(examples=["internal"])
+    recipient_domains: str = ""
+    typical_per_day: int = Field(examples=[20])
+    peak_per_hour: int = Field(examples=[10])
+    external_per_day: int | None = None
+    recipients_per_message: int = Field(1, examples=[1])
+    is_fed_by_web_form: bool = False
+    contents: str = Field(examples=["public"])
+    tls: str = Field(examples=["yes"])
+    department: str = Field(examples=["Physics"])
+    purpose: str = Field(examples=["Scans to the staff of the department."])
+    co_owner: str = ""
+    functional_mailbox: str = ""
+    asset_tag: str = ""
+    after_hours_contact: str = Field(examples=["Help desk, 555 0100"])
+    is_attested: bool = Field(description="What the owner states (REL-0, REL-1, MKT-2): must be true.")

@@ -1,0 +1,11 @@
+"""Celery's way to the API's housekeeping."""
+
+from celery import shared_task
+
+from portal.api import idempotency
+
+
+@shared_task
+def forget_calls() -> None:
+    """Forget answers that are kept no longer."""
+    idempotency.forget_calls()
