@@ -97,6 +97,7 @@ def _curl(document: Any, path: str, method: str, body: Any) -> str:
     words = ["curl", "-H 'Authorization: Bearer TOKEN'"]
     if method == "post":
         words += ["-X POST", "-H 'Idempotency-Key: '$(uuidgen)"]
+        words.append("-H 'Content-Type: application/json'")
     if body:
         examples = {
             name: one["examples"][0]
@@ -104,5 +105,5 @@ def _curl(document: Any, path: str, method: str, body: Any) -> str:
             if one.get("examples")
         }
         examples["is_attested"] = True
-        words += ["-H 'Content-Type: application/json'", f"-d '{json.dumps(examples)}'"]
+        words.append(f"-d '{json.dumps(examples)}'")
     return " \\\n  ".join([*words, f"{settings.PUBLIC_URL}{path}"])

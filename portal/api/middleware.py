@@ -28,7 +28,7 @@ class ApiAnswersMiddleware:
             return self.get_response(request)
         if _length(request) > LARGEST_BYTES:
             return problem_response(TooLarge(f"A body has at most {LARGEST_BYTES} bytes."))
-        if request.method == "POST" and request.content_type != "application/json":
+        if _length(request) and request.content_type != "application/json":
             return problem_response(WrongMedia("Send application/json."))
         if request.method == "HEAD":
             request.method = "GET"  # The same answer (RFC 9110, 9.3.2); the server leaves its body out.

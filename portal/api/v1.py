@@ -26,7 +26,7 @@ REALM = "api"
 DESCRIPTION = """Requests, permissions and decisions of the portal, for programs.
 
 A service account acts for a person: it sees what that person sees, and what it files is that person's. An administrator
-makes its tokens. Errors are `application/problem+json`. Times are UTC, days are the institution's."""
+makes its tokens. Errors are application/problem+json. Times are UTC, days are the institution's."""
 
 
 class Bearer(HttpBearer):
