@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 BIN = Path(sys.executable).parent
 DEADLINE_SECONDS = 60
+WEB_IS_UP = ROOT / "var" / "web-is-up"
 
 
 def prepare() -> str:
@@ -30,14 +31,15 @@ def prepare() -> str:
 
 
 def announce(port: str, accounts: str) -> None:
-    """Print the address and the accounts once the web process answers."""
+    """Print the address and the accounts once the web process answers, and let the other two start."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):
                 break
         except OSError:
-            time.sleep(0.2)
+            time.sleep(0.1)
+    WEB_IS_UP.touch()
     print(
         f"\nTechMail Portal is at http://localhost:{port}/\n\n{accounts}\nCtrl-C stops everything.\n",
         flush=True,
@@ -53,6 +55,7 @@ def main() -> int:
     os.environ.setdefault("PUBLIC_URL", f"http://localhost:{port}")
     for folder in ("var", "var/mail", "var/celery"):
         (ROOT / folder).mkdir(parents=True, exist_ok=True)
+    WEB_IS_UP.unlink(missing_ok=True)
     accounts = prepare()
 
     from honcho.manager import Manager
@@ -66,7 +69,9 @@ def main() -> int:
         "beat": f"{celery} beat --loglevel WARNING --pidfile=",
     }
     for name, command in commands.items():
-        manager.add_process(name, f"exec {command}", cwd=str(ROOT), env=environment)
+        # The page first: on two cores the three would start at each other's cost.
+        wait = "" if name == "web" else f"while [ ! -e '{WEB_IS_UP}' ]; do sleep 0.1; done; "
+        manager.add_process(name, f"{wait}exec {command}", cwd=str(ROOT), env=environment)
     threading.Thread(target=announce, args=(port, accounts), daemon=True).start()
     manager.loop()
     # Ctrl-C is how one leaves: no failure.
