@@ -15,7 +15,7 @@ from portal.grants.states import GrantState
 from portal.lib.problems import Stale, WrongState
 from portal.outbox.models import OutboxMessage
 from portal.workflow import registry
-from portal.workflow.models import DraftStep, Event, ServiceRequest
+from portal.workflow.models import DraftStep, Event, Intention, ServiceRequest
 from portal.workflow.services import requesting, reviewing
 from portal.workflow.services.requesting import next_reference
 from relay.models import RelayRequest
@@ -59,6 +59,19 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
 
 def losers(results: list[Any]) -> list[type]:
     return [type(result) for result in results if isinstance(result, Exception)]
+
+
+def test_two_clicks_begin_one_change(people: Cast) -> None:
+    grant = approved(people)
+
+    def begin() -> ServiceRequest:
+        return issuing.begin_renewal(
+            grant=Grant.objects.get(pk=grant.pk), actor=people.requester, intention=Intention.CHANGE
+        )
+
+    results = at_once(begin, begin)
+    assert losers(results) == [WrongState]
+    assert grant.later_requests.count() == 1
 
 
 def test_two_reviewers_decide_at_once_and_one_wins(people: Cast) -> None:

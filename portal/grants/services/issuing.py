@@ -8,7 +8,7 @@ from django.utils import timezone
 from portal.grants import announcements, publication
 from portal.grants.kinds import granting_kind
 from portal.grants.models import Grant, GrantEvent, GrantRequest
-from portal.grants.policies import check_grant_action
+from portal.grants.policies import check_grant_action, has_open_request
 from portal.grants.services.transition import change_grant
 from portal.grants.states import FINAL_STATES, GrantAction, GrantState
 from portal.lib.problems import WrongState
@@ -126,6 +126,9 @@ def begin_renewal(*, grant: Grant, actor: "User", intention: Intention = Intenti
         title=grant.title,
         subject_key=grant.subject_key,
     )
+    # The counter of references is held until the commit, so whoever waited for it sees the other's draft by now.
+    if has_open_request(grant):
+        raise WrongState(f"A renewal or change of {grant.reference} was begun a moment ago.")
     GrantRequest.objects.create(service_request=service_request, grant=grant, intention=intention)
     kind = grant.kind_entry
     kind.copy_answers(grant=grant, service_request=service_request)
