@@ -91,9 +91,25 @@ def test_what_was_typed_stays_even_where_it_is_wrong(cast: Cast, requester_clien
 def test_autosave_keeps_half_a_page_and_opens_it_again(cast: Cast, requester_client: Client) -> None:
     reference = begin(requester_client)
     url = f"/requests/{reference}/edit/people/"
-    assert requester_client.post(f"{url}save/", {"purpose": "Half a sent"}).status_code == 200
+    revision = revision_of(words(requester_client.get(url)))
+    saved = requester_client.post(f"{url}save/", {"purpose": "Half a sent", "revision": revision})
+    assert saved.content == b"Draft saved"
     assert "Half a sent" in words(requester_client.get(url))
     assert "people" in requesting.missing_steps(ServiceRequest.objects.get(reference=reference))
+
+
+def test_a_page_that_saves_itself_too_late_undoes_no_answer(cast: Cast, requester_client: Client) -> None:
+    reference = relay_draft(cast).reference
+    url = f"/requests/{reference}/edit/people/"
+    revision = revision_of(words(requester_client.get(url)))
+    answers = {"purpose": "The whole sentence.", "department": "Physics", "revision": revision}
+    assert requester_client.post(url, answers).status_code == 302
+    late = requester_client.post(f"{url}save/", {**answers, "purpose": "The whole sent"})
+    assert (late.status_code, late.content) == (200, b"")
+    request = ServiceRequest.objects.get(reference=reference)
+    assert request.purpose == "The whole sentence."
+    assert "people" not in requesting.missing_steps(request)
+    assert "The whole sentence." in words(requester_client.get(url))
 
 
 def test_a_session_that_ended_mid_form_loses_nothing(cast: Cast) -> None:

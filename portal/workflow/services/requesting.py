@@ -82,6 +82,28 @@ def check_editable(service_request: ServiceRequest, actor: "User") -> None:
         )
 
 
+@transaction.atomic
+def save_late(
+    *,
+    service_request: ServiceRequest,
+    actor: "User",
+    step: str,
+    typed: Mapping[str, list[str]],
+    revision: int,
+) -> bool:
+    """Keep what was typed on a page that was drawn at `revision`; whether it was kept. Raises as `save_typed`.
+
+    A page saves itself while its owner goes on. What arrives after the page itself was sent is older than the answers
+    that are there by then, and would make them unanswered again.
+    """
+    check_editable(service_request, actor)
+    held = ServiceRequest.objects.select_for_update().filter(pk=service_request.pk, revision=revision)
+    if held.values_list("pk", flat=True).first() is None:
+        return False
+    save_typed(service_request=service_request, actor=actor, step=step, typed=typed)
+    return True
+
+
 def save_typed(
     *, service_request: ServiceRequest, actor: "User", step: str, typed: Mapping[str, list[str]]
 ) -> DraftStep:

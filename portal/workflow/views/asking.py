@@ -168,13 +168,14 @@ def _show_step(
 @login_required
 @require_POST
 def autosave(request: HttpRequest, reference: str, key: str) -> HttpResponse:
-    """Keep what is typed so far; answers with one word for the page."""
+    """Keep what is typed so far; answers with a word for the page, or with nothing where the page is an old one."""
     service_request = load(request, reference)
     entry = _step(service_request, key)
-    requesting.save_typed(
-        service_request=service_request, actor=person(request), step=entry.key, typed=_typed(request)
-    )
-    return HttpResponse("Draft saved", content_type="text/plain")
+    is_kept = requesting.save_late(
+        service_request=service_request, actor=person(request), step=entry.key, typed=_typed(request),
+        revision=_revision(request),
+    )  # fmt: skip
+    return HttpResponse("Draft saved" if is_kept else "", content_type="text/plain")
 
 
 @login_required
