@@ -11,6 +11,7 @@ from django.utils import timezone
 from portal.accounts.models import User
 from portal.accounts.roles import Role
 from portal.api.models import ApiToken, ServiceAccount
+from portal.leaving.selectors import is_gone
 from portal.lib.problems import NotAllowed, WrongState
 from portal.lib.tokens import digest_in, new_token
 
@@ -72,7 +73,8 @@ def usable_token(header: str) -> ApiToken | None:
     digest = digest_in(header, PREFIX)
     rows = ApiToken.objects.select_related("account__owner")
     row = rows.filter(digest=digest).first() if digest else None
-    if row is None or not row.is_usable:
+    # A program acts for nobody who has left, whether or not somebody closed the account.
+    if row is None or not row.is_usable or is_gone(row.account.owner):
         return None
     now = timezone.now()
     if row.last_used_at is None or now - row.last_used_at > _USED_EVERY:

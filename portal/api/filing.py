@@ -1,15 +1,18 @@
 """Filing by programs, through the pages' own forms and services: the same answers, the same refusals."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import QueryDict
+from django.urls import reverse
 
 from portal.accounts.models import User
 from portal.grants.models import Grant
 from portal.lib.problem_json import Unusable
+from portal.lib.problems import WrongState
 from portal.renewals.services import filing
 from portal.workflow import registry
 from portal.workflow.models import ServiceRequest
@@ -30,15 +33,29 @@ def file_request(*, kind: str, owner: User, answers: Mapping[str, Any], through:
 
 
 def renew(*, grant: Grant, owner: User, through: str) -> ServiceRequest:
-    """Confirm a permission as it is for another term, as its page does. Raises what that raises."""
-    filed = filing.confirm(grant=grant, actor=owner, revision=grant.revision)
-    talking.note_program(service_request=filed, actor=owner, name=through)
+    """Confirm a permission as it is for another term, as its page does; confirming again gives the same renewal.
+
+    Raises Unusable or WrongState where a person has to go through the form, and what the page's service raises.
+    """
+    try:
+        filed = filing.confirm(grant=grant, actor=owner, revision=grant.revision)
+    except filing.NotConfirmable as problem:
+        page = f"{settings.PUBLIC_URL}{reverse('grant_renew', args=[grant.reference])}"
+        raise WrongState(
+            f"Something changed since it was approved. Its owner renews it at {page}"
+        ) from problem
+    except ValidationError as error:
+        raise Unusable(" ".join(error.messages)) from error
+    if not filed.events.filter(action="program").exists():
+        talking.note_program(service_request=filed, actor=owner, name=through)
     return filed
 
 
 @transaction.atomic
 def _draft(kind: str, owner: User, answers: Mapping[str, Any]) -> ServiceRequest:
-    entry, errors, known = registry.get(kind), dict[str, list[str]](), set[str]()
+    entry, errors, known = registry.get(kind), unreadable(answers), set[str]()
+    if errors:
+        raise Unusable(REFUSED, errors)
     draft = requesting.create_draft(kind=entry, requester=owner)
     for step in entry.steps_for(draft):
         form = step.form_class(draft, as_typed(answers))
@@ -64,19 +81,31 @@ def _submit(draft: ServiceRequest, owner: User) -> ServiceRequest:
     return draft
 
 
+def unreadable(answers: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What no page could send, by field: JSON nests and holds halves of characters, a form does neither."""
+    return {
+        ascii(name)[1:-1][:60]: ["Send text, a number, true, false or null, or a list of these."]
+        for name, value in answers.items()
+        if not all(map(_is_readable, [name, *(value if isinstance(value, list) else [value])]))
+    }
+
+
+def _is_readable(value: Any) -> bool:
+    if isinstance(value, str):
+        return not any("\ud800" <= char <= "\udfff" for char in value)
+    return value is None or isinstance(value, bool | int | float)
+
+
 def as_typed(answers: Mapping[str, Any]) -> QueryDict:
     """Answers in JSON as a browser would send them: lists as repeated values, true as a ticked box."""
     query = QueryDict(mutable=True)
     for name, value in answers.items():
-        query.setlist(name, list(_texts(value)))
+        found = [_text(each) for each in (value if isinstance(value, list) else [value])]
+        query.setlist(name, [text for text in found if text is not None])
     return query
 
 
-def _texts(value: Any) -> Iterable[str]:
-    if isinstance(value, list):
-        for each in value:
-            yield from _texts(each)
-    elif value is True:
-        yield "on"
-    elif value is not None and value is not False:
-        yield str(value)
+def _text(value: Any) -> str | None:
+    if value is True:
+        return "on"
+    return None if value is None or value is False else str(value)

@@ -17,6 +17,8 @@ from portal.lib.problem_json import Unusable, problem_response
 from portal.lib.problems import Problem, WrongState
 
 KEPT_FOR = timedelta(hours=24)
+GIVEN_UP_AFTER = timedelta(minutes=10)
+"""Far longer than any call takes: its process died."""
 LONGEST_KEY = 255
 _TRY_AGAIN = (429,)
 
@@ -64,6 +66,11 @@ def _again(kept: KeptCall, digest: str) -> HttpResponse:
         raise Unusable(
             "This Idempotency-Key was used for another call. Use a new key for a new request.",
             {"Idempotency-Key": ["It belongs to another call."]},
+        )
+    if kept.status is None and kept.made_at < timezone.now() - GIVEN_UP_AFTER:
+        raise WrongState(
+            "The first call with this Idempotency-Key never ended. See whether it is among your requests; if it is not, "
+            "file it with a new key."
         )
     if kept.status is None:
         raise WrongState(

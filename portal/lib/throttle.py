@@ -35,7 +35,9 @@ def seconds_to_wait(name: str, rate: Rate) -> int:
     """Take a slot of `name` and return 0; where none is free, the seconds until one is (at least 1)."""
     now = time.time()
     slots = [f"throttle:{name}:{number}" for number in range(rate.times)]
-    if any(cache.add(slot, now + rate.seconds, rate.seconds) for slot in slots):
+    # Asked for all at once, so that the cost does not grow with the rate; `add` still decides who has a slot.
+    taken = cache.get_many(slots)
+    if any(cache.add(slot, now + rate.seconds, rate.seconds) for slot in slots if slot not in taken):
         return 0
     # A slot that freed itself in between is missing here: then it is a matter of a moment.
     ends = cache.get_many(slots).values()

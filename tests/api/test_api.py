@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from portal.accounts.models import User
+from portal.accounts.models import DirectoryAddress, User
 from portal.api.accounts import make_token, revoke_token
 from portal.api.idempotency import forget_calls
 from portal.api.models import ApiToken, KeptCall, Scope, ServiceAccount
@@ -75,6 +75,10 @@ def test_a_token_ends(cast: Cast, program: Program) -> None:
     User.objects.filter(pk=cast.requester.pk).update(is_active=False)
     again.get("/requests", 401)
     User.objects.filter(pk=cast.requester.pk).update(is_active=True)
+    DirectoryAddress.objects.filter(address=cast.requester.email).update(gone_at=timezone.now())
+    again.get("/requests", 401)
+    DirectoryAddress.objects.update(gone_at=None)
+    again.get("/requests")
     revoke_token(actor=cast.admin, token=again.row)
     again.get("/requests", 401)
 
@@ -302,3 +306,84 @@ def test_the_documentation_names_every_operation_without_a_script(client: Client
             assert "401" in one["responses"]
             assert one["security"] == [{"Bearer": []}]
     assert "<script>" not in page
+
+
+# ---------------------------------------------------------------- what a page could never send
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({**ANSWERS, "purpose": "\ud800"}),
+        json.dumps({**ANSWERS, "x": "\ud800"}),
+        json.dumps({**ANSWERS, "\ud800": "x"}),
+        json.dumps({**ANSWERS, "purpose": "a\x00b"}),
+        json.dumps({**ANSWERS, "senders": ["a\x00b@ttu.edu"]}),
+        json.dumps({**ANSWERS, "x": {"a": {"b": []}}}),
+        json.dumps(ANSWERS)[:-1] + ', "x": ' + "[" * 900 + "]" * 900 + "}",
+        "[" * 60_000,
+        '{"typical_per_day": ' + "9" * 5000 + "}",
+        '{"typical_per_day": NaN}',
+        "[]",
+        "null",
+        "",
+        '"\xff"',
+    ],
+)
+def test_hostile_bodies_are_refused_with_a_sentence(program: Program, body: str) -> None:
+    answer = program.client.post(
+        "/api/v1/relay-requests", body.encode("utf-8", "surrogatepass"), content_type="application/json",
+        headers={"Idempotency-Key": "k1"},
+    )  # fmt: skip
+    assert answer.status_code in (400, 422), answer.content
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer.json()["detail"]
+    assert not ServiceRequest.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["/requests/TM-R-1%00", "/requests/%ED%A0%80", "/grants/..%2f..", "/requests?kind=%ED%A0%80"]
+)
+def test_hostile_addresses_are_no_errors_of_ours(program: Program, path: str) -> None:
+    answer = program.client.get(f"/api/v1{path}")
+    assert answer.status_code in (200, 400, 404)
+
+
+def renewable(cast: Cast) -> Grant:
+    grant = approved(cast)
+    today = timezone.localdate()
+    Grant.objects.filter(pk=grant.pk).update(
+        starts_on=today - timedelta(days=300), ends_on=today + timedelta(days=20)
+    )
+    return Grant.objects.get(pk=grant.pk)
+
+
+def test_a_renewal_that_needs_a_person_says_where(cast: Cast, program: Program) -> None:
+    grant = renewable(cast)
+    DirectoryAddress.objects.filter(address="noreply-lab@ttu.edu").update(gone_at=timezone.now())
+    problem = program.post(f"/grants/{grant.reference}/renewals", status=409)
+    assert f"/grants/{grant.reference}/renew/" in problem["detail"]
+
+
+def test_a_renewal_confirmed_twice_is_one_and_says_so_once(cast: Cast, program: Program) -> None:
+    grant = renewable(cast)
+    first = program.post(f"/grants/{grant.reference}/renewals")
+    assert program.post(f"/grants/{grant.reference}/renewals", key="k2") == first
+    assert Event.objects.filter(action="program").count() == 1
+
+
+def test_a_page_of_the_form_that_no_longer_fits_is_refused_with_its_sentence(
+    cast: Cast, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.core.exceptions import ValidationError
+
+    def refused(**facts: Any) -> Any:
+        raise ValidationError("“Your statement” has to be answered anew.")
+
+    grant = renewable(cast)
+    monkeypatch.setattr("portal.renewals.services.filing.confirm", refused)
+    assert "answered anew" in program.post(f"/grants/{grant.reference}/renewals", status=422)["detail"]
+
+
+def test_a_call_that_never_ended_says_what_to_do(program: Program) -> None:
+    program.post("/relay-requests", ANSWERS)
+    KeptCall.objects.update(status=None, made_at=timezone.now() - timedelta(minutes=20))
+    assert "new key" in program.post("/relay-requests", ANSWERS, status=409)["detail"]

@@ -53,3 +53,19 @@ def test_what_no_database_keeps_is_replaced(text: str, kept: str) -> None:
     assert storable({text: [text, {"n": 1, "t": (text, None, True)}]}) == {
         kept: [kept, {"n": 1, "t": [kept, None, True]}]
     }
+
+
+def test_the_cost_does_not_grow_with_what_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    rate = Rate(times=200, seconds=60)
+    assert {seconds_to_wait("busy", rate) for _ in range(199)} == {0}
+    asked, add = list[str](), cache.add
+
+    def counted(key: str, *values: Any) -> bool:
+        asked.append(key)
+        return bool(add(key, *values))
+
+    monkeypatch.setattr(cache, "add", counted)
+    assert seconds_to_wait("busy", rate) == 0
+    assert len(asked) == 1
+    assert seconds_to_wait("busy", rate) > 0
+    assert len(asked) == 1
