@@ -1,6 +1,6 @@
 """The page of a campaign after its approval: figures, stopping, the office's word, and what came of it."""
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from campaigns import aftermath, signals
 from campaigns.models import CampaignPermission, StopProposal
-from portal.accounts.models import User
+from portal.accounts.signed_in import person
 from portal.grants.models import Grant
 from portal.grants.states import GrantState
 from portal.lib.problems import NotAllowed, WrongState
@@ -81,13 +81,9 @@ class SignalForm(forms.Form):
         )
 
 
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)
-
-
 def _load(request: HttpRequest, reference: str) -> CampaignPermission:
     """The campaign, for those who may see its grant, and for the person who can stop it."""
-    actor = _person(request)
+    actor = person(request)
     rows = CampaignPermission.objects.select_related("grant", "grant__owner", "grant__co_owner", "stopper")
     found = rows.filter(grant__reference=reference).first()
     may_know = found is not None and (
@@ -105,7 +101,7 @@ def _open_proposal(permission: CampaignPermission) -> StopProposal | None:
 def _show(
     request: HttpRequest, permission: CampaignPermission, status: int = 200, **bound: forms.Form
 ) -> HttpResponse:
-    actor, grant = _person(request), permission.grant
+    actor, grant = person(request), permission.grant
     proposal, outcome = _open_proposal(permission), getattr(permission, "outcome", None)
     may_stop = grant.state == GrantState.ACTIVE and aftermath.may_stop(permission, actor)
     may_note = aftermath.may_note(permission, actor) and aftermath.is_over(permission, timezone.localdate())
@@ -148,14 +144,14 @@ def after(request: HttpRequest, reference: str) -> HttpResponse:
 def stop(request: HttpRequest, reference: str) -> HttpResponse:
     """Stop it now."""
     permission = _load(request, reference)
-    if not aftermath.may_stop(permission, _person(request)):
+    if not aftermath.may_stop(permission, person(request)):
         raise NotAllowed(
             "Stopping is for the owner, the person named in the request, IT review and the CIO office."
         )
     form = StopForm(request.POST, prefix="stop")
     if not form.is_valid():
         return _show(request, permission, 422, stop=form)
-    aftermath.stop_now(permission=permission, actor=_person(request), reason=form.cleaned_data["reason"])
+    aftermath.stop_now(permission=permission, actor=person(request), reason=form.cleaned_data["reason"])
     messages.success(request, "The campaign is stopped. Nothing more of it may be sent.")
     return redirect("campaign_after", reference)
 
@@ -165,7 +161,7 @@ def stop(request: HttpRequest, reference: str) -> HttpResponse:
 def answer(request: HttpRequest, reference: str) -> HttpResponse:
     """Revoke a campaign over its stop limit, or let it go on."""
     permission = _load(request, reference)
-    if not aftermath.may_answer(permission, _person(request)):
+    if not aftermath.may_answer(permission, person(request)):
         raise NotAllowed("The CIO office and IT review decide whether a campaign goes on.")
     proposal = _open_proposal(permission)
     if proposal is None:
@@ -175,7 +171,7 @@ def answer(request: HttpRequest, reference: str) -> HttpResponse:
         return _show(request, permission, 422, answer=form)
     proposal.permission = permission
     aftermath.answer_proposal(
-        proposal=proposal, actor=_person(request), revoke=form.cleaned_data["decision"] == "revoke",
+        proposal=proposal, actor=person(request), revoke=form.cleaned_data["decision"] == "revoke",
         reason=form.cleaned_data["reason"],
     )  # fmt: skip
     messages.success(request, "Your decision is noted, and everyone concerned is told.")
@@ -187,12 +183,12 @@ def answer(request: HttpRequest, reference: str) -> HttpResponse:
 def outcome(request: HttpRequest, reference: str) -> HttpResponse:
     """Note what came of it."""
     permission = _load(request, reference)
-    if not aftermath.may_note(permission, _person(request)):
+    if not aftermath.may_note(permission, person(request)):
         raise NotAllowed("The owner notes what came of it.")
     form = OutcomeForm(request.POST, prefix="outcome")
     if form.is_valid():
         try:
-            aftermath.note_outcome(permission=permission, actor=_person(request), **form.cleaned_data)
+            aftermath.note_outcome(permission=permission, actor=person(request), **form.cleaned_data)
         except ValidationError as error:
             form.add_error(None, error)
         else:
@@ -205,7 +201,7 @@ def outcome(request: HttpRequest, reference: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def enter(request: HttpRequest) -> HttpResponse:
     """Enter the figures of one day; the same day again replaces them."""
-    actor = _person(request)
+    actor = person(request)
     if not aftermath.may_enter_signals(actor):
         raise NotAllowed("Signals are entered by IT review.")
     form = SignalForm(request.POST if request.method == "POST" else None)

@@ -1,7 +1,7 @@
 """The calendar of campaigns: a month, an agenda, and the address by which calendar programs read it."""
 
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -18,7 +18,7 @@ from campaigns.models import CalendarToken
 from campaigns.month import month_of, shown_days
 from campaigns.windows import Booking, Window, budgets
 from campaigns.words import labels_of, words_of
-from portal.accounts.models import User
+from portal.accounts.signed_in import person
 from portal.institution import institution
 from portal.lib.dates import add_months
 from portal.lib.problems import NotAllowed
@@ -55,14 +55,14 @@ def _common(request: HttpRequest, first: date, last: date) -> dict[str, Any]:
         "population": population,
         "populations": institution().populations,
         "opened": _that_may_be_opened(request, rows),
-        "may_subscribe": feeds.may_subscribe(cast(User, request.user)),
+        "may_subscribe": feeds.may_subscribe(person(request)),
     }
 
 
 def _that_may_be_opened(request: HttpRequest, rows: list[Booking]) -> set[str]:
     """The references of the rows whose request this person may see; of the others the unit and days are shown."""
     ids = [booking.request_id for booking in rows]
-    visible = ServiceRequest.objects.visible_to(cast(User, request.user)).filter(pk__in=ids)
+    visible = ServiceRequest.objects.visible_to(person(request)).filter(pk__in=ids)
     seen = set(visible.values_list("pk", flat=True))
     return {booking.reference for booking in rows if booking.request_id in seen}
 
@@ -108,7 +108,7 @@ def agenda(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def address(request: HttpRequest) -> HttpResponse:
     """The personal address of the feed: make a new one (shown once), or end it."""
-    actor = cast(User, request.user)
+    actor = person(request)
     if not feeds.may_subscribe(actor):
         raise NotAllowed(f"The calendar’s address is for the {institution().cio_office}.")
     made = ""

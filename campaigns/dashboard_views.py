@@ -1,7 +1,5 @@
 """The dashboard of campaigns and surveys."""
 
-from typing import cast
-
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -9,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from campaigns import dashboard
-from portal.accounts.models import User
+from portal.accounts.signed_in import person
 from portal.lib.problems import NotAllowed
 
 
@@ -17,7 +15,7 @@ from portal.lib.problems import NotAllowed
 @require_safe
 def show(request: HttpRequest) -> HttpResponse:
     """What waits and for how long, what was sent to whom, and what decisions rested on."""
-    if not cast(User, request.user).sees_everything:
+    if not person(request).sees_everything:
         raise NotAllowed("The dashboard is for the CIO office, reviewers and auditors.")
     today = timezone.localdate()
     clauses, without = dashboard.decisions_by_clause(today)

@@ -1,6 +1,6 @@
 """The CIO office's desk: what waits, what is on its way, what was decided; and who decides for the office."""
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -14,21 +14,18 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from campaigns import delegation, selectors
 from campaigns.models import Delegation, DelegationScope
 from portal.accounts.models import User
+from portal.accounts.signed_in import person
 from portal.institution import institution
 from portal.lib.problems import NotAllowed
 
 SHOWN = 50
 
 
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)
-
-
 @login_required
 @require_safe
 def desk(request: HttpRequest) -> HttpResponse:
     """The office's own queue."""
-    actor = _person(request)
+    actor = person(request)
     if not delegation.may_sit_at_desk(actor):
         raise NotAllowed(f"This desk is for the {institution().cio_office} and for those who decide for it.")
     context = {
@@ -73,7 +70,7 @@ class DelegationForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 def delegations(request: HttpRequest) -> HttpResponse:
     """Who decides for the office; the office itself adds to the list."""
-    actor = _person(request)
+    actor = person(request)
     if not actor.sees_everything:
         raise NotAllowed("This page is for reviewers, the CIO office and auditors.")
     if request.method == "POST" and not delegation.may_delegate(actor):
@@ -108,7 +105,7 @@ def _delegate(actor: User, form: DelegationForm) -> bool:
 @require_POST
 def end_delegation(request: HttpRequest, pk: int) -> HttpResponse:
     """Take a delegation back."""
-    actor = _person(request)
+    actor = person(request)
     if not delegation.may_delegate(actor):
         raise NotAllowed(f"Only the {institution().cio_office} takes delegations back.")
     delegation.end(delegation=get_object_or_404(Delegation, pk=pk), actor=actor)

@@ -1,7 +1,5 @@
 """A campaign's message as its recipients will see it, in frames from which nothing can leave."""
 
-from typing import cast
-
 from csp.constants import NONE, SELF
 from csp.decorators import csp, csp_update
 from django.contrib.auth.decorators import login_required
@@ -19,7 +17,7 @@ from campaigns.messages.findings import CampaignFacts
 from campaigns.messages.parsing import CampaignMessage, UnreadableMessage, parse_message
 from campaigns.messages.postal import is_shortened
 from campaigns.messages.preview import sanitised_html
-from portal.accounts.models import User
+from portal.accounts.signed_in import person
 from portal.institution import institution
 from portal.workflow.models import ServiceRequest
 
@@ -37,7 +35,7 @@ FRAME_POLICY = {
 
 
 def _message_of(request: HttpRequest, reference: str) -> CampaignMessage:
-    visible = ServiceRequest.objects.visible_to(cast(User, request.user)).filter(kind="campaign")
+    visible = ServiceRequest.objects.visible_to(person(request)).filter(kind="campaign")
     found = visible.filter(reference=reference).first()
     message = services.detail_of(found).message if found is not None else None
     if message is None:

@@ -18,7 +18,7 @@ from campaigns.message_form import LARGEST
 from campaigns.messages.parsing import UnreadableMessage
 from campaigns.selectors import KEY
 from campaigns.words import words_of
-from portal.accounts.models import User
+from portal.accounts.signed_in import person
 from portal.grants.models import Grant
 from portal.workflow.models import ServiceRequest
 from portal.workflow.states import State
@@ -103,7 +103,7 @@ class VerifyForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 def verify(request: HttpRequest, reference: str) -> HttpResponse:
     """Say whether a message is the one that the grant allows, and what differs. Nothing is stored."""
-    visible = Grant.objects.visible_to(cast(User, request.user))
+    visible = Grant.objects.visible_to(person(request))
     grant = visible.filter(reference=reference, kind=KEY).first()
     permission = binding.permission_of(reference) if grant is not None else None
     if grant is None or permission is None:

@@ -1,14 +1,12 @@
 """The page on which a person agrees, or not, that a system sends as their own address."""
 
-from typing import cast
-
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from portal.accounts.models import User
+from portal.accounts.signed_in import person
 from relay import services
 from relay.models import RelaySender
 
@@ -17,7 +15,7 @@ from relay.models import RelaySender
 @require_http_methods(["GET", "HEAD", "POST"])
 def consent(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what is asked; a signed-in POST answers. 404 for everybody whose address it is not."""
-    actor = cast(User, request.user)
+    actor = person(request)
     sender = (
         RelaySender.objects.select_related("relay_request__service_request__requester")
         .filter(pk=pk, address=actor.email)

@@ -2,22 +2,19 @@
 
 import logging
 from collections.abc import Collection
-from datetime import timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 
+from portal.accounts import machine_tokens
 from portal.accounts.models import User
 from portal.accounts.roles import Role
 from portal.api.models import ApiToken, ServiceAccount
 from portal.leaving.selectors import is_gone
-from portal.lib.problems import NotAllowed, WrongState
-from portal.lib.tokens import digest_in, new_token
+from portal.lib.problems import NotAllowed
 
 logger = logging.getLogger(__name__)
 PREFIX = "tma_"
-_USED_EVERY = timedelta(minutes=1)
 
 
 def may_handle_accounts(actor: User) -> bool:
@@ -49,12 +46,8 @@ def make_token(
     if not is_new:
         account.scopes = sorted(scopes)
         account.save(update_fields=["scopes"])
-    token, digest, hint = new_token(PREFIX)
-    now = timezone.now()
-    row = ApiToken.objects.create(
-        account=account, digest=digest, hint=hint, created_by=actor, created_at=now,
-        expires_at=now + timedelta(days=days),
-    )  # fmt: skip
+    columns, token = machine_tokens.fresh(prefix=PREFIX, actor=actor, days=days)
+    row = ApiToken.objects.create(account=account, **columns)
     logger.info("A token for service account %s was made by %s.", account.pk, actor.pk)
     return row, token
 
@@ -62,21 +55,12 @@ def make_token(
 def revoke_token(*, actor: User, token: ApiToken) -> None:
     """End a token now. Raises NotAllowed or WrongState."""
     check_may_handle(actor)
-    live = ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True)
-    if not live.update(revoked_at=timezone.now(), revoked_by=actor):
-        raise WrongState("This token was revoked before.")
-    logger.info("API token %s was revoked by %s.", token.pk, actor.pk)
+    machine_tokens.revoke(token=token, actor=actor)
 
 
 def usable_token(header: str) -> ApiToken | None:
     """The usable token that an Authorization header carries, with its account and owner; notes that it was used."""
-    digest = digest_in(header, PREFIX)
     rows = ApiToken.objects.select_related("account__owner")
-    row = rows.filter(digest=digest).first() if digest else None
+    row = machine_tokens.usable(rows, header, prefix=PREFIX)
     # A program acts for nobody who has left, whether or not somebody closed the account.
-    if row is None or not row.is_usable or is_gone(row.account.owner):
-        return None
-    now = timezone.now()
-    if row.last_used_at is None or now - row.last_used_at > _USED_EVERY:
-        ApiToken.objects.filter(pk=row.pk).update(last_used_at=now)
-    return row
+    return None if row is None or is_gone(row.account.owner) else row

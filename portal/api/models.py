@@ -4,6 +4,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from portal.accounts.machine_tokens import MachineToken
+
 USER = settings.AUTH_USER_MODEL
 
 
@@ -31,27 +33,13 @@ class ServiceAccount(models.Model):
         return self.name
 
 
-class ApiToken(models.Model):
-    """What lets a service account in until a day. The token itself is shown once and never kept."""
+class ApiToken(MachineToken):
+    """What lets a service account in until a day."""
 
     account = models.ForeignKey(ServiceAccount, on_delete=models.PROTECT, related_name="tokens")
-    digest = models.CharField(max_length=64, unique=True)
-    """SHA-256 of the token; its 256 random bits need no slow digest."""
-    hint = models.CharField(max_length=12)
-    created_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
-    created_at = models.DateTimeField(default=timezone.now)
-    expires_at = models.DateTimeField()
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    revoked_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("account__name", "-id")
-
-    @property
-    def is_usable(self) -> bool:
-        """Neither revoked nor expired, and its owner is here."""
-        return self.revoked_at is None and timezone.now() < self.expires_at and self.account.owner.is_active
 
 
 class KeptCall(models.Model):

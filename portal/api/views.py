@@ -10,11 +10,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from portal.accounts.signed_in import person
 from portal.api import accounts
 from portal.api.documentation import described
 from portal.api.forms import TokenForm
 from portal.api.models import ApiToken
-from portal.workflow.views.loading import person
 
 
 @login_required

@@ -1,8 +1,9 @@
 """What was published, and whether something changed since."""
 
-from django.conf import settings
 from django.db import models
 from django.utils import timezone
+
+from portal.accounts.machine_tokens import MachineToken
 
 
 class Publication(models.Model):
@@ -92,34 +93,17 @@ class ExportedGrant(models.Model):
         indexes = (models.Index(fields=("reference", "target"), name="exports_of_grant"),)
 
 
-class HostToken(models.Model):
-    """What lets one mail host pull named targets until a day. The token itself is shown once and never kept."""
+class HostToken(MachineToken):
+    """What lets one mail host pull named targets until a day."""
 
     host = models.CharField(max_length=100)
     targets = models.JSONField(default=list)
-    digest = models.CharField(max_length=64, unique=True)
-    """SHA-256 of the token; its 256 random bits need no slow digest."""
-    hint = models.CharField(max_length=12)
-    """The token's beginning, by which people tell tokens apart."""
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    created_at = models.DateTimeField(default=timezone.now)
-    expires_at = models.DateTimeField()
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    revoked_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
-    )
-    last_used_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("host", "-id")
 
     def __str__(self) -> str:
         return f"{self.host} {self.hint}"
-
-    @property
-    def is_usable(self) -> bool:
-        """Neither revoked nor expired."""
-        return self.revoked_at is None and timezone.now() < self.expires_at
 
 
 class HostState(models.Model):

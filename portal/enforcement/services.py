@@ -14,6 +14,7 @@ from portal.enforcement import publishing, releasing, signing
 from portal.enforcement.models import Pending, Publication
 from portal.enforcement.targets import LintError, targets
 from portal.institution import institution
+from portal.lib import waking
 from portal.outbox.services import enqueue
 from portal.standards.clauses import current_edition
 
@@ -89,17 +90,14 @@ def mark_changed() -> None:
         return
     Pending.objects.get_or_create(pk=1)
     Pending.objects.filter(pk=1, changed_at__isnull=True).update(changed_at=timezone.now())
-    transaction.on_commit(wake, robust=True)
+    waking.once_on_commit(wake)
 
 
 def wake() -> None:
-    """Ask a worker to publish now; if the broker is away, the sweep comes within a minute."""
+    """Ask a worker to publish now."""
     from portal.enforcement.tasks import publish_changes
 
-    try:
-        publish_changes.apply_async(retry=False)
-    except Exception:
-        logger.warning("The broker did not take the wake-up call; the sweep will publish.")
+    waking.start(publish_changes, verb="publish")
 
 
 def publish_changes(*, force: bool = False) -> Published | None:

@@ -1,7 +1,5 @@
 """The administrators' page of tokens: make one, see it once, revoke it."""
 
-from typing import cast
-
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -9,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from portal.accounts.models import User
+from portal.accounts.signed_in import person
 from portal.enforcement import signing
 from portal.enforcement.forms import TokenForm
 from portal.enforcement.models import HostToken
@@ -22,7 +20,7 @@ from portal.lib.problems import NotAllowed
 @never_cache
 def tokens(request: HttpRequest) -> HttpResponse:
     """All tokens without their secrets; a POST makes one and shows it on this one page."""
-    actor = cast(User, request.user)
+    actor = person(request)
     if not may_handle_tokens(actor):
         raise NotAllowed("Only administrators handle the tokens of mail hosts.")
     form, made, token = TokenForm(request.POST if request.method == "POST" else None), None, ""
@@ -44,7 +42,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 @require_POST
 def revoke(request: HttpRequest, pk: int) -> HttpResponse:
     """Revoke a token now."""
-    actor = cast(User, request.user)
+    actor = person(request)
     if not may_handle_tokens(actor):
         raise NotAllowed("Only administrators handle the tokens of mail hosts.")
     token = get_object_or_404(HostToken, pk=pk)

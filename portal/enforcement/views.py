@@ -1,7 +1,5 @@
 """What is in force, for those who look after the mail system."""
 
-from typing import cast
-
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count
@@ -10,8 +8,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from portal.accounts.models import User
 from portal.accounts.roles import Role
+from portal.accounts.signed_in import person
 from portal.enforcement.hosts import target_standings
 from portal.enforcement.models import Pending, Publication, Receipt
 from portal.enforcement.services import is_published_by_itself
@@ -27,7 +25,7 @@ SHOWN = 10
 @require_safe
 def in_force(request: HttpRequest) -> HttpResponse:
     """How many grants are in force, what was released, where it is live, and what waits."""
-    actor = cast(User, request.user)
+    actor = person(request)
     if not actor.sees_everything:
         raise NotAllowed("This page is for those who look after the mail system, and for auditors.")
     counts = dict(

@@ -1,7 +1,7 @@
 """My grants, the page of one grant, and what may be done there."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from portal.accounts.models import User
+from portal.accounts.signed_in import person
 from portal.grants import selectors
 from portal.grants.compliance import broken_grants, recent_runs, suspension_due_on
 from portal.grants.forms import GrantReasonForm, HandOverForm
@@ -29,12 +29,8 @@ SHOWN = 200
 _REASONED = (GrantAction.SUSPEND, GrantAction.RESUME, GrantAction.REVOKE, GrantAction.END)
 
 
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)
-
-
 def _load(request: HttpRequest, reference: str) -> Grant:
-    grants = Grant.objects.visible_to(_person(request)).select_related(
+    grants = Grant.objects.visible_to(person(request)).select_related(
         "owner", "co_owner", "held_open_by", "latest_request", "compliance"
     )
     grant = grants.filter(reference=reference).first()
@@ -48,7 +44,7 @@ def _load(request: HttpRequest, reference: str) -> Grant:
 def grants(request: HttpRequest) -> HttpResponse:
     """The person's own grants, what needs action first."""
     today = timezone.localdate()
-    rows = list(selectors.my_grants(_person(request), today)[:SHOWN])
+    rows = list(selectors.my_grants(person(request), today)[:SHOWN])
     return render(request, "grants/grants.html", {"grants": rows, "today": today})
 
 
@@ -63,7 +59,7 @@ def _show(
     request: HttpRequest, grant: Grant, *, bound: Mapping[str, Any] | None = None, status: int = 200
 ) -> HttpResponse:
     handover = open_handover(grant)
-    actions = available_grant_actions(grant, _person(request), handover)
+    actions = available_grant_actions(grant, person(request), handover)
     forms: dict[str, Any] = {
         str(action): GrantReasonForm(initial={"revision": grant.revision}, prefix=str(action))
         for action in _REASONED
@@ -100,7 +96,7 @@ def _show(
 @require_safe
 def rechecks(request: HttpRequest) -> HttpResponse:
     """How far the daily checks are, and which grants they found out of compliance."""
-    actor = _person(request)
+    actor = person(request)
     if not actor.sees_everything:
         raise NotAllowed("This page is for those who look after the mail system, and for auditors.")
     runs = recent_runs()
@@ -120,11 +116,11 @@ def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
     if action not in GrantAction.values:
         raise Http404("There is no such action.")
     chosen = GrantAction(action)
-    check_grant_action(chosen, grant, _person(request))
+    check_grant_action(chosen, grant, person(request))
     if chosen in (GrantAction.RENEW, GrantAction.CHANGE):
         return _begin(request, grant, chosen)
     if chosen in (GrantAction.ACCEPT, GrantAction.DECLINE):
-        managing.answer_offer(grant=grant, actor=_person(request), accept=chosen == GrantAction.ACCEPT)
+        managing.answer_offer(grant=grant, actor=person(request), accept=chosen == GrantAction.ACCEPT)
         messages.success(
             request, "The permission is yours." if chosen == GrantAction.ACCEPT else "You declined."
         )
@@ -136,7 +132,7 @@ def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
 
 def _begin(request: HttpRequest, grant: Grant, action: GrantAction) -> HttpResponse:
     intention = Intention.RENEWAL if action == GrantAction.RENEW else Intention.CHANGE
-    draft = issuing.begin_renewal(grant=grant, actor=_person(request), intention=intention)
+    draft = issuing.begin_renewal(grant=grant, actor=person(request), intention=intention)
     return redirect("request_answers", draft.reference)
 
 
@@ -145,7 +141,7 @@ def _hand_over(request: HttpRequest, grant: Grant) -> HttpResponse:
     if form.is_valid():
         data = form.cleaned_data
         try:
-            managing.hand_over(grant=grant, actor=_person(request), to=data["to"], note=data["note"])
+            managing.hand_over(grant=grant, actor=person(request), to=data["to"], note=data["note"])
         except ValidationError as error:
             form.add_error(None, ValidationError(error.messages))
         else:
@@ -160,7 +156,7 @@ def _change_state(request: HttpRequest, grant: Grant, action: GrantAction) -> Ht
         managing.change_state(
             grant=grant,
             action=action,
-            actor=_person(request),
+            actor=person(request),
             reason=form.cleaned_data["reason"],
             revision=form.cleaned_data["revision"],
         )

@@ -1,7 +1,5 @@
 """The pages of incidents: the list, opening one with a look at what it would suspend, and one with its permissions."""
 
-from typing import cast
-
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
@@ -9,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from portal.accounts.models import User
+from portal.accounts.signed_in import person
 from portal.incidents import selectors, services
 from portal.incidents.forms import CloseForm, IncidentForm
 from portal.incidents.models import About, Incident
@@ -17,15 +15,11 @@ from portal.incidents.policies import check_may_handle, may_handle
 from portal.lib.problems import NotAllowed, Stale
 
 
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)
-
-
 @login_required
 @require_safe
 def incidents(request: HttpRequest) -> HttpResponse:
     """What is open, and what was."""
-    actor = _person(request)
+    actor = person(request)
     if not actor.sees_everything:
         raise NotAllowed("Incidents are for reviewers, the CIO office and auditors.")
     context = {"incidents": selectors.recent_incidents(actor), "may_handle": may_handle(actor)}
@@ -36,7 +30,7 @@ def incidents(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """Say what it is about, see which permissions that names, confirm. Only the confirmation changes anything."""
-    actor = _person(request)
+    actor = person(request)
     check_may_handle(actor)
     form = IncidentForm(request.POST if request.method == "POST" else None)
     if not (form.is_bound and form.is_valid()):
@@ -66,7 +60,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 
 def _load(request: HttpRequest, pk: int) -> Incident:
-    visible = Incident.objects.visible_to(_person(request)).select_related("opened_by", "closed_by")
+    visible = Incident.objects.visible_to(person(request)).select_related("opened_by", "closed_by")
     found = visible.filter(pk=pk).first()
     if found is None:
         raise Http404("No such incident.")
@@ -79,7 +73,7 @@ def _show(request: HttpRequest, incident: Incident, form: CloseForm, status: int
         "incident": incident,
         "rows": rows,
         "suspended": sum(1 for row in rows if row.grant.state == "suspended"),
-        "form": form if incident.is_open and may_handle(_person(request)) else None,
+        "form": form if incident.is_open and may_handle(person(request)) else None,
     }
     return render(request, "incidents/incident.html", context, status=status)
 
@@ -96,10 +90,10 @@ def incident_page(request: HttpRequest, pk: int) -> HttpResponse:
 def close(request: HttpRequest, pk: int) -> HttpResponse:
     """Close an incident, with what came of it."""
     incident = _load(request, pk)
-    check_may_handle(_person(request))
+    check_may_handle(person(request))
     form = CloseForm(request.POST)
     if not form.is_valid():
         return _show(request, incident, form, status=422)
-    services.close_incident(incident=incident, actor=_person(request), outcome=form.cleaned_data["outcome"])
+    services.close_incident(incident=incident, actor=person(request), outcome=form.cleaned_data["outcome"])
     messages.success(request, "The incident is closed. Resume or revoke each permission on its page.")
     return redirect(incident)

@@ -7,12 +7,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from portal.accounts.signed_in import person
 from portal.leaving import claiming, selectors
 from portal.leaving.forms import OfferForm
 from portal.leaving.models import Chase
 from portal.leaving.stages import Stage
 from portal.lib.problems import NotAllowed, WrongState
-from portal.workflow.views.loading import person
 
 SHOWN = 100
 

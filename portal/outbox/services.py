@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 
 from portal.institution import institution
+from portal.lib import waking
 from portal.lib.problems import NotAllowed, WrongState
 from portal.lib.text import truncate
 from portal.outbox.letters import render_letter
@@ -57,7 +57,7 @@ def enqueue(
     )
     if not _insert(message):
         return None
-    _wake_on_commit()
+    waking.once_on_commit(wake)
     return message
 
 
@@ -81,28 +81,17 @@ def _fitting(key: str) -> str:
     return f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def _wake_on_commit() -> None:
-    """Wake a worker once per transaction, however many messages it queues."""
-    hooks = transaction.get_connection().run_on_commit
-    # A hook of a savepoint that was rolled back is off this list, so a message queued after it adds its own.
-    if not any(hook[1] is wake for hook in hooks):
-        transaction.on_commit(wake, robust=True)
-
-
 def wake() -> None:
-    """Ask a worker to deliver now. A broker out of reach is no error: the sweep comes within a minute."""
+    """Ask a worker to deliver now."""
     from portal.outbox.tasks import deliver_outbox
 
-    try:
-        deliver_outbox.apply_async(retry=False)
-    except Exception:
-        logger.warning("The broker did not take the wake-up call; the sweep will deliver.")
+    waking.start(deliver_outbox, verb="deliver")
 
 
 def retry(*, message: OutboxMessage, actor: "User") -> None:
     """Queue a dead message again, with its old Message-ID. Raises NotAllowed or WrongState."""
     _change_dead(message, actor, state=Delivery.QUEUED, attempts=0, next_attempt_at=timezone.now())
-    _wake_on_commit()
+    waking.once_on_commit(wake)
 
 
 def discard(*, message: OutboxMessage, actor: "User") -> None:

@@ -9,12 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from portal.accounts.signed_in import person
 from portal.lib.problems import NotAllowed
 from portal.renewals import desk
 from portal.renewals.forms import ApproveChosenForm
 from portal.renewals.models import BulkRun
 from portal.renewals.services import deciding
-from portal.renewals.views import person
 
 
 @login_required

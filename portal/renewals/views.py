@@ -1,7 +1,5 @@
 """The owner's page of a renewal: what was approved, what is known since, one confirmation."""
 
-from typing import cast
-
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,7 +7,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from portal.accounts.models import User
+from portal.accounts.signed_in import person
 from portal.grants.models import Grant
 from portal.grants.policies import check_grant_action, is_holder
 from portal.grants.states import GrantAction
@@ -19,11 +17,6 @@ from portal.renewals.forms import ConfirmForm
 from portal.renewals.gathering import Gathered, gather_lately
 from portal.renewals.selectors import approval_of, renewal_under_way
 from portal.renewals.services import filing
-
-
-def person(request: HttpRequest) -> User:
-    """The signed-in person; the views are behind `login_required`."""
-    return cast(User, request.user)
 
 
 def _load(request: HttpRequest, reference: str) -> Grant:

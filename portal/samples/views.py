@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.accounts.models import User
+from portal.accounts.signed_in import person
 from portal.grants.models import Grant
 from portal.grants.selectors import grant_of
 from portal.samples import selectors, services
@@ -21,7 +22,6 @@ from portal.samples.models import SignedSample
 from portal.samples.policies import check_may_add, may_add_samples
 from portal.samples.probe import probe_address, takes_samples
 from portal.workflow.models import ServiceRequest
-from portal.workflow.views.loading import person
 
 JUDGE_SECONDS = 20
 """Between two judgements of a request's samples that somebody asks for: the DNS is others' as well."""

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from portal.enforcement.models import HostState
 from portal.grants.models import GrantEvent
 from portal.grants.states import GrantState
+from portal.lib import waking
 from portal.webhooks import payloads
 from portal.webhooks.models import Delivery, Endpoint, EndpointState, EventType
 from portal.workflow.models import Event
@@ -105,22 +105,12 @@ def write(
         for endpoint in endpoints
     ]
     Delivery.objects.bulk_create(rows)
-    wake_on_commit()
+    waking.once_on_commit(wake)
     return rows
 
 
-def wake_on_commit() -> None:
-    """Wake a worker once per transaction, however many rows it writes."""
-    hooks = transaction.get_connection().run_on_commit
-    if not any(hook[1] is wake for hook in hooks):
-        transaction.on_commit(wake, robust=True)
-
-
 def wake() -> None:
-    """Ask a worker to deliver now. A broker out of reach is no error: the sweep comes within a minute."""
+    """Ask a worker to deliver now."""
     from portal.webhooks.tasks import deliver_webhooks
 
-    try:
-        deliver_webhooks.apply_async(retry=False)
-    except Exception:
-        logger.warning("The broker did not take the wake-up call; the sweep will deliver.")
+    waking.start(deliver_webhooks, verb="deliver")

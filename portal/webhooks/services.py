@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.accounts.models import User
+from portal.lib import waking
 from portal.lib.problems import WrongState
 from portal.webhooks import keys, payloads, recording
 from portal.webhooks.models import Delivery, DeliveryState, Endpoint, EndpointState, EventType
@@ -65,7 +66,7 @@ def resume_endpoint(*, actor: User, endpoint: Endpoint) -> None:
         )
         waiting = endpoint.deliveries.filter(state=DeliveryState.QUEUED)
         waiting.update(next_attempt_at=timezone.now())
-        recording.wake_on_commit()
+        waking.once_on_commit(recording.wake)
 
 
 @transaction.atomic
@@ -114,7 +115,7 @@ def retry_delivery(*, actor: User, delivery: Delivery) -> None:
     )
     if queued != 1:
         raise WrongState("This delivery is not among those that were given up.")
-    recording.wake_on_commit()
+    waking.once_on_commit(recording.wake)
     logger.info("Webhook delivery %s was queued again by %s.", delivery.pk, actor.pk)
 
 

@@ -1,7 +1,6 @@
 """The pages of webhooks: the list, a new endpoint, and one endpoint with what was sent to it."""
 
 from collections.abc import Callable
-from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -10,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from portal.accounts.models import User
+from portal.accounts.signed_in import person
 from portal.webhooks import keys, selectors, services
 from portal.webhooks.forms import EndpointForm, WantedForm, wanted_form
 from portal.webhooks.models import Delivery, Endpoint, EndpointState
@@ -18,10 +17,6 @@ from portal.webhooks.policies import check_may_handle, check_may_read, may_handl
 
 SHOWN = 50
 _SHOW_ONCE = "webhook_secret_to_show"
-
-
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)
 
 
 def _load(pk: int) -> Endpoint:
@@ -32,11 +27,11 @@ def _load(pk: int) -> Endpoint:
 @require_safe
 def webhooks(request: HttpRequest) -> HttpResponse:
     """Every endpoint, and those that were removed."""
-    check_may_read(_person(request))
+    check_may_read(person(request))
     context = {
         "endpoints": selectors.present_endpoints(),
         "removed": selectors.removed_endpoints()[:SHOWN],
-        "may_handle": may_handle(_person(request)),
+        "may_handle": may_handle(person(request)),
     }
     return render(request, "webhooks/webhooks.html", context)
 
@@ -45,7 +40,7 @@ def webhooks(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """Register an endpoint; its page then shows the secret once."""
-    actor = _person(request)
+    actor = person(request)
     check_may_handle(actor)
     form = EndpointForm(request.POST if request.method == "POST" else None)
     if not (form.is_bound and form.is_valid()):
@@ -61,7 +56,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @never_cache
 def webhook(request: HttpRequest, pk: int) -> HttpResponse:
     """One endpoint and its last deliveries."""
-    check_may_read(_person(request))
+    check_may_read(person(request))
     return _show(request, _load(pk))
 
 
@@ -76,7 +71,7 @@ def _show(
         "deliveries": deliveries[:SHOWN],
         "has_more": len(deliveries) > SHOWN,
         "shown": SHOWN,
-        "may_handle": may_handle(_person(request)),
+        "may_handle": may_handle(person(request)),
         "form": form or wanted_form(endpoint),
     }
     return render(request, "webhooks/webhook.html", context, status=status)
@@ -87,14 +82,14 @@ def _secret_to_show(request: HttpRequest, endpoint: Endpoint) -> str:
     if request.method != "GET" or request.session.get(_SHOW_ONCE) != endpoint.pk:
         return ""
     del request.session[_SHOW_ONCE]
-    return keys.shown_secret(endpoint) if may_handle(_person(request)) else ""
+    return keys.shown_secret(endpoint) if may_handle(person(request)) else ""
 
 
 @login_required
 @require_POST
 def change(request: HttpRequest, pk: int) -> HttpResponse:
     """Change what an endpoint is called and what it hears."""
-    actor = _person(request)
+    actor = person(request)
     check_may_handle(actor)
     endpoint = _load(pk)
     form = wanted_form(endpoint, request.POST)
@@ -118,7 +113,7 @@ _ACTIONS: dict[str, tuple[Callable[..., object], str]] = {
 @require_POST
 def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
     """Carry out one action on an endpoint."""
-    actor = _person(request)
+    actor = person(request)
     check_may_handle(actor)
     if action not in _ACTIONS:
         raise Http404("No such action.")
@@ -135,7 +130,7 @@ def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
 @require_POST
 def retry(request: HttpRequest, pk: int) -> HttpResponse:
     """Queue a delivery that was given up again."""
-    actor = _person(request)
+    actor = person(request)
     check_may_handle(actor)
     delivery = get_object_or_404(Delivery.objects.select_related("endpoint"), pk=pk)
     services.retry_delivery(actor=actor, delivery=delivery)

@@ -10,12 +10,13 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
+from portal.accounts.signed_in import person
 from portal.workflow.forms import AskForm, CommentForm, ReasonForm, RevisionForm, UploadForm, WaiveForm
 from portal.workflow.models import ServiceRequest, Visibility
 from portal.workflow.policies import check_action, may_read_internal
 from portal.workflow.services import attaching, checking, requesting, reviewing, talking
 from portal.workflow.states import Action
-from portal.workflow.views.loading import load, person
+from portal.workflow.views.loading import load
 from portal.workflow.views.reading import approve_form, deny_form, show_request
 
 Handler = Callable[[HttpRequest, ServiceRequest], HttpResponse]

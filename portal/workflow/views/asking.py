@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from portal.accounts.signed_in import person
 from portal.lib.problems import Stale
 from portal.workflow import guide as guide_tree
 from portal.workflow import registry, selectors
@@ -19,7 +20,7 @@ from portal.workflow.models import ServiceRequest
 from portal.workflow.policies import available_actions
 from portal.workflow.services import requesting
 from portal.workflow.states import Action, State
-from portal.workflow.views.loading import load, person
+from portal.workflow.views.loading import load
 
 UNSENT = "unsent_answers"
 LARGEST_UNSENT = 64 * 1024

@@ -6,9 +6,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
+from portal.accounts.signed_in import person
 from portal.lib.throttle import TooOften
 from portal.workflow.services import checking
-from portal.workflow.views.loading import load, person
+from portal.workflow.views.loading import load
 from portal.workflow.views.reading import show_request
 
 DONE = "The checks ran again. What they found is below."

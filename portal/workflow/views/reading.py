@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from portal.accounts.signed_in import person
 from portal.lib.problems import NotAllowed
 from portal.lib.throttle import TooOften
 from portal.standards.clauses import clause
@@ -36,7 +37,7 @@ from portal.workflow.policies import (
 from portal.workflow.selectors import QueueFilters
 from portal.workflow.services.attaching import may_attach
 from portal.workflow.states import LIVE_STATES, Action, State
-from portal.workflow.views.loading import load, person
+from portal.workflow.views.loading import load
 
 _PASSING = (Action.ADVANCE, Action.APPROVE, Action.DENY)
 

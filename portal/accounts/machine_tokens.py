@@ -1,0 +1,76 @@
+"""Tokens by which machines come in: made by administrators, shown once, kept as a digest, ended by a day or by hand.
+
+Mail hosts and programs have tables of their own; what a token is, is here.
+"""
+
+import logging
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from portal.accounts.models import User
+from portal.lib.problems import WrongState
+from portal.lib.tokens import digest_in, new_token
+
+logger = logging.getLogger(__name__)
+_USED_EVERY = timedelta(minutes=1)
+
+
+class MachineToken(models.Model):
+    """What lets a machine in until a day. The token itself is shown once and never kept."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    """SHA-256 of the token; its 256 random bits need no slow digest."""
+    hint = models.CharField(max_length=12)
+    """The token's beginning, by which people tell tokens apart."""
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_usable(self) -> bool:
+        """Neither revoked nor expired."""
+        return self.revoked_at is None and timezone.now() < self.expires_at
+
+
+T = TypeVar("T", bound=MachineToken)
+
+
+def fresh(*, prefix: str, actor: User, days: int) -> tuple[dict[str, Any], str]:
+    """The columns of a new token that `actor` makes for `days` days, and the token that nobody sees again."""
+    token, digest, hint = new_token(prefix)
+    now = timezone.now()
+    columns = {"digest": digest, "hint": hint, "created_by": actor, "created_at": now}
+    return {**columns, "expires_at": now + timedelta(days=days)}, token
+
+
+def revoke(*, token: MachineToken, actor: User) -> None:
+    """End a token now. Raises WrongState where it was ended before."""
+    rows = type(token)._default_manager.filter(pk=token.pk, revoked_at__isnull=True)
+    if not rows.update(revoked_at=timezone.now(), revoked_by=actor):
+        raise WrongState("This token was revoked before.")
+    logger.info("%s %s was revoked by %s.", type(token).__name__, token.pk, actor.pk)
+
+
+def usable(rows: "QuerySet[T]", header: str, *, prefix: str) -> T | None:
+    """The usable token of `rows` that an Authorization header carries (RFC 6750 section 2.1), or None; notes its use."""
+    digest = digest_in(header, prefix)
+    row = rows.filter(digest=digest).first() if digest else None
+    if row is None or not row.is_usable:
+        return None
+    now = timezone.now()
+    if row.last_used_at is None or now - row.last_used_at > _USED_EVERY:
+        type(row)._default_manager.filter(pk=row.pk).update(last_used_at=now)
+    return row
