@@ -17,19 +17,21 @@ DEADLINE_SECONDS = 120
 
 
 class Worker:
-    """Start, stop, kill. It sends mail to `smtp_port` and publishes to `published`."""
+    """Start, stop, kill. It publishes to `published`; its log and what it publishes are in `folder`."""
 
-    def __init__(self, folder: Path, smtp_port: int) -> None:
+    def __init__(self, folder: Path, smtp_port: int | None = None, **environment: str) -> None:
+        """It sends mail to `smtp_port`, where given; `environment` goes on top of the tests'."""
         self.published, self._log = folder / "published", folder / "worker.log"
         self._environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "portal.settings",
             "DATABASE_URL": database_url(),
             "VAR_DIR": str(settings.VAR_DIR),
-            "SMTP_HOST": "127.0.0.1",
-            "SMTP_PORT": str(smtp_port),
             "PUBLISH_DIR": str(self.published),
+            **environment,
         }
+        if smtp_port is not None:
+            self._environment |= {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(smtp_port)}
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Worker":
