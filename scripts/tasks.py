@@ -140,7 +140,7 @@ def test() -> None:
         "-p",
         "no:cacheprovider",
         "-n",
-        "2",
+        "3",
         "--dist",
         "loadfile",
     ]
