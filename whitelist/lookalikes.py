@@ -5,11 +5,16 @@ come from the Unicode confusables, through the package confusable-homoglyphs; a 
 them because Unicode maps a Cyrillic te to a small capital T, and only that to a plain t.
 """
 
+import re
 import unicodedata
+from collections.abc import Iterable
 from functools import cache
 
 import idna
 from confusable_homoglyphs import categories, confusables
+from rapidfuzz.distance import OSA
+
+from portal.mailauth.organizational import by_public_suffix
 
 _SEQUENCES = (("rn", "m"), ("vv", "w"), ("0", "o"), ("1", "l"))
 """What ASCII alone can do (UTS 39 confusables.txt: rn, vv, 0, 1)."""
@@ -99,3 +104,76 @@ def is_lookalike(domain: str, own: str) -> bool:
 def _has_together(label: str, wanted: str) -> bool:
     hyphened = wanted.replace(".", "-")
     return label == wanted.replace(".", "") or f"-{hyphened}-" in f"-{label}-"
+
+
+# ---------------------------------------------------------------- near misses: typing errors and borrowed names
+LONG_NAME = 6
+"""From so many letters on, a name is told from others by more than one letter, so one edit is no accident."""
+
+
+def is_typo_of(domain: str, own: str) -> bool:
+    """Whether the registrable name of `domain` is the one of `own` with letters doubled: tttu.edu, ttuu.com."""
+    label, wanted = _second_level(domain), _second_level(own)
+    return label != wanted and len(label) > len(wanted) and _has_more_of_each(label, wanted)
+
+
+def _has_more_of_each(label: str, wanted: str) -> bool:
+    # The same letters in the same order, none of them fewer times in a row.
+    runs, others = _runs(label), _runs(wanted)
+    return [char for char, _ in runs] == [char for char, _ in others] and all(
+        count >= other for (_, count), (_, other) in zip(runs, others, strict=True)
+    )
+
+
+def _runs(text: str) -> list[tuple[str, int]]:
+    return [(found[0][0], len(found[0])) for found in re.finditer(r"(.)\1*", text)]
+
+
+def imitated_brand(domain: str, brands: Iterable[str]) -> str:
+    """The brand's domain that `domain` is not, and shows as once look-alike characters are replaced; else ""."""
+    label, suffix = _split(domain)
+    bones = skeleton(label)
+    for brand in brands:
+        own_label, own_suffix = _split(brand)
+        if label != own_label and suffix == own_suffix and bones == skeleton(own_label):
+            return brand
+    return ""
+
+
+def borrowed_names(domain: str, names: Iterable[str]) -> list[str]:
+    """Those of `names` (plain letters, no spaces) that the registrable name of `domain` is made of or carries.
+
+    A short name counts as a part between hyphens, a long one anywhere: ttu-press.com, texastechalumni.org.
+    """
+    label = skeleton(_second_level(domain))
+    parts, joined = label.split("-"), label.replace("-", "")
+    return [
+        name for name in dict.fromkeys(names)
+        if (bones := skeleton(name)) in parts or (len(bones) >= LONG_NAME and bones in joined)
+    ]  # fmt: skip
+
+
+def near_name(domain: str, own: str, names: Iterable[str]) -> str:
+    """What `domain` comes within one edit of (a letter more, fewer, other or swapped): `own`, or a long name; else ""."""
+    label, suffix = _split(domain)
+    own_label, own_suffix = _split(own)
+    if suffix == own_suffix and OSA.distance(label, own_label) == 1:
+        return own
+    return next(
+        (
+            name
+            for name in names
+            if len(name) >= LONG_NAME and OSA.distance(label.replace("-", ""), name, score_cutoff=1) == 1
+        ),
+        "",
+    )
+
+
+def _second_level(domain: str) -> str:
+    return _split(domain)[0]
+
+
+def _split(domain: str) -> tuple[str, str]:
+    """The registrable label of an ASCII domain as it shows, and the public suffix behind it."""
+    label, _, suffix = by_public_suffix(domain).partition(".")
+    return _decoded(label), suffix

@@ -11,9 +11,11 @@ from portal.institution import institution
 from portal.lib.outcome import Outcome
 from portal.workflow.findings import Found
 from portal.workflow.models import ServiceRequest
+from portal.workflow.selectors import filed_earlier
+from portal.workflow.states import LIVE_STATES
 from whitelist import proof, services
-from whitelist.entries import domain_of, refusal_of
-from whitelist.models import Affected, EntryKind, PermittedEntry, WhitelistRequest
+from whitelist.entries import domain_of, doubt_of, refusal_of
+from whitelist.models import Affected, EntryKind, PermittedEntry, WhitelistEntry, WhitelistRequest
 
 
 def entry_findings(service_request: ServiceRequest, values: Sequence[str], *, field: str) -> list[Found]:
@@ -26,7 +28,12 @@ def entry_findings(service_request: ServiceRequest, values: Sequence[str], *, fi
                 _found(refusal.clause, f"{refusal.rule}:{value}", Outcome.FAIL, refusal.sentence, field)
             )
             continue
-        findings += _taken(service_request, value, field)
+        findings += _taken(service_request, value, field) or _pending(service_request, value, field)
+        doubt = doubt_of(value)
+        if doubt is not None:
+            findings.append(
+                _found(doubt.clause, f"{doubt.rule}:{value}", Outcome.WARN, doubt.sentence, field, must=False)
+            )
     return findings
 
 
@@ -68,6 +75,27 @@ def _holder_of(service_request: ServiceRequest, value: str) -> Grant | None:
         .first()
     )
     return row.permission.grant if row else None
+
+
+def _pending(service_request: ServiceRequest, value: str, field: str) -> list[Found]:
+    """That a request filed earlier, and not decided yet, names the same: the later one waits."""
+    covers = Q(value=value) | Q(kind=EntryKind.DOMAIN, value=domain_of(value))
+    row = (
+        WhitelistEntry.objects.filter(covers)
+        .filter(whitelist_request__service_request__state__in=LIVE_STATES)
+        .filter(filed_earlier("whitelist_request__service_request__", service_request))
+        .select_related("whitelist_request__service_request__requester")
+        .order_by("id")
+        .first()
+    )
+    if row is None:
+        return []
+    other = row.whitelist_request.service_request
+    return [_found(
+        "WHT-0", f"pending:{value}", Outcome.FAIL,
+        f"{value} is named in {other.reference} of {other.requester}, which is still in review. Withdraw this request, "
+        "or wait for that decision.", field, request=other.reference,
+    )]  # fmt: skip
 
 
 # ---------------------------------------------------------------- the whole request
@@ -141,7 +169,7 @@ def _entries(
     elif domains:
         findings.append(_found("WHT-4", "domains", Outcome.WARN, "Whole domains are asked for: judge whether single "
                                "addresses will not do.", "domains", must=False, reason=detail.domain_reason))  # fmt: skip
-    elif not findings:
+    elif not any(finding.blocks for finding in findings):
         findings.append(
             _found("WHT-4", "entries", Outcome.PASS, "Single addresses are asked for.", "addresses")
         )

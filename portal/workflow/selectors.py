@@ -53,6 +53,20 @@ class Page:
     before: str
 
 
+def filed_earlier(prefix: str, service_request: ServiceRequest) -> Q:
+    """Rows whose request, reached by the lookup `prefix` ("" or ending in "__"), was submitted before this one.
+
+    A draft comes after all that were submitted. Two that ask for the same thing are told apart by it, so that of
+    two only the later one is barred.
+    """
+    others = ~Q(**{f"{prefix}pk": service_request.pk})
+    at = service_request.submitted_at
+    if at is None:
+        return others
+    same_moment = Q(**{f"{prefix}submitted_at": at, f"{prefix}pk__lt": service_request.pk})
+    return others & (Q(**{f"{prefix}submitted_at__lt": at}) | same_moment)
+
+
 def my_requests(actor: User) -> ServiceRequestQuerySet:
     """The requests that the actor asked for, co-owns or sponsors, newest first."""
     own = Q(requester=actor) | Q(co_owner=actor) | (Q(sponsor=actor) & Q(submitted_at__isnull=False))

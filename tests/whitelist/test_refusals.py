@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from portal.mailauth.organizational import is_public_suffix
 from whitelist import lists
-from whitelist.entries import EntryRefused, parse_address, parse_domain_entry, refusal_of
+from whitelist.entries import EntryRefused, doubt_of, parse_address, parse_domain_entry, refusal_of
 
 IP_SPELLINGS = [
     "192.0.2.1", " 192.0.2.1 ", "192.0.2.1.", "192.0.2.0/24", "192.0.2.1-192.0.2.9", "192.0.2.1-9", "192.0.2.1:25",
@@ -38,6 +38,11 @@ DOMAINS = [
     ("github.io", "WHT-4", "public-suffix"), ("xn--tt-2bc.edu", "WHT-5", "look-alike"), ("ttu.edu.vendor.example", "WHT-5", "look-alike"),
     ("xn--tt-yka.edu", "WHT-5", "look-alike"), ("mail.xn--tt-2bc.edu", "WHT-5", "look-alike"),
     ("xn--80ak6aa92e.xn--pypal-4ve.example", "WHT-5", "mixed-scripts"),
+    ("qualtrics.com", "WHT-5", "shared-sending"), ("mail.surveymonkey.com", "WHT-5", "shared-sending"),
+    ("google.com", "WHT-5", "shared-sending"), ("email.amazonaws.com", "WHT-5", "shared-sending"),
+    ("docusign.net", "WHT-5", "shared-sending"), ("paypa1.com", "WHT-5", "brand-look-alike"),
+    ("mail.paypa1.com", "WHT-5", "brand-look-alike"), ("rnicrosoft.com", "WHT-5", "brand-look-alike"),
+    ("xn--pypal-4ve.com", "WHT-5", "mixed-scripts"), ("xn--googl-fsa.com", "WHT-5", "brand-look-alike"),
 ]  # fmt: skip
 LOOKALIKES = [
     "ttυ.edu",
@@ -55,6 +60,13 @@ LOOKALIKES = [
     "ttu-edu-alerts.example",
     "TTUedu.com",
     "ttυ-edu.com",
+    "tttu.edu",
+    "ttuu.edu",
+    "mail.tttuu.com",
+    "techmail-ttu.com",
+    "ttu-techmail.example",
+    "texastech-ttu.example",
+    "my-techmail-texastech.com",
 ]
 TAKEN = [
     ("notices@vendor.example", "notices@vendor.example"),
@@ -114,6 +126,37 @@ def test_ascii_alone_deceives_where_letters_run_together(settings: Any, own: str
 )
 def test_letters_in_common_make_no_look_alike(domain: str) -> None:
     assert refusal_of(domain) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "rule", "words"),
+    [
+        ("dean@ttu.org", "our-name", "carries our name (ttu)"),
+        ("ttu-press.com", "our-name", "carries our name (ttu)"),
+        ("texastechalumni.org", "our-name", "carries our name (texastech)"),
+        ("texas-tech-university-store.com", "our-name", "carries our name (texastechuniversity)"),
+        ("tcu.edu", "near-name", "one letter away from ttu.edu"),
+        ("tut.edu", "near-name", "one letter away from ttu.edu"),
+        ("techmai.com", "near-name", "one letter away from techmail"),
+        ("goggle.com", "near-name", "one letter away from google.com"),
+        ("paypaI.co", "", ""),
+        ("vendor.example", "", ""),
+        ("attu-edu.com", "", ""),
+    ],
+)
+def test_a_name_that_comes_near_ours_is_put_before_the_reviewer(value: str, rule: str, words: str) -> None:
+    assert refusal_of(value.lower()) is None
+    doubt = doubt_of(value.lower())
+    assert (doubt.rule if doubt else "") == rule
+    if doubt:
+        assert words in doubt.sentence
+
+
+def test_every_brand_is_on_the_list_that_refuses_it_and_none_imitates_another() -> None:
+    for brand in lists.brands():
+        refusal = refusal_of(brand)
+        assert refusal is not None
+        assert refusal.rule == "shared-sending"
 
 
 def test_a_look_alike_in_plain_letters_gets_a_plain_sentence() -> None:

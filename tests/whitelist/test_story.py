@@ -98,6 +98,26 @@ def test_what_is_whitelisted_already_is_not_granted_twice(names: DnsServer, cast
     assert approve(cast, fresh(again)).state == GrantState.ACTIVE
 
 
+def test_of_two_open_requests_for_one_address_the_later_one_waits(names: DnsServer, cast: Cast) -> None:
+    first = submitted(cast)
+    second = submitted(cast, requester=cast.outsider)
+    (barred,) = [found for found in second.kind_entry.check(second) if found.blocks]
+    assert barred.rule == f"pending:{ADDRESS}"
+    assert first.reference in barred.sentence
+    assert not [found for found in first.kind_entry.check(first) if found.blocks]
+    requesting.withdraw(service_request=first, actor=cast.requester, revision=first.revision)
+    assert approve(cast, fresh(second)).state == GrantState.ACTIVE
+
+
+def test_a_name_near_ours_is_a_warning_that_the_reviewer_sees(names: DnsServer, cast: Cast) -> None:
+    names.txt("_dmarc.ttu-press.com", "v=DMARC1; p=reject")
+    names.add("ttu-press.com", "MX", "10 mx.vendor.example.")
+    request = submitted(cast, addresses=("notices@ttu-press.com",))
+    (doubt,) = [found for found in request.kind_entry.check(request) if found.rule.startswith("our-name:")]
+    assert (doubt.clause, doubt.outcome, doubt.must) == ("WHT-5", "warn", False)
+    assert "carries our name (ttu)" in doubt.sentence
+
+
 def test_a_renewal_keeps_the_answers_and_asks_for_the_statements_anew(names: DnsServer, cast: Cast) -> None:
     grant = approve(cast, submitted(cast, hosted_services="A mailing platform"))
     with time_machine.travel(f"{grant.ends_on - timedelta(days=20)}T12:00:00-06:00", tick=True):
