@@ -172,6 +172,7 @@ PAST_WORDS = {
     "hand_over": "offered it to somebody else",
     "accept": "took it over",
     "decline": "declined to take it over",
+    "withdraw_offer": "withdrew the offer",
     "suspend": "suspended it",
     "resume": "resumed it",
     "revoke": "revoked it",

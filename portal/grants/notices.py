@@ -10,6 +10,8 @@ from portal.outbox.services import enqueue
 if TYPE_CHECKING:
     from datetime import date
 
+    from portal.accounts.models import User
+
 WORDS = {
     "suspend": "Suspended",
     "resume": "In force again",
@@ -100,6 +102,13 @@ def drifted(*, grant: Grant, event: GrantEvent, suspended_on: "date | None") -> 
     """A fact changed that the permission was approved on; `suspended_on` is None where it is not suspended."""
     recipients = list(dict.fromkeys([*people_of(grant), institution().contact_email]))
     _tell("grant_drift", grant, str(event.pk), recipients, fact=event.reason, suspended_on=suspended_on)
+
+
+def offer_withdrawn(*, grant: Grant, handover: Handover, actor: "User") -> None:
+    """The person who was asked to take the permission over need not answer any more."""
+    _tell(
+        "grant_offer_withdrawn", grant, f"offer:{handover.pk}", [handover.offered_to.email], actor=str(actor)
+    )
 
 
 def offered(*, grant: Grant, handover: Handover) -> None:

@@ -50,6 +50,9 @@ def _fits(action: GrantAction, grant: "Grant", handover: "Handover | None") -> b
         return not has_open_request(grant)
     if action == GrantAction.HAND_OVER:
         return handover is None
+    if action == GrantAction.WITHDRAW_OFFER:
+        # What the portal or IT offers because an owner left is theirs to withdraw.
+        return handover is not None and handover.offered_by_id in (grant.owner_id, grant.co_owner_id)
     return True
 
 
@@ -76,6 +79,10 @@ def check_grant_action(action: GrantAction, grant: "Grant", actor: "User") -> No
     row, handover = BY_GRANT_ACTION[action], open_handover(grant)
     if not _has_part(row.party, grant, actor, handover):
         raise NotAllowed("This is for somebody else: the owner, a reviewer, or the person it was offered to.")
+    if action == GrantAction.WITHDRAW_OFFER and not _fits(action, grant, handover):
+        raise WrongState(
+            f"No offer of {grant.reference} is open that its owner made: it may be answered by now."
+        )
     if grant.state not in row.sources or not _fits(action, grant, handover):
         state = GrantState(grant.state).label.lower()
         raise WrongState(f"“{action.label}” is not possible now: {grant.reference} is {state}.")

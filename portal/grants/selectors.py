@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from django.db.models import Case, IntegerField, Q, Value, When
 
 from portal.accounts.models import User
-from portal.grants.models import Grant, GrantEvent, GrantQuerySet
+from portal.grants.models import Grant, GrantEvent, GrantQuerySet, Handover
 from portal.grants.states import OPEN_STATES, GrantState
 from portal.institution import institution
 from portal.workflow.models import Intention, ServiceRequest, Snapshot
@@ -46,6 +46,15 @@ def my_grants(actor: User, today: date) -> GrantQuerySet:
     offered = Q(handovers__offered_to=actor, handovers__closed_at__isnull=True)
     mine = Grant.objects.filter(Q(owner=actor) | Q(co_owner=actor) | offered)
     return mine.annotate(rank=rank).order_by("rank", "ends_on", "pk").select_related("owner").distinct()
+
+
+MOST_OFFERS = 10
+
+
+def offers_to(actor: User) -> list[Handover]:
+    """The offers of permissions that wait for the actor's answer, oldest first, at most ten."""
+    waiting = Handover.objects.filter(offered_to=actor, closed_at__isnull=True, grant__state__in=OPEN_STATES)
+    return list(waiting.select_related("grant", "offered_by").order_by("offered_at")[:MOST_OFFERS])
 
 
 def grant_timeline(grant: Grant) -> list[GrantEvent]:

@@ -42,6 +42,7 @@ class GrantAction(models.TextChoices):
     HAND_OVER = "hand_over", "Hand over"
     ACCEPT = "accept", "Accept"
     DECLINE = "decline", "Decline"
+    WITHDRAW_OFFER = "withdraw_offer", "Withdraw the offer"
     SUSPEND = "suspend", "Suspend"
     RESUME = "resume", "Resume"
     REVOKE = "revoke", "Revoke"
@@ -68,6 +69,7 @@ GRANT_TRANSITIONS: tuple[GrantTransition, ...] = (
     GrantTransition(GrantAction.CHANGE, (GrantState.ACTIVE,), None, GrantParty.HOLDER),
     GrantTransition(GrantAction.END, OPEN_STATES, GrantState.ENDED, GrantParty.HOLDER, needs_reason=True),
     GrantTransition(GrantAction.HAND_OVER, OPEN_STATES, None, GrantParty.HOLDER),
+    GrantTransition(GrantAction.WITHDRAW_OFFER, OPEN_STATES, None, GrantParty.HOLDER),
     GrantTransition(GrantAction.ACCEPT, OPEN_STATES, None, GrantParty.RECEIVER),
     GrantTransition(GrantAction.DECLINE, OPEN_STATES, None, GrantParty.RECEIVER),
     GrantTransition(

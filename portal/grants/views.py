@@ -127,6 +127,12 @@ def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
         return redirect("grants" if chosen == GrantAction.DECLINE else grant)
     if chosen == GrantAction.HAND_OVER:
         return _hand_over(request, grant)
+    if chosen == GrantAction.WITHDRAW_OFFER:
+        offer = managing.withdraw_offer(grant=grant, actor=person(request))
+        messages.success(
+            request, f"The offer to {offer.offered_to} is withdrawn. The permission stays with its owner."
+        )
+        return redirect(grant)
     return _change_state(request, grant, chosen)
 
 

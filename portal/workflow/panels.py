@@ -40,6 +40,21 @@ def panels_for(actor: "User") -> list[FilledPanel]:
     return [panel for panel in filled if panel.content]
 
 
+_home_panels: list[Panel] = []
+
+
+def register_for_home(panel: Panel) -> None:
+    """Show `panel` on a member's Home from now on, before their requests; registering it again changes nothing."""
+    if panel not in _home_panels:
+        _home_panels.append(panel)
+
+
+def home_panels_for(actor: "User") -> list[FilledPanel]:
+    """The panels that have something to show to `actor` on Home."""
+    filled = [FilledPanel(panel.template, panel.content_for(actor)) for panel in _home_panels]
+    return [panel for panel in filled if panel.content]
+
+
 @dataclass(frozen=True)
 class RequestPanel:
     """What comes first on the page of a request, before what it would allow; empty content hides it."""

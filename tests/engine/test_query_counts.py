@@ -67,7 +67,7 @@ def test_my_requests(cast: Cast) -> None:
 
 def test_the_home_page(cast: Cast) -> None:
     client = client_of(cast.requester)
-    assert at_both_sizes(lambda n: requests_up_to(cast, n), lambda: queries(client, "/")) == [5, 5]
+    assert at_both_sizes(lambda n: requests_up_to(cast, n), lambda: queries(client, "/")) == [6, 6]
 
 
 def test_the_search(cast: Cast) -> None:

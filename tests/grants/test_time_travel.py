@@ -354,6 +354,26 @@ def test_a_declined_offer_leaves_the_owner(cast: Cast) -> None:
     assert client_of(cast.colleague).get(f"/grants/{grant.reference}/").status_code == 404
 
 
+def test_an_owner_withdraws_an_offer_that_nobody_answered(cast: Cast) -> None:
+    grant = grant_from(cast, START)
+    with on(START):
+        owner, other = client_of(cast.requester), client_of(cast.colleague)
+        url = f"/grants/{grant.reference}/do/withdraw_offer/"
+        assert owner.post(url).status_code == 409  # nothing is offered
+        managing.hand_over(grant=grant, actor=cast.requester, to=cast.colleague)
+        assert "Offered to you" in other.get("/").content.decode()
+        assert "Withdraw the offer" in owner.get(f"/grants/{grant.reference}/").content.decode()
+        assert other.post(url).status_code == 403
+        assert client_of(cast.outsider).post(url).status_code == 404
+        assert owner.post(url).status_code == 302
+        assert owner.post(url).status_code == 409
+        assert other.post(f"/grants/{grant.reference}/do/accept/").status_code == 404
+        assert "Offered to you" not in other.get("/").content.decode()
+        assert letters("grant_offer_withdrawn", cast.colleague.email) == 1
+        managing.hand_over(grant=grant, actor=cast.requester, to=cast.outsider)
+    assert again(grant).owner == cast.requester
+
+
 # ---------------------------------------------------------------- the commands
 def run(command: str, *words: str) -> str:
     out = StringIO()

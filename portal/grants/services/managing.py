@@ -69,12 +69,33 @@ def answer_offer(*, grant: Grant, actor: "User", accept: bool) -> Handover:
     handover = open_handover(grant)
     if handover is None:
         raise WrongState("This offer was answered already.")
-    still_open = Handover.objects.filter(pk=handover.pk, closed_at__isnull=True)
-    if still_open.update(closed_at=timezone.now(), accepted=accept) != 1:
-        raise WrongState("This offer was answered already.")
+    _close(handover, accepted=accept)
     columns: dict[str, Any] = {}
     if accept:
         columns = {"owner": actor, "co_owner": None if grant.co_owner_id == actor.pk else grant.co_owner}
     event = change_grant(grant=grant, action=action, actor=actor, **columns)
     notices.changed(grant=grant, event=event)
     return handover
+
+
+@transaction.atomic
+def withdraw_offer(*, grant: Grant, actor: "User") -> Handover:
+    """Take back the offer that the owner or co-owner made and nobody answered yet. Raises NotAllowed or WrongState."""
+    check_grant_action(GrantAction.WITHDRAW_OFFER, grant, actor)
+    handover = open_handover(grant)
+    if handover is None:
+        raise WrongState("This offer was answered already.")
+    _close(handover, accepted=None)
+    GrantEvent.objects.create(
+        grant=grant, actor=actor, action=GrantAction.WITHDRAW_OFFER, from_state=grant.state, to_state=grant.state,
+        reason=f"It was offered to {handover.offered_to}",
+    )  # fmt: skip
+    notices.offer_withdrawn(grant=grant, handover=handover, actor=actor)
+    return handover
+
+
+def _close(handover: Handover, *, accepted: bool | None) -> None:
+    # Conditional: of an answer and a withdrawal at the same moment one wins.
+    still_open = Handover.objects.filter(pk=handover.pk, closed_at__isnull=True)
+    if still_open.update(closed_at=timezone.now(), accepted=accepted) != 1:
+        raise WrongState("This offer was answered or withdrawn a moment ago.")

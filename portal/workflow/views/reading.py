@@ -51,6 +51,7 @@ def home(request: HttpRequest) -> HttpResponse:
     own = selectors.my_requests(actor)
     context: dict[str, Any] = {
         "kinds": registry.kinds(),
+        "panels": panels.home_panels_for(actor),
         "questions": own.filter(state=State.NEEDS_INFORMATION)[:5],
         "recent": own.exclude(state=State.NEEDS_INFORMATION)[:5],
     }
