@@ -10,15 +10,16 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
 from portal.enforcement.publishing import SERIAL
-from portal.enforcement.targets import Entry, Export, LintError
+from portal.enforcement.targets import NOTHING_HELD, Entry, Export, Held, LintError
 from portal.grants.links import public_page
 from portal.grants.states import GrantState
 from portal.institution import institution
@@ -70,17 +71,28 @@ class PostfixRelay:
 
     key = "postfix"
     label = "Postfix (SMTP relay)"
+    kind = "relay"
 
-    def render(self, *, day: date, install_path: str) -> Export:
+    def render(self, *, day: date, install_path: str, held: Held = NOTHING_HELD) -> Export:
         """The maps for `day`."""
-        live = permitted.in_force(day)
-        files = {CLIENTS: _clients(live, permitted.out_of_force(day))}
+        live, ended = permitted.in_force(day), permitted.out_of_force(day)
+        if held:
+            live = [permission for permission in live if permission.reference not in held]
+            live += [Permitted.from_kept(facts) for facts in held.kept.values()]
+            live.sort(key=lambda permission: permission.reference)
+            ended = [permission for permission in ended if permission.reference not in held.kept]
+        files = {CLIENTS: _clients(live, ended)}
         for permission in live:
             files |= _class_files(permission)
         files[UNGRANTED_SENDERS] = _ungranted(live)
         files["main.cf"] = _main_cf(live, install_path)
         entries = tuple(entry for permission in live for entry in entries_of(permission))
-        return Export(files, entries)
+        return Export(files, entries, {p.reference: _scope(p) for p in live if p.is_scoped})
+
+    def facts(self, *, day: date, references: Collection[str]) -> Iterator[tuple[str, Any]]:
+        """What is written of `references`."""
+        for permission in permitted.in_force(day, references):
+            yield permission.reference, permission._asdict()
 
     def lint(self, folder: Path) -> None:
         """Our own parser over every line, then Postfix's own reader where it is installed."""
@@ -95,6 +107,10 @@ class PostfixRelay:
 
 
 # ---------------------------------------------------------------- the maps
+def _scope(permission: Permitted) -> str:
+    return f"to {permission.recipients} {' '.join(sorted(permission.recipient_domains.split()))}".strip()
+
+
 def _head(what: str) -> list[str]:
     return [
         f"# {what}",
@@ -139,14 +155,14 @@ def _class_files(permission: Permitted) -> dict[str, str]:
     reference, name = permission.reference, class_of(permission.reference)
     result = f"{name}_to" if permission.is_scoped else "OK"
     lines = _head(f"{reference}: as whom it may send")
-    lines += [f"{_key(sender, _ADDRESS)}\t{result}" for sender in permission.senders]
+    lines += [f"{_key(sender, _ADDRESS, reference)}\t{result}" for sender in permission.senders]
     none = f"{reference} may not send without a sender address. {public_page(reference)}"
     lines.append(f"<>\t{_reply(none)}")
     files = {name: "\n".join(lines) + "\n"}
     if permission.is_scoped:
         domains = [institution().mail_domain, *permission.recipient_domains.split()]
         to = _head(f"{reference}: to whom it may send")
-        to += [f"{_key(domain, _DOMAIN)}\tOK" for domain in dict.fromkeys(domains)]
+        to += [f"{_key(domain, _DOMAIN, reference)}\tOK" for domain in dict.fromkeys(domains)]
         files[f"{name}_to"] = "\n".join(to) + "\n"
     return files
 
@@ -155,10 +171,10 @@ _DOMAIN = re.compile(r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9-]+")
 _ADDRESS = re.compile(r"[^@\s<>\"\x00-\x20\x7f]+@(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9-]+")
 
 
-def _key(value: str, pattern: re.Pattern[str]) -> str:
+def _key(value: str, pattern: re.Pattern[str], reference: str) -> str:
     """The value, where it is exact; LintError for one that Postfix would read as something wider."""
     if not pattern.fullmatch(value):
-        raise LintError(f"{value[:80]!r} cannot stand in a map.")
+        raise LintError(f"{value[:80]!r} cannot stand in a map.", grant=reference)
     return value
 
 

@@ -7,13 +7,17 @@ files in spreadsheets (OWASP, CSV injection).
 import csv
 import io
 import re
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from ipaddress import ip_network
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 from django.db.models import QuerySet
 
-from portal.enforcement.targets import Entry, Export, LintError
+from portal.enforcement.targets import NOTHING_HELD, Entry, Export, Held, LintError
 from portal.grants.models import Grant
 from portal.lib import collector
 from portal.lib.text import ascii_word, csv_cell
@@ -30,12 +34,13 @@ class Firewall:
 
     key = "firewall"
     label = "Firewall (who may reach the relay)"
+    kind = "relay"
 
-    def render(self, *, day: date, install_path: str) -> Export:
+    def render(self, *, day: date, install_path: str, held: Held = NOTHING_HELD) -> Export:
         """The list for `day`. It names no other file, so `install_path` does not appear in it."""
         lines, entries, last = [",".join(COLUMNS)], list[Entry](), ("", "")
         with collector.paused():
-            for reference, network, ends_on, hostname, owner, sender in _pairs(day):
+            for reference, network, ends_on, hostname, owner, sender in _with_kept(_pairs(day), held):
                 if sender is not None:  # As every target's entries of the relay: each address as each sender.
                     entries.append(Entry(reference, f"{network} {sender}", ends_on))
                 if last != (reference, network):
@@ -43,12 +48,33 @@ class Firewall:
                     lines.append(_line(reference, network, PORTS, ends_on.isoformat(), hostname, owner))
         return Export({CLIENTS: "\n".join(lines) + "\n"}, tuple(entries))
 
+    def facts(self, *, day: date, references: Collection[str]) -> Iterator[tuple[str, Any]]:
+        """What is written of `references`: their rows."""
+        rows = _pairs(day).filter(permission__grant__reference__in=references)
+        for reference, own in groupby(rows, key=itemgetter(0)):
+            yield reference, list(own)
+
     def lint(self, folder: Path) -> None:
         """Every row has its cells, a network, a day, and nothing that a spreadsheet computes. Raises LintError."""
         lint_clients((folder / CLIENTS).read_text(encoding="utf-8"))
 
 
-def _pairs(day: date) -> "QuerySet[PermittedAddress, tuple[str, str, date, str, str, str | None]]":
+_Pair = tuple[str, str, date, str, str, str | None]
+
+
+def _with_kept(pairs: Iterable[_Pair], held: Held) -> Iterable[_Pair]:
+    """The pairs, those of held permissions as they were kept."""
+    if not held:
+        return pairs
+    kept = (
+        (reference, network, date.fromisoformat(ends_on), hostname, owner, sender)
+        for _, rows in sorted(held.kept.items())
+        for reference, network, ends_on, hostname, owner, sender in rows
+    )
+    return chain((pair for pair in pairs if pair[0] not in held), kept)
+
+
+def _pairs(day: date) -> "QuerySet[PermittedAddress, _Pair]":
     """Each network in force on `day` with each of its senders, by grant; with the last day, host and owner."""
     grants = Grant.objects.in_force(day).filter(kind="relay")
     about = "permission__grant__"

@@ -4,7 +4,7 @@ A hundred thousand model objects with their rows would take a gigabyte and a min
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -43,10 +43,27 @@ class Permitted(NamedTuple):
         """Whether it may not send to just anyone."""
         return self.recipients != Recipients.ANYONE
 
+    @classmethod
+    def from_kept(cls, facts: Mapping[str, Any]) -> "Permitted":
+        """The permission as it was when `_asdict` was kept as JSON with a release.
 
-def in_force(day: date) -> list[Permitted]:
-    """The permissions in force on `day`, by reference."""
-    return _read(Grant.objects.in_force(day).filter(kind="relay"), "grant__reference")
+        A field that is added later needs a default, since what was kept before does not have it.
+        """
+        known = {name: value for name, value in facts.items() if name in cls._fields}
+        return cls(**known)._replace(
+            ends_on=date.fromisoformat(facts["ends_on"]),
+            state_changed_at=datetime.fromisoformat(facts["state_changed_at"]),
+            networks=tuple(facts["networks"]),
+            senders=tuple(facts["senders"]),
+        )
+
+
+def in_force(day: date, references: Collection[str] | None = None) -> list[Permitted]:
+    """The permissions in force on `day`, by reference; of `references` alone, where they are given."""
+    grants = Grant.objects.in_force(day).filter(kind="relay")
+    if references is not None:
+        grants = grants.filter(reference__in=references)
+    return _read(grants, "grant__reference")
 
 
 def out_of_force(day: date) -> list[Permitted]:

@@ -1,21 +1,24 @@
 """The DNS records of all authorizations as an export: what stands, and what is to go."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any, NamedTuple, Self
 
 import dns.exception
 import dns.zone
 from django.db.models import Q, QuerySet
 
 from portal.enforcement.publishing import SERIAL
-from portal.enforcement.targets import Entry, Export, LintError
+from portal.enforcement.targets import NOTHING_HELD, Entry, Export, Held, LintError
 from portal.grants.models import Grant
 from portal.grants.states import GrantState
 from portal.lib.text import ascii_word, one_line
 from portal.standards.clauses import current_edition
 from senders import services
 from senders.dns_text import Record, change_set, records_of, removal_set
+from senders.plan import KeyPlan, Plan
 
 ADD = "techmail_senders.zone"
 REMOVE = "techmail_senders_remove.nsupdate"
@@ -47,24 +50,61 @@ def unwanted(day: date) -> QuerySet[Grant]:
     )  # fmt: skip
 
 
+class Authorized(NamedTuple):
+    """One authorization as both files know it."""
+
+    reference: str
+    owner: str
+    ends_on: date
+    state: str
+    plan: Plan
+
+    @classmethod
+    def of(cls, grant: Grant) -> Self:
+        """What the database holds of it."""
+        plan = services.authorized_plan(grant)
+        return cls(grant.reference, grant.owner.email, grant.ends_on, grant.state, plan)
+
+    @classmethod
+    def from_kept(cls, facts: Mapping[str, Any]) -> Self:
+        """The authorization as it was kept with a release."""
+        plan = dict(facts["plan"])
+        plan["keys"] = [KeyPlan(**key) for key in plan["keys"]]
+        last = date.fromisoformat(facts["ends_on"])
+        return cls(facts["reference"], facts["owner"], last, facts["state"], Plan(**plan))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What `from_kept` reads again."""
+        return {**self._asdict(), "plan": asdict(self.plan)}
+
+
 class DnsRecords:
     """The target for the DNS team: a zone fragment, and a script of removals."""
 
     key = "dns"
     label = "DNS records of authorized senders"
+    kind = "senders"
 
-    def render(self, *, day: date, install_path: str) -> Export:
+    def render(self, *, day: date, install_path: str, held: Held = NOTHING_HELD) -> Export:
         """Both files for `day`. The entries are those in force; a waiting grant lets nothing through yet."""
-        standing = list(wanted(day))
-        kept = {record for grant in standing for record in records_of(services.authorized_plan(grant))}
-        files = {ADD: _additions(standing), REMOVE: _removals(unwanted(day), kept)}
+        found = [(Authorized.of(grant), grant.is_in_force(day)) for grant in wanted(day)]
+        found = [(row, in_force) for row, in_force in found if row.reference not in held]
+        found += [(Authorized.from_kept(facts), True) for facts in held.kept.values()]
+        standing = sorted((row for row, _ in found), key=lambda row: row.reference)
+        in_force = [row for row, in_force in found if in_force]
+        kept = {record for row in standing for record in records_of(row.plan)}
+        over = [Authorized.of(grant) for grant in unwanted(day) if grant.reference not in held]
+        files = {ADD: _additions(standing), REMOVE: _removals(over, kept)}
         entries = tuple(
-            Entry(grant.reference, address, grant.ends_on)
-            for grant in standing
-            if grant.is_in_force(day)
-            for address in services.authorized_plan(grant).addresses
+            Entry(row.reference, address, row.ends_on) for row in in_force for address in row.plan.addresses
         )
-        return Export(files, entries)
+        return Export(files, entries, {row.reference: "\n".join(_records(row.plan)) for row in in_force})
+
+    def facts(self, *, day: date, references: Collection[str]) -> Iterator[tuple[str, Any]]:
+        """What is written of `references`."""
+        for grant in wanted(day).filter(reference__in=references):
+            yield grant.reference, Authorized.of(grant).facts
 
     def lint(self, folder: Path) -> None:
         """The fragment is a zone that dnspython reads, the script deletes and does nothing else. Raises LintError."""
@@ -72,11 +112,16 @@ class DnsRecords:
         lint_removals((folder / REMOVE).read_text(encoding="utf-8"))
 
 
-def _additions(grants: Iterable[Grant]) -> str:
+def _records(plan: Plan) -> list[str]:
+    """What the plan puts into the DNS, as lines to compare."""
+    return [*(str(record) for record in records_of(plan)), plan.spf_term]
+
+
+def _additions(rows: Iterable[Authorized]) -> str:
     lines, owners = _head("Add these to the zones"), dict[str, Record]()
-    for grant in grants:
-        plan = services.authorized_plan(grant)
-        lines.append(_note(grant))
+    for row in rows:
+        plan = row.plan
+        lines.append(_note(row))
         doubled = set()
         for record in records_of(plan):
             # A name has one alias or other records, never both (RFC 1034 section 3.6.2): the first grant's stay.
@@ -89,11 +134,11 @@ def _additions(grants: Iterable[Grant]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _removals(grants: Iterable[Grant], kept: set[Record]) -> str:
+def _removals(rows: Iterable[Authorized], kept: set[Record]) -> str:
     lines = _head("Remove these from the zones; lines for nsupdate")
-    for grant in grants:
-        found = removal_set(services.authorized_plan(grant), kept=tuple(kept))
-        lines += [_note(grant), *found]
+    for row in rows:
+        found = removal_set(row.plan, kept=tuple(kept))
+        lines += [_note(row), *found]
     return "\n".join(lines) + "\n"
 
 
@@ -104,9 +149,9 @@ def _head(what: str) -> list[str]:
     ]
 
 
-def _note(grant: Grant) -> str:
-    words = f"owner={ascii_word(grant.owner.email)} ends={grant.ends_on:%Y-%m-%d}"
-    return one_line(f"; {ascii_word(grant.reference)} {words} state={ascii_word(grant.state)}")
+def _note(row: Authorized) -> str:
+    words = f"owner={ascii_word(row.owner)} ends={row.ends_on:%Y-%m-%d}"
+    return one_line(f"; {ascii_word(row.reference)} {words} state={ascii_word(row.state)}")
 
 
 def lint_zone(text: str) -> None:

@@ -9,13 +9,15 @@ typographic ones for it too; each is doubled.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from portal.enforcement.publishing import SERIAL
-from portal.enforcement.targets import Entry, Export, LintError
+from portal.enforcement.targets import NOTHING_HELD, Entry, Export, Held, LintError
 from portal.lib.text import ascii_word, one_line
 from portal.standards.clauses import current_edition
 from whitelist.exports import InForce, entries_in_force, entry_pattern
@@ -83,13 +85,21 @@ class ExchangeOnline:
 
     key = "exchange"
     label = "Exchange Online (transport rules)"
+    kind = "whitelist"
 
-    def render(self, *, day: date, install_path: str) -> Export:
+    def render(self, *, day: date, install_path: str, held: Held = NOTHING_HELD) -> Export:
         """Both scripts for `day`. Raises LintError where the rules are too many."""
-        live = entries_in_force(day)
+        live = _with_kept(entries_in_force(day), held)
         rules = _rules(_rows(live, day))
         entries = tuple(Entry(entry.grant, entry.value, entry.ends_on) for entry in live)
         return Export({APPLY: _script(rules), REMOVE: _removal()}, entries)
+
+    def facts(self, *, day: date, references: Collection[str]) -> Iterator[tuple[str, Any]]:
+        """What is written of `references`."""
+        found: dict[str, list[InForce]] = defaultdict(list)
+        for entry in entries_in_force(day, references):
+            found[entry.grant].append(entry)
+        yield from found.items()
 
     def lint(self, folder: Path) -> None:
         """Every line is of a form that this module writes. Raises LintError."""
@@ -97,10 +107,20 @@ class ExchangeOnline:
         lint_script((folder / REMOVE).read_text(encoding="utf-8"))
 
 
+def _with_kept(live: list[InForce], held: Held) -> list[InForce]:
+    """The entries, those of held permissions as they were kept."""
+    kept = [
+        InForce(grant, value, kind, date.fromisoformat(starts_on), date.fromisoformat(ends_on), is_open)
+        for _, own in sorted(held.kept.items())
+        for grant, value, kind, starts_on, ends_on, is_open in own
+    ]
+    return [entry for entry in live if entry.grant not in held] + kept
+
+
 def _rows(live: Iterable[InForce], day: date) -> list[Row]:
     found: dict[str, list[InForce]] = {}
     for entry in live:
-        found.setdefault(_pattern(entry.kind, entry.value), []).append(entry)
+        found.setdefault(_pattern(entry.kind, entry.value, entry.grant), []).append(entry)
     return [
         Row(
             pattern,
@@ -117,10 +137,10 @@ def _last_day(entry: InForce, day: date) -> date:
     return max(entry.ends_on, day + timedelta(days=1)) if entry.is_held_open else entry.ends_on
 
 
-def _pattern(kind: str, value: str) -> str:
+def _pattern(kind: str, value: str, grant: str = "") -> str:
     """A regular expression for exactly this address, or for every address of exactly this domain."""
     if not entry_pattern(EntryKind(kind)).fullmatch(value):
-        raise LintError(f"{value[:80]!r} cannot stand in a script.")
+        raise LintError(f"{value[:80]!r} cannot stand in a script.", grant=grant)
     plain = re.sub(r"[.+]", r"\\\g<0>", value)
     return f"^{plain}$" if kind == EntryKind.ADDRESS else f"^[^@]+@{plain}$"
 

@@ -12,17 +12,19 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
 from portal.enforcement.publishing import SERIAL
-from portal.enforcement.targets import Entry, Export, LintError
+from portal.enforcement.targets import NOTHING_HELD, Entry, Export, Held, LintError
 from portal.grants.models import Grant
 from portal.lib import collector
 from portal.lib.text import ascii_word, one_line
@@ -56,15 +58,17 @@ class InForce(NamedTuple):
     """Whether a renewal that is not decided yet keeps the grant past its term."""
 
 
-def _in_force(day: date) -> QuerySet[PermittedEntry]:
-    return PermittedEntry.objects.filter(
-        permission__grant__in=Grant.objects.in_force(day).filter(kind="whitelist")
-    ).order_by("permission__grant__reference", "kind", "value")
+def _in_force(day: date, references: Collection[str] | None = None) -> QuerySet[PermittedEntry]:
+    grants = Grant.objects.in_force(day).filter(kind="whitelist")
+    if references is not None:
+        grants = grants.filter(reference__in=references)
+    rows = PermittedEntry.objects.filter(permission__grant__in=grants)
+    return rows.order_by("permission__grant__reference", "kind", "value")
 
 
-def entries_in_force(day: date) -> list[InForce]:
-    """The entries of the whitelist grants in force on `day`, by grant."""
-    rows = _in_force(day).values_list(
+def entries_in_force(day: date, references: Collection[str] | None = None) -> list[InForce]:
+    """The entries of the whitelist grants in force on `day`, by grant; of `references` alone, where given."""
+    rows = _in_force(day, references).values_list(
         "permission__grant__reference", "value", "kind", "permission__grant__starts_on",
         "permission__grant__ends_on", "permission__grant__held_open_by_id",
     )  # fmt: skip
@@ -80,7 +84,33 @@ class Standing:
     entries: list[Entry] = field(default_factory=list)
 
 
-def standing(day: date) -> Standing:
+_Row = tuple[str, str, str, str, date]
+_COLUMNS = (
+    "value", "kind", "permission__grant__reference", "permission__grant__owner__email", "permission__grant__ends_on",
+)  # fmt: skip
+
+
+def facts_of(day: date, references: Collection[str]) -> Iterator[tuple[str, Any]]:
+    """What both content filters are told of `references`: their rows."""
+    found: dict[str, list[_Row]] = defaultdict(list)
+    for row in _in_force(day, references).values_list(*_COLUMNS):
+        found[row[2]].append(row)
+    yield from found.items()
+
+
+def _with_kept(rows: Iterable[_Row], held: Held) -> Iterable[_Row]:
+    """The rows, those of held permissions as they were kept."""
+    if not held:
+        return rows
+    kept = (
+        (value, kind, reference, owner, date.fromisoformat(ends_on))
+        for _, own in sorted(held.kept.items())
+        for value, kind, reference, owner, ends_on in own
+    )
+    return chain((row for row in rows if row[2] not in held), kept)
+
+
+def standing(day: date, held: Held = NOTHING_HELD) -> Standing:
     """The entries in force on `day`. Raises LintError for one that a map would read as something else.
 
     One pass over one query, fetched whole (40 MB for a hundred thousand): a cursor on the server takes half as
@@ -88,16 +118,13 @@ def standing(day: date) -> Standing:
     """
     found, words = Standing(), _Words()
     is_address, is_domain = (entry_pattern(kind).fullmatch for kind in (EntryKind.ADDRESS, EntryKind.DOMAIN))
-    rows = _in_force(day).values_list(
-        "value", "kind", "permission__grant__reference", "permission__grant__owner__email",
-        "permission__grant__ends_on",
-    )  # fmt: skip
-    for value, kind, reference, owner, ends_on in rows:
+    rows = _in_force(day).values_list(*_COLUMNS)
+    for value, kind, reference, owner, ends_on in _with_kept(rows, held):
         is_exact, notes = (
             (is_address, found.addresses) if kind == EntryKind.ADDRESS else (is_domain, found.domains)
         )
         if not is_exact(value):
-            raise LintError(f"{value[:80]!r} cannot stand in a map.")
+            raise LintError(f"{value[:80]!r} cannot stand in a map.", grant=reference)
         note = f"{words[reference]} owner={words[owner]} ends={ends_on.isoformat()}"
         notes[value] = f"{notes[value]}; {note}" if value in notes else note
         found.entries.append(Entry(reference, value, ends_on))
@@ -134,17 +161,22 @@ class Rspamd:
 
     key = "rspamd"
     label = "rspamd (content filter)"
+    kind = "whitelist"
 
-    def render(self, *, day: date, install_path: str) -> Export:
+    def render(self, *, day: date, install_path: str, held: Held = NOTHING_HELD) -> Export:
         """The maps for `day`."""
         with collector.paused():
-            live = standing(day)
+            live = standing(day, held)
         files = {
             ADDRESSES: _map("Addresses with credit, as in From", live.addresses),
             DOMAINS: _map("Domains with credit, exactly as in From", live.domains),
             RSPAMD_CONF: _multimap(install_path),
         }
         return Export(files, tuple(live.entries))
+
+    def facts(self, *, day: date, references: Collection[str]) -> Iterator[tuple[str, Any]]:
+        """What is written of `references`."""
+        return facts_of(day, references)
 
     def lint(self, folder: Path) -> None:
         """Every line a comment or one value, each value once. Raises LintError."""
@@ -190,17 +222,22 @@ class SpamAssassin:
 
     key = "spamassassin"
     label = "SpamAssassin (content filter)"
+    kind = "whitelist"
 
-    def render(self, *, day: date, install_path: str) -> Export:
+    def render(self, *, day: date, install_path: str, held: Held = NOTHING_HELD) -> Export:
         """The file for `day`; it lies in SpamAssassin's own folder, so `install_path` does not appear in it."""
         with collector.paused():
-            live = standing(day)
+            live = standing(day, held)
         lines = _head("Put this beside local.cf, then reload spamd or amavis; network tests must be on")
         for address in sorted(live.addresses):
             lines += [f"# {live.addresses[address]}", *_welcome(address, domain_of(address))]
         for domain in sorted(live.domains):
             lines += [f"# {live.domains[domain]}", *_welcome(f"*@{domain}", domain)]
         return Export({SPAMASSASSIN_CONF: _text(lines)}, tuple(live.entries))
+
+    def facts(self, *, day: date, references: Collection[str]) -> Iterator[tuple[str, Any]]:
+        """What is written of `references`."""
+        return facts_of(day, references)
 
     def lint(self, folder: Path) -> None:
         """Our own parser over every line, then SpamAssassin itself where it is installed. Raises LintError."""

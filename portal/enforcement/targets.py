@@ -1,10 +1,11 @@
 """What an export is, and the exports there are. Each kind owns and registers its own."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 class Entry(NamedTuple):
@@ -21,10 +22,36 @@ class Export:
 
     files: Mapping[str, str]
     entries: tuple[Entry, ...]
+    terms: Mapping[str, str] = field(default_factory=dict)
+    """By reference: what the files grant beyond the entries, such as to whom mail may go. A change of it needs an
+    explanation as a change of the entries does."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """Permissions that a release does not take from the database: as the last release had them, or not at all."""
+
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    """By reference: what `Target.facts` gave when the permission was last released."""
+    left_out: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.kept or self.left_out)
+
+    def __contains__(self, reference: str) -> bool:
+        return reference in self.kept or reference in self.left_out
+
+
+NOTHING_HELD = Held()
 
 
 class LintError(ValueError):
     """A rendered file is malformed. Postfix skips such a line with a warning, so it must not get there."""
+
+    def __init__(self, message: str, *, grant: str = "") -> None:
+        super().__init__(message)
+        self.grant = grant
+        """The reference of the permission that cannot be written, where it is known: it alone is held then."""
 
 
 class Target(Protocol):
@@ -33,10 +60,16 @@ class Target(Protocol):
     key: str
     """In paths and pages: "postfix"."""
     label: str
+    kind: str
+    """The kind whose permissions it holds."""
 
-    def render(self, *, day: date, install_path: str) -> Export:
+    def render(self, *, day: date, install_path: str, held: Held = NOTHING_HELD) -> Export:
         """The files for the grants in force on `day`, deterministic and escaped. `install_path` is where the
-        mail host will hold them."""
+        mail host will hold them. What `held` names is taken from there and nowhere else."""
+
+    def facts(self, *, day: date, references: Collection[str]) -> Iterator[tuple[str, Any]]:
+        """For those of `references` in force on `day`: the reference, and all that `render` needs of it again when
+        its rows are gone, as values that JSON holds (see `as_json`)."""
 
     def lint(self, folder: Path) -> None:
         """Raise LintError for malformed files in `folder` (the target's own)."""
@@ -53,3 +86,13 @@ def register(target: Target) -> None:
 def targets() -> Iterable[Target]:
     """All targets."""
     return list(_targets.values())
+
+
+def as_json(facts: Any) -> str:
+    """Facts as one line of JSON; days and moments in ISO 8601."""
+    return json.dumps(facts, separators=(",", ":"), default=_iso)
+
+
+def _iso(value: Any) -> str:
+    text: str = value.isoformat()
+    return text
