@@ -26,6 +26,7 @@ import argparse
 import configparser
 import difflib
 import fcntl
+import gzip
 import hashlib
 import io
 import json
@@ -39,12 +40,15 @@ import tarfile
 import tempfile
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 MOST_BYTES = 256 * 1024 * 1024
+MOST_MANIFEST = 64 * 1024 * 1024
+MOST_SENT = 16 * 1024 * 1024
 MOST_FILES = 250_000
 MOST_LINES = 60
 SECONDS = 60
@@ -66,44 +70,82 @@ class Bundle(NamedTuple):
 
 
 # ---------------------------------------------------------------- verifying
+class Unpacked(io.RawIOBase):
+    """The archive without its compression, a piece at a time, and no more of it than `most` bytes in all."""
+
+    def __init__(self, archive: bytes, most: int) -> None:
+        self.source, self.most, self.given = gzip.GzipFile(fileobj=io.BytesIO(archive)), most, 0
+
+    def readable(self) -> bool:
+        """For io."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """The next `size` bytes. Raises Refused past the limit: even a header can claim a gigabyte."""
+        piece = self.source.read(
+            min(size, self.most - self.given + 1) if size >= 0 else self.most - self.given + 1
+        )
+        self.given += len(piece)
+        if self.given > self.most:
+            raise Refused("the archive is too large")
+        return piece
+
+
 def read_bundle(archive: bytes, keys: Path, target: str) -> Bundle:
-    """The release in `archive`. Raises Refused unless a known key signed it, for this target, whole."""
-    members = unpack(archive)
+    """The release in `archive`. Raises Refused unless a known key signed it, for this target, whole.
+
+    The manifest and its signature come first in it and are verified before anything else is unpacked; the signed
+    manifest then says which files come and how many bytes they have.
+    """
+    unpacked = Unpacked(archive, MOST_MANIFEST)
     try:
-        raw, signature = members.pop("manifest.json"), members.pop("manifest.json.sig")
-    except KeyError:
-        raise Refused("the archive has no signed manifest") from None
-    verify(raw, signature, keys)
-    manifest = json.loads(raw)
-    if manifest.get("format") != 1 or manifest.get("target") != target:
-        raise Refused("the manifest is for something else")
-    files = {name[len("files/") :]: data for name, data in members.items() if name.startswith("files/")}
-    if (
-        len(files) != len(members)
-        or {name: digest(data) for name, data in files.items()} != manifest["files"]
-    ):
+        with tarfile.open(fileobj=unpacked, mode="r|") as tar:
+            raw, signature = next_file(tar, "manifest.json"), next_file(tar, "manifest.json.sig")
+            verify(raw, signature, keys)
+            manifest = json.loads(raw)
+            if manifest.get("format") != 1 or manifest.get("target") != target:
+                raise Refused("the manifest is for something else")
+            names = manifest["files"]
+            most = min(int(manifest.get("bytes", MOST_BYTES)), MOST_BYTES)
+            # A tar adds at most a header and padding to each file, and its own end.
+            unpacked.most = unpacked.given + most + 1536 * len(names) + 65536
+            files = rest_of(tar, names)
+    except (tarfile.TarError, zlib.error, OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise Refused(f"the archive cannot be read: {error}") from None
+    if {name: digest(data) for name, data in files.items()} != names:
         raise Refused("the files are not those that the manifest names")
     return Bundle(manifest, digest(raw), files)
 
 
-def unpack(archive: bytes) -> dict[str, bytes]:
-    """Plain files by name, none of it trusted yet. Raises Refused for anything else, and for too much."""
+def next_file(tar: tarfile.TarFile, name: str) -> bytes:
+    """The next member, which must be the plain file `name`. Raises Refused."""
+    member = tar.next()
+    if member is None or member.name != name or not member.isreg():
+        raise Refused("the archive does not begin with a signed manifest")
+    stream = tar.extractfile(member)
+    return stream.read() if stream else b""
+
+
+def rest_of(tar: tarfile.TarFile, names: "dict[str, str]") -> dict[str, bytes]:
+    """The files of `names`, each once, and nothing beside them. Raises Refused."""
     found: dict[str, bytes] = {}
-    total = 0
-    try:
-        with tarfile.open(fileobj=io.BytesIO(archive), mode="r|gz") as tar:
-            for member in tar:
-                total += member.size
-                plain = member.name.removeprefix("files/")
-                if not member.isreg() or not NAME.fullmatch(plain) or member.name in found:
-                    raise Refused(f"the archive holds {member.name[:80]!r}")
-                if total > MOST_BYTES or len(found) >= MOST_FILES:
-                    raise Refused("the archive is too large")
-                stream = tar.extractfile(member)
-                found[member.name] = stream.read() if stream else b""
-    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
-        raise Refused(f"the archive cannot be read: {error}") from None
+    if len(names) > MOST_FILES:
+        raise Refused("the archive is too large")
+    while (member := tar.next()) is not None:
+        plain = member.name.removeprefix("files/")
+        if not member.isreg() or not NAME.fullmatch(plain) or plain in found or member.name == plain:
+            raise Refused(f"the archive holds {member.name[:80]!r}")
+        if plain not in names:
+            raise Refused("the files are not those that the manifest names")
+        stream = tar.extractfile(member)
+        found[plain] = stream.read() if stream else b""
     return found
+
+
+def signed_manifest(archive: bytes) -> tuple[bytes, bytes]:
+    """The manifest and its signature as they stand in an archive that was verified before."""
+    with tarfile.open(fileobj=Unpacked(archive, MOST_MANIFEST), mode="r|") as tar:
+        return next_file(tar, "manifest.json"), next_file(tar, "manifest.json.sig")
 
 
 def verify(message: bytes, signature: bytes, keys: Path) -> None:
@@ -410,15 +452,19 @@ class TargetHost:
     def take(self, archive: bytes, now: datetime) -> None:
         """Make a fetched release live. Raises Refused."""
         bundle = read_bundle(archive, self.keys, self.target)
-        serial = bundle.manifest["serial"]
-        if serial < self.note.get("serial", 0):
-            raise Refused("serial {} is older than {}, which is live".format(serial, self.note["serial"]))
+        serial, epoch = bundle.manifest["serial"], bundle.manifest.get("epoch", 0)
+        live = (self.note.get("epoch", 0), self.note.get("serial", 0))
+        if (epoch, serial) < live:
+            # The portal raises the epoch after a restore, when its serials begin again lower.
+            raise Refused(f"release {serial} of epoch {epoch} is older than {live[1]} of epoch {live[0]}, which is live")  # fmt: skip
         files, ended = without_ended(bundle, now)
         self.apply(files, "{}-{}".format(serial, now.strftime("%H%M%S%f")))
         fresh = self.good.with_suffix(".new")
         fresh.write_bytes(archive)
         fresh.replace(self.good)
-        self.remember(serial=serial, etag=self.etag, applied_at=now.isoformat(), ended=sorted(ended))
+        self.remember(
+            epoch=epoch, serial=serial, etag=self.etag, applied_at=now.isoformat(), ended=sorted(ended)
+        )
 
     def tend(self, bundle: Bundle, now: datetime, repair: bool) -> list[str]:
         """End what is over, or repair; returns the lines in which the live files differ from what they must be."""
@@ -443,6 +489,7 @@ class TargetHost:
         body = {
             "target": self.target,
             "host": self.host,
+            "epoch": bundle.manifest.get("epoch", 0) if bundle else 0,
             "serial": bundle.manifest["serial"] if bundle else 0,
             "sha256": bundle.sha256 if bundle else "",
             "applied_at": self.note.get("applied_at") if bundle else None,
@@ -456,8 +503,25 @@ class TargetHost:
         )
         try:
             OPENER.open(request, timeout=SECONDS).close()
+        except urllib.error.HTTPError as error:
+            say(f"{self.target}: the receipt was not taken: {error}")
+            if error.headers.get("X-TechMail-Wants") == "manifest":
+                self.send_manifest()
         except (OSError, ValueError) as error:
             say(f"{self.target}: the receipt was not taken: {error}")
+
+    def send_manifest(self) -> None:
+        """Send the signed manifest of what is live: the portal lost the release, as after a restore of its backup."""
+        raw, signature = signed_manifest(self.good.read_bytes())
+        body = gzip.compress(signature + raw)
+        if len(body) > MOST_SENT:
+            say(f"{self.target}: the manifest is too large to send")
+            return
+        request = self.request(self.url + "/manifest", body, **{"Content-Type": "application/gzip"})
+        try:
+            OPENER.open(request, timeout=SECONDS).close()
+        except (OSError, ValueError) as error:
+            say(f"{self.target}: the manifest was not taken: {error}")
 
 
 def differing(wanted: dict[str, bytes], live: dict[str, bytes], more: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ from django.http import Http404
 
 from portal.accounts.models import User
 from portal.enforcement.liveness import panel_of
+from portal.grants import publication
 from portal.grants.models import Grant
 from portal.workflow import selectors
 from portal.workflow.models import ServiceRequest
@@ -113,13 +114,15 @@ def as_grant(row: Grant) -> dict[str, Any]:
 
 def as_grant_detail(row: Grant) -> dict[str, Any]:
     """A permission as `GrantDetail`."""
-    live = panel_of(row)
+    live, status = panel_of(row), publication.status_of(row)
     return {
         **as_grant(row),
+        "enforcement": {"status": str(status.reach), "sentence": status.sentence},
         "allows": row.kind_entry.permission_sentence(row),
         "live": [
-            {"target": target.label, "serial": target.serial, "released_at": target.released_at,
-             "is_gone": target.is_gone, "hosts": [host.host for host in target.hosts if host.is_done]}
+            {"target": target.label, "serial": target.release.serial, "released_at": target.release.released_at,
+             "is_gone": target.is_gone, "hosts": [host.host for host in target.hosts if host.is_current]}
             for target in (live.targets if live else [])
+            if target.release is not None
         ],
     }  # fmt: skip

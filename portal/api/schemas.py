@@ -94,7 +94,9 @@ class GrantOut(Schema):
     reference: str = Field(examples=["TM-R-1042"])
     kind: str
     state: str = Field(description="unproven, active, suspended, revoked, lapsed or ended")
-    in_force: bool = Field(description="Active, and today is inside its term.")
+    in_force: bool = Field(
+        description="Active, and today is inside its term. Whether mail hosts hold it, `enforcement` says."
+    )
     title: str
     subject: str
     owner: str = Field(description="The owner's address.")
@@ -117,13 +119,26 @@ class LiveOut(Schema):
     serial: int
     released_at: datetime = Field(description="UTC.")
     is_gone: bool = Field(description="Whether that release took it out.")
-    hosts: list[str] = Field(description="The hosts that have applied it.")
+    hosts: list[str] = Field(
+        description="The hosts that reported it, and hold (or dropped) the permission so."
+    )
+
+
+class EnforcementOut(Schema):
+    """How far a permission got in the mail system, by what mail hosts reported."""
+
+    status: str = Field(
+        description="active (the portal itself decides by it), approved (not live on every host yet), released "
+        "(no host reports), live, leaving (a host still holds it), or out"
+    )
+    sentence: str = Field(examples=["Live on 2 of 2 hosts since 10:42."])
 
 
 class GrantDetail(GrantOut):
     """One permission, with what it allows and where it is live."""
 
     allows: str = Field(description="What it allows, in one sentence.")
+    enforcement: EnforcementOut
     live: list[LiveOut]
 
 

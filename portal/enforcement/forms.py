@@ -1,4 +1,4 @@
-"""What an administrator says to make a token for a mail host."""
+"""What an administrator says to make a token for a mail host, or to release what is held."""
 
 import re
 
@@ -9,6 +9,18 @@ from portal.institution import institution
 
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?")
 LONGEST_DAYS = 400
+
+
+class ReleaseAnywayForm(forms.Form):
+    """Why a held change is meant."""
+
+    reason = forms.CharField(
+        label="Why is this change right?",
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="It is recorded with your name.",
+        error_messages={"required": "Say why this is meant. It is recorded with your name."},
+    )
 
 
 class TokenForm(forms.Form):

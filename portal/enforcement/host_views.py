@@ -5,18 +5,22 @@ from collections.abc import Iterator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils.cache import get_conditional_response
 
+from portal.enforcement import restoring
 from portal.enforcement.hosts import look_at
 from portal.enforcement.models import HostToken, Release, ReleaseChunk
 from portal.enforcement.receipts import LARGEST_BYTES, read_receipt, take_receipt
 from portal.enforcement.releasing import latest_release
 from portal.enforcement.targets import targets
 from portal.enforcement.tokens import usable_token
-from portal.lib.problem_json import Missing, NoToken, TooLarge, answers_machines
+from portal.lib.problem_json import Missing, NoToken, TooLarge, Unusable, answers_machines, problem_response
 from portal.lib.problems import NotAllowed
 from portal.lib.throttle import Rate, TooOften, seconds_to_wait
 
 PULLS = Rate(60, 60)
 RECEIPTS = Rate(60, 60)
+MANIFESTS = Rate(6, 60)
+WANTS = "X-TechMail-Wants"
+"""In the answer to a receipt: the host shall send what it names."""
 WRONG_TOKENS = Rate(20, 60)
 
 
@@ -82,4 +86,21 @@ def receipts(request: HttpRequest, target: str) -> HttpResponse:
         raise TooLarge(f"A receipt has at most {LARGEST_BYTES} bytes.")
     state = take_receipt(token=token, target=target, facts=read_receipt(request.body))
     look_at(state)
+    if state.unknown:
+        answer = problem_response(
+            Unusable(
+                "No release has this serial and digest.", {"serial": "This release was never made here."}
+            )
+        )
+        if restoring.wants_manifest(state):
+            answer[WANTS] = "manifest"
+        return answer
     return JsonResponse({"serial": state.serial, "drift": bool(state.differing)}, status=201)
+
+
+@answers_machines("POST")
+def manifest(request: HttpRequest, target: str) -> HttpResponse:
+    """Take the signed manifest of a release that a host holds and this database lost."""
+    token = _token_for(request, target, MANIFESTS)
+    row = restoring.take_manifest(token=token, target=target, body=request.read(restoring.LARGEST_BYTES + 1))
+    return JsonResponse({"serial": row.serial}, status=201)

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.enforcement import announcements
-from portal.enforcement.models import HostState, HostToken, Release
+from portal.enforcement.models import HOSTS, HeldChange, HostState, HostToken, Pending, Release, RunState
 from portal.enforcement.releasing import latest_release
 from portal.enforcement.targets import targets
 from portal.institution import institution
@@ -26,8 +26,14 @@ SENTENCES = {
     "lint": "The mail system there did not take the last release.",
     "silent": "It has not reported for more than an hour.",
     "behind": "It has not applied the newest release.",
+    "unknown": "It holds a release that this database never made, as after a restore. Run manage.py release --after-restore.",
     "expiry": "Its token expires within two weeks. Make a new one and put it on the host.",
 }
+
+
+HELD = (
+    "They hold what was released, but something decided is held back or could not be released. See In force."
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,9 @@ class HostStanding:
     @property
     def is_current(self) -> bool:
         """Whether the newest release is live there."""
-        return self.newest is not None and self.state.serial >= self.newest.serial
+        return (
+            self.newest is not None and _place(self.state) >= _place(self.newest) and not self.state.unknown
+        )
 
     @property
     def lines(self) -> list[str]:
@@ -91,15 +99,22 @@ def _tokens() -> dict[tuple[str, str], datetime]:
     return found
 
 
+def _place(row: HostState | Release) -> tuple[int, int]:
+    """Where a release stands in the order of releases."""
+    return row.epoch, row.serial
+
+
 def trouble_of(state: HostState, newest: Release | None, expires_at: datetime, now: datetime) -> str:
     """The worst that is wrong with a host, as a key of SENTENCES; empty where nothing is."""
+    if state.unknown:
+        return "unknown"
     if state.differing:
         return "drift"
     if state.lint:
         return "lint"
     if now - (state.reported_at or state.expected_since) > SILENT_AFTER:
         return "silent"
-    if newest and state.serial < newest.serial and now - max(
+    if newest and _place(state) < _place(newest) and now - max(
         newest.released_at, state.expected_since
     ) > LATE_AFTER:  # fmt: skip
         return "behind"
@@ -117,13 +132,29 @@ def look_at(state: HostState) -> str:
 
 
 def check_hosts() -> dict[str, int]:
-    """Judge every host that has a token; tell of new trouble once. Returns how many hosts are in which trouble."""
+    """Judge every host that has a token; tell of new trouble once. Returns how many hosts are in which trouble.
+
+    A host without trouble counts as "held" while something is held back from its target, since it does not hold
+    what was decided.
+    """
     counts: dict[str, int] = {}
+    waiting = _targets_that_wait()
     for target in target_standings():
         for host in target.hosts:
             _tell(host.state, host.trouble)
-            counts[host.trouble] = counts.get(host.trouble, 0) + 1
+            word = host.trouble or ("held" if target.key in waiting else "")
+            counts[word] = counts.get(word, 0) + 1
     return counts
+
+
+def _targets_that_wait() -> set[str]:
+    """The targets whose newest release is not all that was decided."""
+    held = HeldChange.objects.filter(place=HOSTS, closed_at__isnull=True).values_list("target", flat=True)
+    doubtful = RunState.objects.filter(place=HOSTS, doubtful_day__isnull=False)
+    found = {*held, *doubtful.values_list("target", flat=True)}
+    if Pending.objects.exclude(refused_because="").exists():
+        found.update(target.key for target in targets())
+    return found
 
 
 @transaction.atomic

@@ -1,21 +1,48 @@
-"""Where a grant is live: approved, released to which targets, and since when on which hosts."""
+"""Where a permission is live: approved, released to which targets, and what each mail host is known to hold.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+A host is said to hold a permission only where its last receipt names a release that holds it, with the values that
+are approved now.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from portal.enforcement.hosts import HostStanding, target_standings
-from portal.enforcement.models import ExportedGrant, Receipt
-from portal.grants.models import Grant
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from portal.enforcement import signing
+from portal.enforcement.explaining import CHANGING, Act, Seen
+from portal.enforcement.guard import BATCH, batches
+from portal.enforcement.hosts import HostStanding, TargetStanding, target_standings
+from portal.enforcement.models import HOSTS, ExportedGrant, HeldChange, Pending, Publication, Receipt, Release
+from portal.enforcement.targets import targets
+from portal.grants.models import Grant, GrantEvent
+from portal.grants.publication import Reach, Status, by_portal_alone, state_words, status_of
+from portal.grants.selectors import grant_of
+from portal.lib.text import sentence_list
+from portal.workflow.models import ServiceRequest
+from portal.workflow.states import State
+
+SOON = "it waits for the next release, within a minute"
+FAILED = "the next release could not be made; IT is told"
 
 
 @dataclass(frozen=True)
 class OnHost:
-    """What one host does with the grant."""
+    """What one host is known to do with the permission."""
 
     host: str
-    is_done: bool
-    """Whether the host applied the release that brought (or took) the grant."""
+    holds: bool
+    """Whether the release that it reported last holds the permission, in whatever form."""
+    is_current: bool
+    """Whether it does with the permission what was last released: holds it as it is now, or holds it no more."""
+    is_known: bool
+    """Whether what the host holds is known: it reported a release of ours, or that it has none."""
     since: datetime | None
     trouble: str
     """What is wrong with the host, in words; empty where nothing is."""
@@ -23,59 +50,286 @@ class OnHost:
 
 @dataclass(frozen=True)
 class InTarget:
-    """The grant in one target: from which release on, or since which release no longer."""
+    """The permission in one target: what was released last, what is held back, and what each host has."""
 
     label: str
-    serial: int
-    released_at: datetime
+    release: Release | None
+    """The release that brought it as it is, or took it out; None where none ever held it."""
     is_gone: bool
-    hosts: list[OnHost]
+    waits_for: str
+    """Why the newest decision is not released yet; empty where it is."""
+    held: HeldChange | None
+    hosts: list[OnHost] = field(default_factory=list)
+
+    @property
+    def held_lines(self) -> list[str]:
+        """The lines of what is held back."""
+        return self.held.lines.splitlines() if self.held else []
 
 
 @dataclass(frozen=True)
 class Liveness:
-    """The grant's way from the decision to the mail system."""
+    """The permission's way from the decision to the mail system."""
 
     approved_at: datetime
     targets: list[InTarget]
+    status: Status
+
+
+def carries(kind: str) -> bool:
+    """Whether permissions of `kind` are in an export."""
+    return any(target.kind == kind for target in targets())
 
 
 def panel_of(grant: Grant) -> Liveness | None:
-    """The grant's liveness, or None where no target ever held it."""
-    newest: dict[str, ExportedGrant] = {}
-    rows = ExportedGrant.objects.filter(reference=grant.reference).select_related("since", "until")
-    for row in rows.order_by("pk"):
-        newest[row.target] = row
-    if not newest:
+    """The permission's way, or None where no export has to do with its kind or nothing goes out by itself."""
+    found = liveness_of([grant]).get(grant.reference)
+    return found if found is not None and found.targets else None
+
+
+def status_of_request(service_request: ServiceRequest) -> dict[str, Any] | None:
+    """The permission that an approved request led to and how far it got; None for any other request."""
+    if service_request.state != State.APPROVED:
         return None
-    found = [
-        _in_target(target.label, newest[target.key], target.hosts)
-        for target in target_standings()
-        if target.key in newest
-    ]
-    return Liveness(grant.created_at, found)
+    grant = grant_of(service_request)
+    if grant is None or not carries(grant.kind):
+        return None
+    return {"grant": grant, "status": status_of(grant)}
 
 
-def _in_target(label: str, row: ExportedGrant, hosts: Iterable[HostStanding]) -> InTarget:
-    release = row.until or row.since
-    shown = [_on_host(host, release.serial) for host in hosts]
-    return InTarget(label, release.serial, release.released_at, row.until is not None, shown)
+def statuses(grants: Collection[Grant]) -> dict[str, Status]:
+    """How far each permission got, by reference; those of kinds that no export holds are missing."""
+    return {reference: found.status for reference, found in liveness_of(grants).items()}
 
 
-def _on_host(standing: HostStanding, serial: int) -> OnHost:
-    state = standing.state
-    done = state.serial >= serial
-    return OnHost(
-        state.host, done, _since(state.host, state.target, serial) if done else None, standing.sentence
-    )
+def liveness_of(grants: Collection[Grant]) -> dict[str, Liveness]:
+    """By reference, for those whose kind is in an export. A few queries, however many grants there are."""
+    concerned = [grant for grant in grants if carries(grant.kind)]
+    if not concerned:
+        return {}
+    facts = _Facts([grant.reference for grant in concerned])
+    return {grant.reference: facts.of(grant) for grant in concerned}
 
 
-def _since(host: str, target: str, serial: int) -> datetime | None:
-    """When the host first had a release of `serial` or later."""
+class _Facts:
+    """What is known of some permissions, read once."""
+
+    def __init__(self, references: Collection[str]) -> None:
+        self.today, self.now = timezone.localdate(), timezone.now()
+        self.kinds = {target.key: target.kind for target in targets()}
+        self.has_key, self.has_folder = signing.has_key(), bool(settings.PUBLISH_DIR)
+        self.standings = target_standings()
+        self.exported: dict[tuple[str, str], list[ExportedGrant]] = defaultdict(list)
+        self.held: dict[tuple[str, str, str], HeldChange] = {}
+        self.acts: dict[str, list[Act]] = defaultdict(list)
+        for batch in batches(references):
+            self._read(batch)
+        self.live = self._live_releases()
+        self.pending = Pending.objects.first()
+        self.published = (
+            Publication.objects.filter(folder=str(settings.PUBLISH_DIR)).order_by("-serial").first()
+            if self.has_folder
+            else None
+        )
+
+    def _read(self, references: list[str]) -> None:
+        rows = ExportedGrant.objects.filter(reference__in=references).select_related("since", "until")
+        for row in rows.defer("facts", "lines").order_by("pk"):
+            self.exported[row.reference, row.target].append(row)
+        for held in HeldChange.objects.filter(reference__in=references, closed_at__isnull=True):
+            self.held[held.place, held.target, held.reference] = held
+        events = GrantEvent.objects.filter(grant__reference__in=references).order_by("pk")
+        columns = ("grant__reference", "pk", "at", "action", "from_state", "to_state")
+        for reference, *facts in events.values_list(*columns).iterator(BATCH):
+            self.acts[reference].append(Act._make(facts))
+
+    def _live_releases(self) -> dict[tuple[str, str], int]:
+        """By host and target: the key of the release that the host's last receipt names, if it is one of ours."""
+        states = [host.state for target in self.standings for host in target.hosts]
+        states = [state for state in states if state.serial and not state.unknown]
+        if not states:
+            return {}
+        wanted = Q()
+        for state in states:
+            wanted |= Q(target=state.target, epoch=state.epoch, serial=state.serial)
+        rows = Release.objects.filter(wanted).values_list("target", "epoch", "serial", "pk")
+        keys = {(target, epoch, serial): pk for target, epoch, serial, pk in rows}
+        return {
+            (state.host, state.target): keys[state.target, state.epoch, state.serial]
+            for state in states
+            if (state.target, state.epoch, state.serial) in keys
+        }
+
+    # ------------------------------------------------------------------ one permission
+    def of(self, grant: Grant) -> Liveness:
+        """One permission's way."""
+        is_active = grant.is_in_force(self.today)
+        own = [standing for standing in self.standings if self.kinds[standing.key] == grant.kind]
+        found = [self._in_target(grant, standing, is_active) for standing in own] if self.has_key else []
+        shown = [row for row in found if row.release or row.held or row.hosts or is_active]
+        status = _status(self, grant, is_active, found)
+        return Liveness(grant.created_at, shown, status)
+
+    def _in_target(self, grant: Grant, standing: TargetStanding, is_active: bool) -> InTarget:
+        rows = self.exported.get((grant.reference, standing.key), [])
+        row = next((row for row in rows if row.until_id is None), None)
+        held = self.held.get((HOSTS, standing.key, grant.reference))
+        last = row or (rows[-1] if rows else None)
+        waits = "" if held else self._waits(grant, row, is_active)
+        release = last.until or last.since if last else None
+        hosts = [self._on_host(host, rows, row, release) for host in standing.hosts]
+        return InTarget(standing.label, release, row is None, waits, held, hosts)
+
+    def _waits(self, grant: Grant, row: ExportedGrant | None, is_active: bool) -> str:
+        """Why the newest decision is not in a release; "" where it is."""
+        if is_active != (row is not None):
+            is_behind = True
+        elif row is None:
+            is_behind = False
+        else:
+            seen = Seen(row.seen_event, row.seen_at)
+            acts = self.acts.get(grant.reference, [])
+            is_behind = any(act.is_after(seen) and (act.is_turn or act.action in CHANGING) for act in acts)
+        if not is_behind:
+            return ""
+        return FAILED if self.pending and self.pending.refused_because else SOON
+
+    def _on_host(
+        self,
+        standing: HostStanding,
+        rows: Iterable[ExportedGrant],
+        row: ExportedGrant | None,
+        release: Release | None,
+    ) -> OnHost:
+        state = standing.state
+        live = self.live.get((state.host, state.target), 0)
+        is_known = bool(live) or not (state.serial or state.unknown)
+        holding = [
+            known
+            for known in rows
+            if known.since_id <= live and (known.until_id is None or live < known.until_id)
+        ]
+        reference = next((known.reference for known in rows), "")
+        holds = bool(holding) and reference not in state.lapsed
+        if row is None:
+            is_current = is_known and not holds
+        else:
+            is_current = holds and row in holding and not state.differing
+        since = _since(state.host, state.target, release) if is_current and release and live else None
+        return OnHost(state.host, holds, is_current, is_known, since, standing.sentence)
+
+    # ------------------------------------------------------------------ the published folder
+    def folder_reason(self, grant: Grant, is_active: bool) -> str:
+        """Why the folder does not hold the newest decision; "" where it does."""
+        places = {
+            key: held for key, held in self.held.items() if key[2] == grant.reference and key[0] != HOSTS
+        }
+        for (place, _, _), held in places.items():
+            if place == str(settings.PUBLISH_DIR):
+                return _held_words(held)
+        acts = [act for act in self.acts.get(grant.reference, []) if act.is_turn or act.action in CHANGING]
+        newest = acts[-1].at if acts else grant.created_at
+        if self.pending and self.pending.refused_because:
+            return FAILED
+        if self.published is None or (
+            self.pending and self.pending.changed_at and self.published.published_at < newest
+        ):
+            return SOON
+        return ""
+
+
+def _since(host: str, target: str, release: Release) -> datetime | None:
+    """When the host first reported `release` or a later one."""
+    later = Q(epoch__gt=release.epoch) | Q(epoch=release.epoch, serial__gte=release.serial)
     first = (
-        Receipt.objects.filter(host=host, target=target, serial__gte=serial)
+        Receipt.objects.filter(later, host=host, target=target)
         .order_by("id")
         .values_list("applied_at", "received_at")
         .first()
     )
     return (first[0] or first[1]) if first else None
+
+
+# ---------------------------------------------------------------- in words
+def _status(facts: _Facts, grant: Grant, is_active: bool, found: list[InTarget]) -> Status:
+    if not facts.has_key and not facts.has_folder:
+        return by_portal_alone(grant, is_active=is_active)
+    names = sorted({row.host for target in found for row in target.hosts})
+    if is_active:
+        return _active(facts, grant, found, names)
+    rows = [row for target in found for row in target.hosts]
+    holders = sorted({row.host for row in rows if row.holds})
+    unknown = sorted({row.host for row in rows if not row.is_known})
+    reasons = _reasons(found)
+    if facts.has_folder and (why := facts.folder_reason(grant, is_active)):
+        reasons.append(why)
+    if unknown:
+        reasons.insert(0, f"what {sentence_list(unknown)} holds is not known")
+    if holders:
+        reasons.insert(0, f"{sentence_list(holders)} still {'hold' if len(holders) > 1 else 'holds'} it")
+    label = state_words(grant)
+    if reasons:
+        return Status(Reach.LEAVING, label, _joined(dict.fromkeys(reasons)))
+    return Status(Reach.OUT, label, "no mail host holds it." if names else "")
+
+
+def _active(facts: _Facts, grant: Grant, found: list[InTarget], names: list[str]) -> Status:
+    reasons = _reasons(found)
+    if facts.has_folder and (why := facts.folder_reason(grant, True)):
+        reasons.append(why)
+    reasons = list(dict.fromkeys(reasons))
+    if not names:
+        if reasons:
+            return Status(Reach.APPROVED, "Approved, not live yet", _joined(reasons))
+        return Status(
+            Reach.RELEASED, "Approved and released", "no mail host reports here whether it is live there."
+        )  # fmt: skip
+    missing = sorted({row.host for target in found for row in target.hosts if not row.is_current})
+    done = len(names) - len(missing)
+    if not missing and not reasons:
+        moments = [row.since for target in found for row in target.hosts if row.since]
+        since = f" since {_moment(max(moments), facts.now)}" if moments else ""
+        return Status(
+            Reach.LIVE, f"Live on {done} of {len(names)} host{'s' if len(names) > 1 else ''}{since}"
+        )
+    if missing and not reasons:
+        reasons = _missing(found)
+    label = "Approved, not live yet"
+    if done and missing:
+        label = f"Approved, live on {done} of {len(names)} hosts so far"
+    return Status(Reach.APPROVED, label, _joined(reasons))
+
+
+def _reasons(found: list[InTarget]) -> list[str]:
+    reasons = [_held_words(target.held) if target.held else target.waits_for for target in found]
+    return [reason for reason in dict.fromkeys(reasons) if reason]
+
+
+def _held_words(held: HeldChange) -> str:
+    if held.decided_at:
+        return "an administrator released it; it goes out within a minute"
+    return f"IT holds it back to look at it. {held.why.rstrip('.')}"
+
+
+def _missing(found: list[InTarget]) -> list[str]:
+    troubles: dict[str, str] = {}
+    for target in found:
+        for row in target.hosts:
+            if not row.is_current:
+                troubles[row.host] = troubles.get(row.host) or row.trouble
+    plain = sorted(host for host, trouble in troubles.items() if not trouble)
+    verb = "have" if len(plain) > 1 else "has"
+    reasons = [f"{sentence_list(plain)} {verb} not fetched it yet"] if plain else []
+    return reasons + [
+        f"{host} is in trouble. {said.rstrip('.')}" for host, said in sorted(troubles.items()) if said
+    ]
+
+
+def _joined(reasons: Iterable[str]) -> str:
+    return "; ".join(reasons) + "."
+
+
+def _moment(moment: datetime, now: datetime) -> str:
+    local, today = timezone.localtime(moment), timezone.localtime(now).date()
+    time = date_format(local, "H:i")
+    return time if local.date() == today else f"{local:%b %-d, %Y}, {time}"

@@ -1,9 +1,16 @@
-"""What was published, and whether something changed since."""
+"""What was published and released, what is held back, and what mail hosts said."""
 
+from datetime import UTC, datetime
+
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
 from portal.accounts.machine_tokens import MachineToken
+
+USER = settings.AUTH_USER_MODEL
+HOSTS = "hosts"
+"""The place of the signed releases; another place is the path of a published folder."""
 
 
 class Publication(models.Model):
@@ -37,8 +44,10 @@ class Release(models.Model):
     """One signed set of files of one target, as mail hosts pull it."""
 
     target = models.CharField(max_length=40)
+    epoch = models.PositiveBigIntegerField(default=0)
+    """Raised after a restore, so that hosts take what comes then, whatever its serial; (epoch, serial) rises."""
     serial = models.PositiveBigIntegerField()
-    """YYYYMMDDNN, rising per target."""
+    """YYYYMMDDNN, rising per target within an epoch."""
     released_at = models.DateTimeField(default=timezone.now)
     key_id = models.CharField(max_length=16)
     content_sha256 = models.CharField(max_length=64)
@@ -52,11 +61,20 @@ class Release(models.Model):
     """Bytes of the archive."""
 
     class Meta:
-        get_latest_by = "serial"
-        constraints = (models.UniqueConstraint(fields=("target", "serial"), name="one_release_per_serial"),)
+        get_latest_by = ("epoch", "serial")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("target", "epoch", "serial"), name="one_release_per_epoch_serial"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.target} {self.serial}"
+
+    @property
+    def epoch_moment(self) -> datetime:
+        """When the epoch began: its number is that moment, in seconds of Unix time."""
+        return datetime.fromtimestamp(self.epoch, UTC)
 
 
 class ReleaseChunk(models.Model):
@@ -81,6 +99,15 @@ class ExportedGrant(models.Model):
     until = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
     """The first release that holds it no longer, or with other entries."""
     entries = models.PositiveIntegerField(default=0)
+    ends_on = models.DateField(null=True, blank=True)
+    """The latest last day of its entries."""
+    lines = models.TextField(blank=True)
+    """What the target holds of it, an entry a line."""
+    facts = models.TextField(blank=True)
+    """JSON from which the target writes it again when its rows are gone; empty in rows of earlier versions."""
+    seen_event = models.BigIntegerField(default=0)
+    seen_at = models.DateTimeField(null=True, blank=True)
+    """The newest event of the grant that is in this state of it; a later one may explain what comes next."""
 
     class Meta:
         constraints = (
@@ -113,8 +140,13 @@ class HostState(models.Model):
     target = models.CharField(max_length=40)
     expected_since = models.DateTimeField(default=timezone.now)
     """Since when the host is expected to report."""
+    epoch = models.PositiveBigIntegerField(default=0)
     serial = models.PositiveBigIntegerField(default=0)
     """What is live there; 0 before the first."""
+    lapsed = models.JSONField(default=list, blank=True)
+    """The references that the host took out by itself, since their last day was over."""
+    unknown = models.JSONField(default=dict, blank=True)
+    """The release that the host says is live and this database never made: epoch, serial, sha256; else empty."""
     applied_at = models.DateTimeField(null=True, blank=True)
     reported_at = models.DateTimeField(null=True, blank=True)
     lint = models.CharField(max_length=500, blank=True)
@@ -132,11 +164,30 @@ class HostState(models.Model):
         return f"{self.host} {self.target}"
 
 
+class HostManifest(models.Model):
+    """The manifest of a release that a host holds and this database never made, as the host sent it, signed by us."""
+
+    host = models.CharField(max_length=100)
+    target = models.CharField(max_length=40)
+    epoch = models.PositiveBigIntegerField(default=0)
+    serial = models.PositiveBigIntegerField()
+    received_at = models.DateTimeField(default=timezone.now)
+    packed = models.BinaryField()
+    """The manifest, compressed by zlib."""
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("host", "target"), name="one_manifest_per_host"),)
+
+    def __str__(self) -> str:
+        return f"{self.host} {self.target} {self.serial}"
+
+
 class Receipt(models.Model):
     """A host's word that something changed there: a serial went live, was refused, or somebody edited a file."""
 
     host = models.CharField(max_length=100)
     target = models.CharField(max_length=40)
+    epoch = models.PositiveBigIntegerField(default=0)
     serial = models.PositiveBigIntegerField()
     applied_at = models.DateTimeField(null=True, blank=True)
     received_at = models.DateTimeField(default=timezone.now)
@@ -146,3 +197,85 @@ class Receipt(models.Model):
     class Meta:
         ordering = ("-id",)
         indexes = (models.Index(fields=("host", "target", "serial"), name="receipts_of_host"),)
+
+
+# ---------------------------------------------------------------- what is held back
+class RunState(models.Model):
+    """Where the last run over one target in one place stands: its day, and how far it read events."""
+
+    place = models.CharField(max_length=500)
+    target = models.CharField(max_length=40)
+    day = models.DateField()
+    """The last day that was in order: terms that end later are held until a person confirms the date."""
+    confirmed_day = models.DateField(null=True, blank=True)
+    """The day that an administrator confirmed after a jump; empty once a run took it up."""
+    doubtful_day = models.DateField(null=True, blank=True)
+    """The day of a run whose date is in doubt; empty where none is."""
+    doubtful_since = models.DateTimeField(null=True, blank=True)
+    told_day = models.DateField(null=True, blank=True)
+    events_read_to = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("place", "target"), name="one_run_state_per_target"),)
+
+    def __str__(self) -> str:
+        return f"{self.target} {self.day}"
+
+
+class Direction(models.TextChoices):
+    """What a held change would do to the mail system."""
+
+    REMOVAL = "removal", "Would be taken out"
+    ADDITION = "addition", "Would be let in"
+    CHANGE = "change", "Would be changed"
+
+
+class HeldChange(models.Model):
+    """A change of one permission in one target that no act explains: the last release's state stays until it is
+    explained, undone, or released by an administrator."""
+
+    place = models.CharField(max_length=500)
+    target = models.CharField(max_length=40)
+    reference = models.CharField(max_length=20)
+    direction = models.CharField(max_length=10, choices=Direction.choices)
+    mark = models.CharField(max_length=64, blank=True)
+    """The digest of what would come; empty for a removal. Another digest is another change."""
+    lines = models.TextField()
+    """What would go with a minus, what would come with a plus."""
+    why = models.TextField()
+    is_by_day = models.BooleanField(default=False)
+    """Whether the date alone explains it, and the date is in doubt."""
+    is_unwritable = models.BooleanField(default=False)
+    """Whether the mail system could not read it; nobody can release it as it is."""
+    since = models.DateTimeField(default=timezone.now)
+    told_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    reason = models.TextField(blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    """When it was held no longer: explained, undone or released."""
+
+    class Meta:
+        ordering = ("-since", "-id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("place", "target", "reference"),
+                condition=models.Q(closed_at__isnull=True),
+                name="one_open_hold_per_permission",
+            ),
+        )
+        indexes = (models.Index(fields=("reference", "target"), name="holds_of_grant"),)
+
+    def __str__(self) -> str:
+        return f"{self.target} {self.reference} {self.direction}"
+
+
+class DateConfirmation(models.Model):
+    """An administrator's word that the portal's date was right, after a jump."""
+
+    actor = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+    day = models.DateField()
+
+    class Meta:
+        ordering = ("-id",)

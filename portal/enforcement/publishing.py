@@ -9,24 +9,21 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from portal.enforcement.targets import Entry, Export, Target
+from portal.enforcement import guard
+from portal.enforcement.explaining import Seen
+from portal.enforcement.targets import Entry, Export
 
 SERIAL = "@SERIAL@"
 KEPT_RELEASES = 3
-GUARD_SHARE = 0.20
-GUARD_FLOOR = 2
-"""Up to so many entries may come or go whatever their share: one of three is no accident."""
-
-
-class ChangeRefused(Exception):
-    """More would come or go than the guard lets through without a person's word."""
+STATE = "state.json"
+"""Beside the manifest: what each target holds of each permission, to compare with and to write it from again."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +56,6 @@ class Rendered:
         return digest.hexdigest()
 
 
-def render(targets: list[Target], *, day: date, install_path: str) -> Rendered:
-    """Render every target for `day`."""
-    return Rendered({t.key: t.render(day=day, install_path=f"{install_path}/{t.key}") for t in targets})
-
-
 def manifest_of(rendered: Rendered, *, serial: int, generated_at: datetime, edition: str) -> dict[str, Any]:
     """The manifest: serial, digests, and each entry with its grant and its own last day."""
     files = {path: text.replace(SERIAL, str(serial)) for path, text in rendered.files.items()}
@@ -81,22 +73,6 @@ def manifest_of(rendered: Rendered, *, serial: int, generated_at: datetime, edit
     }
 
 
-def guard(rendered: Rendered, folder: Path) -> None:
-    """Raise ChangeRefused if more than 20 % of the published entries would go, or as many would come."""
-    published = read_manifest(folder)
-    if published is None:
-        return
-    before = {(entry["grant"], entry["value"]) for entry in published["entries"]}
-    after = {(entry.grant, entry.value) for entry in rendered.entries}
-    limit = max(GUARD_SHARE * len(before), GUARD_FLOOR)
-    gone, come = len(before - after), len(after - before)
-    if gone > limit or come > limit:
-        raise ChangeRefused(
-            f"{gone} of {len(before)} entries would go and {come} would come; that is more than 20 %. Look at the "
-            "grants, then publish with --accept-change."
-        )
-
-
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """The manifest that stands in `folder`, or None."""
     try:
@@ -104,6 +80,91 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return manifest
+
+
+class FolderStore:
+    """What a folder holds of one target's permissions, as its `state.json` says."""
+
+    def __init__(self, state: Mapping[str, Any] | None) -> None:
+        self.is_new = state is None
+        found = state or {}
+        self.held: dict[str, Any] = found.get("held", {})
+        self.past: dict[str, Any] = found.get("gone", {})
+
+    def marks(self) -> dict[str, guard.Mark]:
+        """By reference: what it holds."""
+        return {
+            reference: guard.Mark(
+                row["mark"], date.fromisoformat(row["ends_on"]), len(row["lines"]), _seen(row["seen"])
+            )
+            for reference, row in self.held.items()
+        }
+
+    def kept(self, references: Collection[str]) -> dict[str, guard.Kept]:
+        """What was kept of these."""
+        rows = ((reference, self.held.get(reference)) for reference in references)
+        return {
+            name: guard.Kept(row["lines"], json.loads(row["facts"]))
+            for name, row in rows
+            if row and row["facts"]
+        }
+
+    def gone(self, references: Collection[str]) -> dict[str, Seen]:
+        """Of these that it once held: up to where their last end is accounted for."""
+        return {name: _seen(self.past[name]) for name in references if name in self.past}
+
+    def after(self, prepared: guard.Prepared) -> dict[str, Any]:
+        """The state once `prepared` stands in the folder."""
+        unexplained = {found.reference for found in prepared.unexplained}
+        changed, held = set(prepared.changed), {}
+        lines = guard.lines_of(prepared.export, changed)
+        for reference, mark in prepared.marks.items():
+            seen = prepared.seen.get(reference, Seen())
+            if reference in changed:
+                held[reference] = {
+                    "mark": mark.digest, "ends_on": mark.ends_on.isoformat(), "seen": _plain(seen),
+                    "lines": lines[reference], "facts": prepared.facts.get(reference, ""),
+                }  # fmt: skip
+            else:
+                held[reference] = dict(self.held[reference])
+                if seen.event and reference not in unexplained:
+                    held[reference]["seen"] = _plain(seen)
+        past = {name: seen for name, seen in self.past.items() if name not in held}
+        for reference in prepared.dropped:
+            past[reference] = _plain(prepared.seen.get(reference, Seen()))
+        return {"held": held, "gone": past}
+
+
+def _seen(pair: Any) -> Seen:
+    return Seen(pair[0], datetime.fromisoformat(pair[1]) if pair[1] else None)
+
+
+def _plain(seen: Seen) -> list[Any]:
+    return [seen.event, seen.at.isoformat() if seen.at else None]
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """By target: what `folder` holds; empty where nothing was published there, or by an earlier version."""
+    try:
+        state: dict[str, Any] = json.loads((folder / "current" / STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return state
+
+
+def write_state(folder: Path, state: Mapping[str, Any]) -> None:
+    """Replace the state of the set that stands in `folder`."""
+    home = (folder / "current").resolve()
+    _write_file(home / f".{STATE}", json.dumps(state))
+    (home / f".{STATE}").replace(home / STATE)
+
+
+def published_files(folder: Path, target: str) -> dict[str, str]:
+    """The files of one target as they stand in `folder`."""
+    home = folder / target
+    if not home.is_dir():
+        return {}
+    return {path.name: path.read_text(encoding="utf-8") for path in home.iterdir() if path.is_file()}
 
 
 @contextmanager
@@ -115,21 +176,29 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def write(rendered: Rendered, targets: list[Target], folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write, lint and swap in one release. Raises LintError, and then leaves the old one in place."""
+def stage(folder: Path, serial: int, target: str, export: Export) -> Path:
+    """Write one target's files into the new set, which nobody reads yet; returns their folder."""
+    home = folder / ".published" / str(serial) / target
+    shutil.rmtree(home, ignore_errors=True)
+    for name, text in export.files.items():
+        _write_file(home / name, text.replace(SERIAL, str(serial)))
+    return home
+
+
+def discard(folder: Path, serial: int) -> None:
+    """Remove a set that was not put in place."""
+    shutil.rmtree(folder / ".published" / str(serial), ignore_errors=True)
+
+
+def put_in_place(
+    folder: Path, targets: list[str], manifest: Mapping[str, Any], state: Mapping[str, Any]
+) -> None:
+    """Swap in the new set of `manifest`, whose files are staged."""
     serial = str(manifest["serial"])
     release = folder / ".published" / serial
-    shutil.rmtree(release, ignore_errors=True)
-    for path, text in rendered.files.items():
-        _write_file(release / path, text.replace(SERIAL, serial))
     _write_file(release / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-    try:
-        for target in targets:
-            target.lint(release / target.key)
-    except Exception:
-        shutil.rmtree(release, ignore_errors=True)
-        raise
-    _swap(folder, release, [target.key for target in targets])
+    _write_file(release / STATE, json.dumps(state))
+    _swap(folder, release, targets)
     _drop_old_releases(folder, serial)
 
 

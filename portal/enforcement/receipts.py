@@ -16,7 +16,9 @@ from portal.lib.text import one_line, storable, truncate
 LARGEST_BYTES = 64 * 1024
 MOST_LINES = 60
 LONGEST_LINE = 300
+MOST_LAPSED = 5000
 KEPT_RECEIPTS = 200
+_REFERENCE = re.compile(r"[A-Za-z0-9-]{1,20}")
 _AHEAD_SECONDS = 300
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -26,6 +28,7 @@ class ReceiptForm(forms.Form):
 
     target = forms.CharField(max_length=40)
     host = forms.CharField(max_length=100)
+    epoch = forms.IntegerField(min_value=0, max_value=10**15, required=False)
     serial = forms.IntegerField(min_value=0, max_value=10**15)
     sha256 = forms.RegexField(_SHA256, required=False)
     applied_at = forms.DateTimeField(required=False)
@@ -57,8 +60,15 @@ def read_receipt(body: bytes) -> dict[str, Any]:
     return {
         **form.cleaned_data,
         "differing": _lines(given.get("differing")),
-        "lapsed": bool(given.get("lapsed")),
+        "epoch": form.cleaned_data["epoch"] or 0,
+        "lapsed": _references(given.get("lapsed")),
     }
+
+
+def _references(value: Any) -> list[str]:
+    """The references that a host took out by itself; what is no reference counts for nothing."""
+    found = value if isinstance(value, list) else []
+    return [word for word in found[:MOST_LAPSED] if isinstance(word, str) and _REFERENCE.fullmatch(word)]
 
 
 def _lines(value: Any) -> str:
@@ -81,12 +91,15 @@ def _shown(line: str) -> str:
 def take_receipt(*, token: HostToken, target: str, facts: dict[str, Any]) -> HostState:
     """Note what the host of `token` said. A new row of history only where something changed.
 
-    Raises NotAllowed for another host's or target's receipt, Unusable for a release that never was.
+    A release that this database never made is noted as unknown: after a restore hosts hold such. Raises NotAllowed
+    for another host's or target's receipt, Unusable for a release of ours with another digest.
     """
     if (facts["host"], facts["target"]) != (token.host, target):
         raise NotAllowed("A token speaks for its own host, and for the target in the address.")
-    differing = facts["differing"] or _difference(target, facts)
+    is_unknown = _is_unknown(target, facts)
+    differing = facts["differing"] or ("" if is_unknown else _difference(target, facts))
     told = {
+        "epoch": facts["epoch"],
         "serial": facts["serial"],
         "applied_at": facts["applied_at"],
         "lint": truncate(one_line(facts["lint"]), 500) if facts["lint"] not in ("", "ok") else "",
@@ -94,10 +107,11 @@ def take_receipt(*, token: HostToken, target: str, facts: dict[str, Any]) -> Hos
     }
     HostState.objects.get_or_create(host=token.host, target=target)
     state = HostState.objects.select_for_update().get(host=token.host, target=target)
-    changed = any(getattr(state, name) != value for name, value in told.items())
+    changed = not is_unknown and any(getattr(state, name) != value for name, value in told.items())
     for name, value in told.items():
         setattr(state, name, value)
-    state.reported_at = timezone.now()
+    state.reported_at, state.lapsed = timezone.now(), facts["lapsed"]
+    state.unknown = {name: facts[name] for name in ("epoch", "serial", "sha256")} if is_unknown else {}
     state.save()
     if changed:
         Receipt.objects.create(host=token.host, target=target, **told)
@@ -105,13 +119,21 @@ def take_receipt(*, token: HostToken, target: str, facts: dict[str, Any]) -> Hos
     return state
 
 
+def _released(target: str, facts: dict[str, Any]) -> Release | None:
+    return Release.objects.filter(target=target, epoch=facts["epoch"], serial=facts["serial"]).first()
+
+
+def _is_unknown(target: str, facts: dict[str, Any]) -> bool:
+    """Whether the host holds a release that this database never made."""
+    released = _released(target, facts)
+    return bool(facts["serial"]) and (released is None or facts["sha256"] != released.manifest_sha256)
+
+
 def _difference(target: str, facts: dict[str, Any]) -> str:
-    """What speaks against the host's files by digest alone; raises Unusable where the release is not ours."""
-    if facts["serial"] == 0:
+    """What speaks against the host's files by digest alone."""
+    released = _released(target, facts)
+    if released is None:
         return ""
-    released = Release.objects.filter(target=target, serial=facts["serial"]).first()
-    if released is None or facts["sha256"] != released.manifest_sha256:
-        raise Unusable("No release has this serial and digest.", {"serial": "This release was never made."})
     if facts["lapsed"] or facts["live_sha256"] in ("", released.files_sha256):
         return ""
     return "The files differ from what was released; the host did not say in which lines."

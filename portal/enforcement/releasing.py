@@ -4,27 +4,34 @@ Each target has serials of its own, so that a change of one leaves the others' h
 """
 
 import hashlib
+import json
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import islice
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
-from portal.enforcement import archives, signing
-from portal.enforcement.models import ExportedGrant, Release, ReleaseChunk
-from portal.enforcement.publishing import GUARD_FLOOR, GUARD_SHARE, SERIAL, ChangeRefused
-from portal.enforcement.targets import Entry, Export, LintError, Target, targets
+from portal.enforcement import archives, guard, holding, signing
+from portal.enforcement.explaining import Seen
+from portal.enforcement.models import HOSTS, ExportedGrant, Release, ReleaseChunk
+from portal.enforcement.publishing import SERIAL
+from portal.enforcement.targets import Export, LintError, Target, targets
 from portal.lib.problems import Stale
 from portal.standards.clauses import current_edition
 
 KEPT_ARCHIVES = 3
 _BATCH = 1000
 SPOOL_BYTES = 8 * 1024 * 1024
+
+
+class Refused(Exception):
+    """A target's files cannot be written as they are; its last release stays."""
 
 
 @dataclass
@@ -34,50 +41,76 @@ class Outcome:
     released: list[Release] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     refused: dict[str, Exception] = field(default_factory=dict)
-    """By target: ChangeRefused (the 20 % guard), LintError or OSError. Its last release stays."""
+    """By target: why its files could not be written. Its last release stays."""
 
 
-def release(*, day: date | None = None, accept_change: bool = False) -> Outcome:
+def release(*, day: date | None = None, accept_change: bool = False, epoch: int | None = None) -> Outcome:
     """Make a release of every target whose files, entries or key changed. Raises SigningKeyMissing.
 
-    One target that is refused leaves the others alone.
+    What no act explains is held, one permission at a time; `accept_change` holds nothing. `epoch` begins a new
+    epoch: then every target is released. One target that is refused leaves the others alone.
     """
     outcome, on = Outcome(), day or timezone.localdate()
     for target in targets():
         try:
-            made = release_target(target, day=on, accept_change=accept_change)
-        except (ChangeRefused, LintError, OSError) as error:
-            outcome.refused[target.key] = error
+            made = release_target(target, day=on, accept_change=accept_change, epoch=epoch)
+        except (LintError, OSError) as error:
+            outcome.refused[target.key] = Refused(f"{target.label}: {error}")
             continue
         if made is None:
             outcome.unchanged.append(target.key)
         else:
             outcome.released.append(made)
+    holding.tell_new()
     return outcome
 
 
-def release_target(target: Target, *, day: date, accept_change: bool = False) -> Release | None:
-    """A release of `target`, or None where nothing changed. Raises ChangeRefused, LintError, OSError or Stale."""
-    before = latest_release(target.key)
-    export = target.render(day=day, install_path=f"{settings.POSTFIX_MAP_DIR}/{target.key}")
-    digest, key_id = _content_digest(export, day), signing.key_id()
-    if before is not None and (before.content_sha256, before.key_id) == (digest, key_id):
+def release_target(
+    target: Target, *, day: date, accept_change: bool = False, epoch: int | None = None
+) -> Release | None:
+    """A release of `target`, or None where nothing changed. Raises LintError, OSError or Stale."""
+    install_path, key_id = f"{settings.POSTFIX_MAP_DIR}/{target.key}", signing.key_id()
+    with guard.snapshot():
+        before = latest_release(target.key)
+        store = HostStore(target.key, is_new=before is None)
+        prepared = guard.prepare(
+            target, place=HOSTS, day=day, install_path=install_path, store=store, accept_all=accept_change
+        )
+        if not _is_new(before, prepared, key_id) and epoch is None:
+            row = None
+        else:
+            row = _row_of(target, before, key_id, epoch)
+            try:
+                _lint(target, prepared.export)
+            except LintError:
+                prepared = guard.without_unreadable(
+                    prepared, install_path=install_path, store=store, lint=partial(_lint, target)
+                )
+                if not _is_new(before, prepared, key_id) and epoch is None:
+                    row = None
+    if row is None:
+        with transaction.atomic():
+            _note_seen(prepared)
+            holding.note_run(prepared)
         return None
-    held = _fingerprints(export.entries, day)
-    if before is not None and not accept_change:
-        _guard(target, held)
-    row = Release(
-        target=target.key, serial=_next_serial(before), key_id=key_id, content_sha256=digest,
-        grants=len(held), entries=len(export.entries),
-    )  # fmt: skip
-    files = {name: text.replace(SERIAL, str(row.serial)) for name, text in export.files.items()}
-    _lint(target, files)
-    return _keep(row, before, files=files, entries=export.entries, held=held, day=day)
+    return _keep(row, before, prepared)
+
+
+def _is_new(before: Release | None, prepared: guard.Prepared, key_id: str) -> bool:
+    digest = _content_digest(prepared.export, prepared.clock.day)
+    return before is None or (before.content_sha256, before.key_id) != (digest, key_id)
+
+
+def _row_of(target: Target, before: Release | None, key_id: str, epoch: int | None) -> Release:
+    known = Release.objects.aggregate(Max("epoch"))["epoch__max"] or 0
+    return Release(
+        target=target.key, epoch=known if epoch is None else epoch, serial=_next_serial(before), key_id=key_id
+    )
 
 
 def latest_release(target: str) -> Release | None:
     """The newest release of a target."""
-    return Release.objects.filter(target=target).order_by("-serial").first()
+    return Release.objects.filter(target=target).order_by("-epoch", "-serial").first()
 
 
 def _next_serial(before: Release | None) -> int:
@@ -94,58 +127,30 @@ def _content_digest(export: Export, day: date) -> str:
     return digest.hexdigest()
 
 
-def _fingerprints(entries: Iterable[Entry], day: date) -> dict[str, tuple[str, int]]:
-    """By grant: the digest of its values, and how many there are."""
-    values: dict[str, list[str]] = {}
-    for entry in entries:
-        values.setdefault(entry.grant, []).append(entry.value)
-    return {
-        grant: (hashlib.sha256("\0".join(sorted(found)).encode()).hexdigest(), len(found))
-        for grant, found in values.items()
-    }
-
-
-def _guard(target: Target, held: Mapping[str, tuple[str, int]]) -> None:
-    """Raise ChangeRefused if more than 20 % of the released entries would go, or as many would come."""
-    standing = ExportedGrant.objects.filter(target=target.key, until__isnull=True)
-    before = {row.reference: (row.fingerprint, row.entries) for row in standing.iterator()}
-    total = sum(count for _, count in before.values())
-    limit = max(GUARD_SHARE * total, GUARD_FLOOR)
-    gone = sum(count for grant, (mark, count) in before.items() if held.get(grant, ("", 0))[0] != mark)
-    come = sum(count for grant, (mark, count) in held.items() if before.get(grant, ("", 0))[0] != mark)
-    if gone > limit or come > limit:
-        raise ChangeRefused(
-            f"{target.label}: {gone} of {total} entries would go and {come} would come; that is more than 20 %. "
-            "Look at the grants, then run manage.py release --accept-change."
-        )
-
-
-def _lint(target: Target, files: Mapping[str, str]) -> None:
+def _lint(target: Target, export: Export) -> None:
     with tempfile.TemporaryDirectory(prefix="techmail-lint-") as folder:
-        for name, text in files.items():
+        for name, text in export.files.items():
             (Path(folder) / name).write_text(text, encoding="utf-8", newline="\n")
         target.lint(Path(folder))
 
 
-def _keep(
-    row: Release,
-    before: Release | None,
-    *,
-    files: Mapping[str, str],
-    entries: tuple[Entry, ...],
-    held: Mapping[str, tuple[str, int]],
-    day: date,
-) -> Release:
+def _keep(row: Release, before: Release | None, prepared: guard.Prepared) -> Release:
+    export, day = prepared.export, prepared.clock.day
+    files = {name: text.replace(SERIAL, str(row.serial)) for name, text in export.files.items()}
     digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
     row.released_at = timezone.now().replace(microsecond=0)
+    row.content_sha256 = _content_digest(export, day)
+    row.grants, row.entries = len(prepared.marks), len(export.entries)
     facts = {
         "target": row.target,
+        "epoch": row.epoch,
         "serial": row.serial,
         "key_id": row.key_id,
         "generated_at": row.released_at.isoformat(),
         "policy_edition": current_edition().id,
+        "bytes": sum(len(text.encode()) for text in files.values()),
     }
-    manifest = archives.manifest_bytes(facts=facts, digests=digests, entries=entries, day=day)
+    manifest = archives.manifest_bytes(facts=facts, digests=digests, entries=export.entries, day=day)
     row.manifest_sha256 = hashlib.sha256(manifest).hexdigest()
     row.files_sha256 = archives.files_digest(digests)
     with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as archive:
@@ -157,39 +162,98 @@ def _keep(
             row.save(force_insert=True)
             for number, data in enumerate(archives.chunks_of(archive)):
                 ReleaseChunk.objects.create(release=row, number=number, data=data)
-            _note_grants(row, held)
+            _note_grants(row, prepared)
+            _note_seen(prepared)
+            holding.note_run(prepared)
     _drop_old_archives(row)
     return row
 
 
 def _lock(row: Release, before: Release | None) -> None:
     # Two workers may render at once. The one that comes second must not put an older picture on top.
-    newest = Release.objects.select_for_update().filter(target=row.target).order_by("-serial").first()
+    newest = (
+        Release.objects.select_for_update().filter(target=row.target).order_by("-epoch", "-serial").first()
+    )
     if (newest and newest.pk) != (before and before.pk):
         raise Stale("Another release was made meanwhile.")
 
 
-def _note_grants(row: Release, held: Mapping[str, tuple[str, int]]) -> None:
+def _note_grants(row: Release, prepared: guard.Prepared) -> None:
+    changed = set(prepared.changed)
+    over = []
     standing = ExportedGrant.objects.filter(target=row.target, until__isnull=True)
-    kept, over = set(), []
-    for pk, reference, mark in standing.values_list("pk", "reference", "fingerprint").iterator():
-        if held.get(reference, ("", 0))[0] == mark:
-            kept.add(reference)
-        else:
-            over.append(pk)
+    for pk, reference in standing.values_list("pk", "reference").iterator(_BATCH):
+        if reference in changed or reference not in prepared.marks:
+            over.append((pk, prepared.seen.get(reference)))
     for start in range(0, len(over), _BATCH):
-        ExportedGrant.objects.filter(pk__in=over[start : start + _BATCH]).update(until=row)
-    # Batch by batch: bulk_create makes a list of all it is given first.
-    fresh = (
-        ExportedGrant(target=row.target, reference=grant, fingerprint=mark, entries=count, since=row)
-        for grant, (mark, count) in sorted(held.items())
-        if grant not in kept
-    )
-    while batch := list(islice(fresh, _BATCH)):
-        ExportedGrant.objects.bulk_create(batch)
+        batch = over[start : start + _BATCH]
+        ExportedGrant.objects.filter(pk__in=[pk for pk, _ in batch]).update(until=row)
+        for pk, seen in batch:
+            if seen is not None and seen.event:
+                ExportedGrant.objects.filter(pk=pk).update(seen_event=seen.event, seen_at=seen.at)
+    for references in guard.batches(sorted(changed)):
+        lines = guard.lines_of(prepared.export, references)
+        ExportedGrant.objects.bulk_create(
+            _exported(row, prepared, reference, lines[reference]) for reference in references
+        )
+
+
+def _exported(row: Release, prepared: guard.Prepared, reference: str, lines: Sequence[str]) -> ExportedGrant:
+    mark, seen = prepared.marks[reference], prepared.seen.get(reference, Seen())
+    return ExportedGrant(
+        target=row.target, reference=reference, fingerprint=mark.digest, entries=mark.entries,
+        ends_on=mark.ends_on, since=row, lines="\n".join(lines), facts=prepared.facts.get(reference, ""),
+        seen_event=seen.event, seen_at=seen.at,
+    )  # fmt: skip
+
+
+def _note_seen(prepared: guard.Prepared) -> None:
+    """Note of what stays as it is up to which event that is accounted for, but not of what is held."""
+    held = {found.reference for found in prepared.unexplained}
+    changed = set(prepared.changed)
+    for reference, seen in prepared.seen.items():
+        if reference in prepared.before and reference in prepared.marks and reference not in held | changed:
+            ExportedGrant.objects.filter(
+                target=prepared.target.key, reference=reference, until__isnull=True
+            ).update(seen_event=seen.event, seen_at=seen.at)
+
+
+class HostStore:
+    """What the newest release of a target holds, as the database keeps it."""
+
+    def __init__(self, target: str, *, is_new: bool) -> None:
+        self.rows = ExportedGrant.objects.filter(target=target)
+        self.is_new = is_new
+
+    def marks(self) -> dict[str, guard.Mark]:
+        """By reference: what it holds. Rows of earlier versions have no facts to write them from, and do not count."""
+        rows = self.rows.filter(until__isnull=True, ends_on__isnull=False).exclude(facts="")
+        columns = ("reference", "fingerprint", "ends_on", "entries", "seen_event", "seen_at")
+        return {
+            reference: guard.Mark(digest, ends_on, entries, Seen(event, at))
+            for reference, digest, ends_on, entries, event, at in rows.values_list(*columns).iterator(_BATCH)
+            if ends_on is not None
+        }
+
+    def kept(self, references: Collection[str]) -> dict[str, guard.Kept]:
+        """What was kept of these."""
+        found: dict[str, guard.Kept] = {}
+        for batch in guard.batches(references):
+            rows = self.rows.filter(until__isnull=True, reference__in=batch).exclude(facts="")
+            for reference, lines, facts in rows.values_list("reference", "lines", "facts"):
+                found[reference] = guard.Kept(lines.splitlines(), json.loads(facts))
+        return found
+
+    def gone(self, references: Collection[str]) -> dict[str, Seen]:
+        """Of these that it once held: up to where their last end is accounted for."""
+        rows = self.rows.filter(until__isnull=False, reference__in=references).order_by("pk")
+        return {
+            reference: Seen(event, at)
+            for reference, event, at in rows.values_list("reference", "seen_event", "seen_at")
+        }
 
 
 def _drop_old_archives(row: Release) -> None:
-    serials = Release.objects.filter(target=row.target).order_by("-serial").values_list("serial", flat=True)
-    oldest = list(serials[:KEPT_ARCHIVES])[-1]
-    ReleaseChunk.objects.filter(release__target=row.target, release__serial__lt=oldest).delete()
+    rows = Release.objects.filter(target=row.target).order_by("-epoch", "-serial")
+    kept = list(rows.values_list("pk", flat=True)[:KEPT_ARCHIVES])
+    ReleaseChunk.objects.filter(release__target=row.target).exclude(release__in=kept).delete()

@@ -2,17 +2,19 @@
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from portal.enforcement import publishing, releasing, signing
+from portal.enforcement import guard, holding, publishing, releasing, signing
 from portal.enforcement.models import Pending, Publication
-from portal.enforcement.targets import LintError, targets
+from portal.enforcement.targets import Entry, Export, LintError, targets
 from portal.institution import institution
 from portal.lib import waking
 from portal.outbox.services import enqueue
@@ -36,25 +38,141 @@ def publish(
 ) -> Published:
     """Write the exports of the grants in force on `day` (today) to `folder`.
 
-    Where nothing changed since the last publication there, the old files and serial stay. Raises
-    ChangeRefused (the 20 % guard) or LintError; the old files stay in both cases.
+    What no act explains is held, one permission at a time; `accept_change` holds nothing. Where nothing changed since
+    the last publication there, the old files and serial stay. A target whose files cannot be written keeps its old
+    ones: the others go out, and then its LintError is raised.
     """
     known = list(targets())
+    base, on = install_path or settings.POSTFIX_MAP_DIR, day or timezone.localdate()
     with publishing.locked(folder):
-        rendered = publishing.render(
-            known, day=day or timezone.localdate(), install_path=install_path or settings.POSTFIX_MAP_DIR
+        state = publishing.read_state(folder)
+        stores = {target.key: publishing.FolderStore(state.get(target.key)) for target in known}
+        prepared, refused = dict[str, guard.Prepared](), dict[str, Exception]()
+        with guard.snapshot():
+            for target in known:
+                try:
+                    prepared[target.key] = guard.prepare(
+                        target, place=str(folder), day=on, install_path=f"{base}/{target.key}",
+                        store=stores[target.key], accept_all=accept_change,
+                    )  # fmt: skip
+                except LintError as error:
+                    refused[target.key] = error
+        work = _Publication(folder, base, stores, prepared, refused)
+        done = work.unchanged() or work.write()
+        with transaction.atomic():
+            for found in work.prepared.values():
+                holding.note_run(found)
+    holding.tell_new()
+    if work.refused:
+        raise next(iter(work.refused.values()))
+    return done
+
+
+class _Publication:
+    """One publication to a folder, on its way."""
+
+    def __init__(
+        self,
+        folder: Path,
+        base: str,
+        stores: Mapping[str, publishing.FolderStore],
+        prepared: dict[str, guard.Prepared],
+        refused: dict[str, Exception],
+    ) -> None:
+        self.folder, self.base, self.stores = folder, base, stores
+        self.prepared, self.refused = prepared, refused
+        self.standing = publishing.read_manifest(folder)
+
+    def rendered(self) -> publishing.Rendered:
+        """All targets' files; of one that was refused, what stands in the folder."""
+        exports = {}
+        for key in self.stores:
+            if key not in self.refused:
+                exports[key] = self.prepared[key].export
+            elif files := publishing.published_files(self.folder, key):
+                exports[key] = Export(files, self._old_entries(key))
+        return publishing.Rendered(exports)
+
+    def _old_entries(self, key: str) -> tuple[Entry, ...]:
+        rows = self.standing["entries"] if self.standing else []
+        own = self.stores[key].held
+        return tuple(
+            Entry(row["grant"], row["value"], date.fromisoformat(row["ends_on"]))
+            for row in rows
+            if row["grant"] in own
         )
-        standing = publishing.read_manifest(folder)
-        if standing is not None and standing["sha256"] == rendered.sha256 and _is_whole(folder, standing):
-            return Published(standing["serial"], len(standing["entries"]), len(standing["grants"]), False)
-        if not accept_change:
-            publishing.guard(rendered, folder)
-        row = _record(folder, rendered)
+
+    def state(self) -> dict[str, Any]:
+        """What the folder holds once this is done."""
+        found: dict[str, Any] = {}
+        for key, store in self.stores.items():
+            if key not in self.refused:
+                found[key] = store.after(self.prepared[key])
+            elif not store.is_new:
+                found[key] = {"held": store.held, "gone": store.past}
+        return found
+
+    def unchanged(self) -> Published | None:
+        """What stands there, if it is this already."""
+        standing = self.standing
+        if (
+            standing is None
+            or standing["sha256"] != self.rendered().sha256
+            or not _is_whole(self.folder, standing)
+        ):
+            return None
+        publishing.write_state(self.folder, self.state())
+        return Published(standing["serial"], len(standing["entries"]), len(standing["grants"]), False)
+
+    def write(self) -> Published:
+        """Stage, lint, and swap in; a target that the mail system does not read keeps its old files."""
+        row = _record(self.folder)
+        try:
+            for key in list(self.prepared):
+                self._stage(key, row.serial)
+            if not self.prepared:
+                raise next(iter(self.refused.values()))
+            return self._finish(row)
+        except Exception:
+            publishing.discard(self.folder, row.serial)
+            row.delete()
+            raise
+
+    def _stage(self, key: str, serial: int) -> None:
+        found = self.prepared[key]
+        home = publishing.stage(self.folder, serial, key, found.export)
+        try:
+            found.target.lint(home)
+        except LintError:
+            try:
+                with guard.snapshot():
+                    found = guard.without_unreadable(
+                        found, install_path=f"{self.base}/{key}", store=self.stores[key],
+                        lint=lambda export: found.target.lint(
+                            publishing.stage(self.folder, serial, key, export)
+                        ),
+                    )  # fmt: skip
+            except LintError as error:
+                del self.prepared[key]
+                self.refused[key] = error
+                return
+            self.prepared[key] = found
+
+    def _finish(self, row: Publication) -> Published:
+        rendered = self.rendered()
+        for key in self.refused:
+            if key in rendered.exports:
+                publishing.stage(self.folder, row.serial, key, rendered.exports[key])
+            else:
+                (self.folder / ".published" / str(row.serial) / key).mkdir(parents=True, exist_ok=True)
+        row.sha256 = rendered.sha256
+        row.grants, row.entries = len({entry.grant for entry in rendered.entries}), len(rendered.entries)
+        row.save()
         manifest = publishing.manifest_of(
             rendered, serial=row.serial, generated_at=row.published_at, edition=current_edition().id
         )
-        publishing.write(rendered, known, folder, manifest)
-    return Published(row.serial, row.entries, row.grants, True)
+        publishing.put_in_place(self.folder, list(self.stores), manifest, self.state())
+        return Published(row.serial, row.entries, row.grants, True)
 
 
 def _is_whole(folder: Path, manifest: dict[str, object]) -> bool:
@@ -63,18 +181,12 @@ def _is_whole(folder: Path, manifest: dict[str, object]) -> bool:
     return all((folder / path).is_file() for path in files)
 
 
-@transaction.atomic
-def _record(folder: Path, rendered: publishing.Rendered) -> Publication:
+def _record(folder: Path) -> Publication:
     now = timezone.now()
     first = int(f"{timezone.localdate(now):%Y%m%d}01")
     latest = Publication.objects.order_by("-serial").values_list("serial", flat=True).first() or 0
     return Publication.objects.create(
-        serial=max(first, latest + 1),
-        published_at=now,
-        folder=str(folder),
-        sha256=rendered.sha256,
-        grants=len({entry.grant for entry in rendered.entries}),
-        entries=len(rendered.entries),
+        serial=max(first, latest + 1), published_at=now, folder=str(folder), grants=0, entries=0
     )
 
 
@@ -135,7 +247,7 @@ def _publish_to_folder(refused: list[Exception]) -> Published | None:
         return None
     try:
         return publish(folder=Path(settings.PUBLISH_DIR))
-    except (publishing.ChangeRefused, LintError, OSError) as error:
+    except (LintError, OSError) as error:
         refused.append(error)
         return None
 

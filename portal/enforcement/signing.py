@@ -7,6 +7,7 @@ try, and a new key can be laid out before the portal begins to sign with it.
 import base64
 import hashlib
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
@@ -32,6 +33,15 @@ def _key() -> Ed25519PrivateKey:
 def sign(message: bytes) -> bytes:
     """The 64 bytes of the signature. Raises SigningKeyMissing."""
     return _key().sign(message)
+
+
+def is_signed(message: bytes, signature: bytes) -> bool:
+    """Whether the key in use signed `message`. Raises SigningKeyMissing."""
+    try:
+        _key().public_key().verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def public_pem(private: bytes | None = None) -> str:

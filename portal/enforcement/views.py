@@ -10,8 +10,9 @@ from django.views.decorators.http import require_safe
 
 from portal.accounts.roles import Role
 from portal.accounts.signed_in import person
+from portal.enforcement import holding
 from portal.enforcement.hosts import target_standings
-from portal.enforcement.models import Pending, Publication, Receipt
+from portal.enforcement.models import DateConfirmation, HeldChange, Pending, Publication, Receipt
 from portal.enforcement.services import is_published_by_itself
 from portal.enforcement.tokens import may_handle_tokens
 from portal.grants.models import Grant
@@ -19,19 +20,33 @@ from portal.lib.problems import NotAllowed
 from portal.workflow import registry
 
 SHOWN = 10
+HELD_SHOWN = 20
 
 
 @login_required
 @require_safe
 def in_force(request: HttpRequest) -> HttpResponse:
-    """How many grants are in force, what was released, where it is live, and what waits."""
+    """What is held back, how many permissions are active, what was released, where it is live, and what waits."""
     actor = person(request)
     if not actor.sees_everything:
         raise NotAllowed("This page is for those who look after the mail system, and for auditors.")
     counts = dict(
         Grant.objects.in_force(timezone.localdate()).order_by().values_list("kind").annotate(Count("pk"))
     )
+    held = holding.open_holds().select_related("decided_by")
+    plain = held.filter(is_by_day=False)
+    decided = HeldChange.objects.filter(decided_at__isnull=False).select_related("decided_by")
     context = {
+        "held": [
+            (row, holding.target_label(row.target), holding.place_label(row.place), row.lines.splitlines())
+            for row in plain[:HELD_SHOWN]
+        ],
+        "held_count": plain.count(),
+        "held_by_day": held.filter(is_by_day=True).values("reference").distinct().count(),
+        "doubtful": holding.date_in_doubt(),
+        "decided": decided.order_by("-decided_at")[:SHOWN],
+        "confirmations": DateConfirmation.objects.select_related("actor")[:3],
+        "may_decide": holding.may_decide(actor),
         "counts": [(kind, counts.get(kind.key, 0)) for kind in registry.kinds()],
         "targets": target_standings(),
         "receipts": list(Receipt.objects.all()[:SHOWN]),

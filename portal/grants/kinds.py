@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING
 
+from portal.grants import publication
 from portal.workflow import registry
 from portal.workflow.kinds import Kind, Terms
 
@@ -63,9 +64,14 @@ class GrantingKind(Kind):
         grant = grant_of(service_request)
         if grant is None:
             return ""
-        until = f"from {grant.starts_on:%-d %B %Y} until {grant.ends_on:%-d %B %Y}"
-        state = "It is in force" if grant.state == "active" else f"{grant.get_state_display()}: the term is"
-        return f"{self.permission_sentence(grant)} {state} {until}. We remind you before it ends."
+        term = f"{grant.starts_on:%b %-d, %Y} to {grant.ends_on:%b %-d, %Y}"
+        if grant.state != "active":
+            way = f"{grant.get_state_display()}."
+        elif publication.is_carried(self.key):
+            way = "Mail hosts take it up within a minute; its page shows when it is live."
+        else:
+            way = "It is active within its term."
+        return f"{self.permission_sentence(grant)} {way} Its term is {term}. We remind you before it ends."
 
     def links(self, service_request: "ServiceRequest") -> list[tuple[str, str]]:
         """The grant that the request led to, or that it is about."""

@@ -165,7 +165,7 @@ PAST_WORDS = {
     "change": "changed it",
     "hold": "filed a renewal in time; it stays in force until that is decided",
     "release": "the renewal holds it open no longer",
-    "prove": "proof arrived; it is in force",
+    "prove": "proof arrived; it is active",
     "lapse": "the term ended without a renewal",
     "close": "the term is over",
     "end": "ended it",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from portal.grants import publication
 from portal.grants.models import Grant, GrantEvent, Handover
 from portal.institution import institution
 from portal.outbox.services import enqueue
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 WORDS = {
     "suspend": "Suspended",
-    "resume": "In force again",
+    "resume": "Resumed",
     "revoke": "Revoked",
     "end": "Ended",
     "close": "Over",
@@ -22,15 +23,15 @@ WORDS = {
     "change": "Changed",
     "accept": "New owner",
     "decline": "Offer declined",
-    "prove": "Now in force",
+    "prove": "Proven",
     "mended": "In order again",
 }
 SENTENCES = {
-    "suspend": "The permission is suspended. The mail system refuses it until it is resumed.",
-    "resume": "The permission is in force again.",
-    "revoke": "The permission is revoked. The mail system refuses it.",
+    "suspend": "The permission is suspended until it is resumed.",
+    "resume": "The permission is active again.",
+    "revoke": "The permission is revoked.",
     "end": "The permission was ended by its owner.",
-    "close": "The term of the permission is over. It is in force no longer.",
+    "close": "The term of the permission is over.",
     "mended": "What was out of order is put right. The permission meets the standards again.",
     "decline": "The offer was declined; the permission stays with its owner.",
 }
@@ -74,6 +75,16 @@ def _tell(template: str, grant: Grant, key: str, recipients: list[str], **contex
         )
 
 
+_TAKEN_UP = {
+    "resume": "Mail hosts take it up within a minute; its page shows when it is live.",
+    "prove": "Mail hosts take it up within a minute; its page shows when it is live.",
+    "suspend": "Mail hosts stop accepting its mail within a minute; its page shows which ones did.",
+    "revoke": "Mail hosts stop accepting its mail within a minute; its page shows which ones did.",
+    "end": "Mail hosts stop accepting its mail within a minute; its page shows which ones did.",
+}
+"""What comes next where mail hosts carry the permission out. Nothing has reached them when the email is written."""
+
+
 def changed(*, grant: Grant, event: GrantEvent) -> None:
     """Something happened to the permission."""
     context: dict[str, Any] = {
@@ -83,6 +94,9 @@ def changed(*, grant: Grant, event: GrantEvent) -> None:
     }
     if event.action in SENTENCES:
         context["sentence"] = SENTENCES[event.action]
+    if event.action in _TAKEN_UP and publication.is_carried(grant.kind):
+        sentence = context.get("sentence", grant.kind_entry.permission_sentence(grant))
+        context["sentence"] = f"{sentence} {_TAKEN_UP[event.action]}"
     _tell("grant_changed", grant, str(event.pk), people_of(grant), **context)
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts.signed_in import person
-from portal.grants import selectors
+from portal.grants import publication, selectors
 from portal.grants.compliance import broken_grants, recent_runs, suspension_due_on
 from portal.grants.forms import GrantReasonForm, HandOverForm
 from portal.grants.models import Grant
@@ -72,6 +72,7 @@ def _show(
         "grant": grant,
         "kind": grant.kind_entry,
         "in_force": grant.is_in_force_today,
+        "status": publication.status_of(grant),
         "sentence": grant.kind_entry.permission_sentence(grant),
         "rows": [
             {"label": label, "lines": lines, "is_code": True}

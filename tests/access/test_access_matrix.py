@@ -132,6 +132,12 @@ TABLE: dict[str, Row] = {
     ),
     "grant_act": Row("/grants/{grant}/do/revoke/", "302 | 405", "302 403 403 404 422 422 422 403 403"),
     "in_force": Row("/in-force/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
+    "held_change": Row(
+        "/in-force/held/1/", "302 403 403 403 404 404 404 404 404", "302 403 403 403 403 403 403 403 404"
+    ),
+    "confirm_date": Row(
+        "/in-force/date/", "302 403 403 403 302 302 302 302 302", "302 403 403 403 403 403 403 403 409"
+    ),
     "host_tokens": Row(
         "/in-force/tokens/", "302 403 403 403 403 403 403 403 200", "302 403 403 403 403 403 403 403 422"
     ),
@@ -149,6 +155,7 @@ TABLE: dict[str, Row] = {
         "/webhooks/deliveries/{hook_delivery}/retry/", "302 | 405", "302 403 403 403 403 403 403 403 302"
     ),
     "export": Row("/export/v1/postfix", "401", "405"),
+    "export_manifest": Row("/export/v1/postfix/manifest", "405", "401"),
     "export_receipts": Row("/export/v1/postfix/receipts", "405", "401"),
     "relay_consent": Row(
         "/relay/consent/{consent}/",

@@ -18,10 +18,7 @@ from django.utils import timezone
 
 from portal.enforcement import releasing, signing
 from portal.enforcement.models import HostToken, Release, ReleaseChunk
-from portal.enforcement.publishing import ChangeRefused
 from portal.enforcement.tokens import make_token
-from portal.grants.services import managing
-from portal.grants.states import GrantAction
 from portal.lib.problems import NotAllowed
 from tests.cast import Cast, approved, client_of
 from tests.enforcement.pulling import KEY, bearer, post_receipt, token_for
@@ -125,22 +122,6 @@ def test_who_guesses_is_slowed_and_keeps_no_host_out(cast: Cast, client: Client)
     codes = [client.get(URL, headers=bearer(f"tmh_{n}")).status_code for n in range(22)]
     assert codes == [401] * 20 + [429] * 2
     assert client.get(URL, headers=bearer(token)).status_code == 200
-
-
-def test_a_large_change_is_held_back_and_the_last_release_stays(cast: Cast) -> None:
-    grants = [approved(cast, address=f"129.118.20.{n}", host=f"h{n}.ttu.edu") for n in range(10, 16)]
-    releasing.release(accept_change=True)
-    before = releasing.latest_release("postfix")
-    for grant in grants[:3]:
-        managing.change_state(grant=grant, action=GrantAction.REVOKE, actor=cast.reviewer, reason="Spam.")
-    outcome = releasing.release()
-    assert isinstance(outcome.refused["postfix"], ChangeRefused)
-    assert "3 of 6 entries" in str(outcome.refused["postfix"])
-    assert releasing.latest_release("postfix") == before
-    with pytest.raises(CommandError, match="--accept-change"):
-        call_command("release")
-    call_command("release", "--accept-change")
-    assert releasing.latest_release("postfix") != before
 
 
 def test_old_archives_go_and_their_releases_stay(cast: Cast, settings: Any) -> None:

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 import time_machine
-from django.core.management import CommandError, call_command
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.enforcement.publishing import ChangeRefused
 from portal.enforcement.services import publish
 from portal.enforcement.targets import LintError
 from portal.grants.models import Grant
@@ -83,21 +81,6 @@ def test_only_what_is_in_force_is_published_whatever_the_jobs_did(cast: Cast, tm
     assert "129.118.20.11/32\tREJECT 5.7.1 Relay permission" in clients
     assert "129.118.20.12/32\tREJECT 5.7.1 Relay permission" in clients
     assert json.loads((tmp_path / "manifest.json").read_text())["grants"] == [live.reference]
-
-
-def test_a_large_drop_is_refused_and_the_old_files_stay(cast: Cast, tmp_path: Path) -> None:
-    grants = many(cast, 6)
-    publish(folder=tmp_path)
-    before = read(tmp_path, "relay_clients.cidr")
-    for grant in grants[:3]:
-        managing.change_state(grant=grant, action=GrantAction.REVOKE, actor=cast.reviewer, reason="Spam.")
-    with pytest.raises(ChangeRefused, match="3 of 6 entries"):
-        publish(folder=tmp_path)
-    assert read(tmp_path, "relay_clients.cidr") == before
-    with pytest.raises(CommandError, match="--accept-change"):
-        call_command("publish", "--to", str(tmp_path))
-    call_command("publish", "--to", str(tmp_path), "--accept-change")
-    assert read(tmp_path, "relay_clients.cidr") != before
 
 
 def test_a_set_that_fails_the_lint_is_never_put_in_place(

@@ -62,7 +62,7 @@ def test_a_host_takes_a_release_reports_it_and_the_grant_says_so(host: MailHost,
     assert (state.serial, state.lint, state.differing) == (newest().serial, "", "")
     panel = liveness.panel_of(Grant.objects.get())
     assert panel is not None
-    assert [(found.host, found.is_done) for found in panel.targets[0].hosts] == [(HOST, True)]
+    assert [(found.host, found.is_current) for found in panel.targets[0].hosts] == [(HOST, True)]
     shown = client_of(people.requester).get(Grant.objects.get().get_absolute_url()).content.decode()
     assert f'live on <span class="code">{HOST}</span> since <time' in shown
     assert host.pull().returncode == 0

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from portal.enforcement.hosts import SENTENCES, check_hosts
+from portal.enforcement.hosts import HELD, SENTENCES, check_hosts
+from portal.enforcement.management.held import tell_held
 
 
 class Command(BaseCommand):
@@ -17,4 +18,5 @@ class Command(BaseCommand):
         counts = check_hosts()
         self.stdout.write(f"in order: {counts.pop('', 0)}")
         for trouble, count in sorted(counts.items()):
-            self.stdout.write(f"{trouble}: {count}. {SENTENCES[trouble]}")
+            self.stdout.write(f"{trouble}: {count}. {SENTENCES.get(trouble, HELD)}")
+        tell_held(self.stdout)

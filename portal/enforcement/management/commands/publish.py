@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from portal.enforcement.publishing import ChangeRefused
+from portal.enforcement.management.held import tell_held
 from portal.enforcement.services import publish
 from portal.enforcement.targets import LintError
 from portal.grants.management.dated import DatedCommand
@@ -21,7 +21,9 @@ class Command(DatedCommand):
         super().add_arguments(parser)
         parser.add_argument("--to", required=True, type=Path, metavar="DIR")
         parser.add_argument(
-            "--accept-change", action="store_true", help="even if more than 20 %% would change"
+            "--accept-change",
+            action="store_true",
+            help="release what is held back too, and take the date as right",
         )
         parser.add_argument("--install-path", metavar="DIR", help="where the mail host will hold the files")
 
@@ -34,7 +36,8 @@ class Command(DatedCommand):
                 day=self.day(options),
                 install_path=options["install_path"],
             )
-        except (ChangeRefused, LintError, OSError) as error:
+        except (LintError, OSError) as error:
             raise CommandError(str(error)) from error
+        tell_held(self.stdout)
         state = "published" if done.is_new else "unchanged"
         self.stdout.write(f"{state}: serial {done.serial}, {done.grants} grants, {done.entries} entries")

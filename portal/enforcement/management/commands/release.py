@@ -4,7 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from portal.enforcement.management.held import tell_held
 from portal.enforcement.releasing import release
+from portal.enforcement.restoring import Findings, release_after_restore
 from portal.enforcement.signing import SigningKeyMissing
 from portal.grants.management.dated import DatedCommand
 
@@ -15,16 +17,29 @@ class Command(DatedCommand):
     help = "Make a signed release of every target that changed, for mail hosts to pull."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The day, and whether a large change is meant."""
+        """The day, whether what is held back is meant, and whether a backup was restored."""
         super().add_arguments(parser)
-        parser.add_argument(
-            "--accept-change", action="store_true", help="even if more than 20 %% would change"
+        group = parser.add_mutually_exclusive_group()
+        group.add_argument(
+            "--accept-change",
+            action="store_true",
+            help="release what is held back too, and take the date as right",
+        )
+        group.add_argument(
+            "--after-restore",
+            action="store_true",
+            help="begin a new epoch, so that hosts take releases with lower serials, and list what they hold",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Release, and say what is there now; an error if a target was refused."""
         try:
-            outcome = release(day=self.day(options), accept_change=options["accept_change"])
+            if options["after_restore"]:
+                findings = release_after_restore()
+                self._tell(findings)
+                outcome = findings.outcome
+            else:
+                outcome = release(day=self.day(options), accept_change=options["accept_change"])
         except SigningKeyMissing as error:
             raise CommandError(str(error)) from error
         for row in outcome.released:
@@ -33,5 +48,17 @@ class Command(DatedCommand):
             )
         for key in outcome.unchanged:
             self.stdout.write(f"unchanged: {key}")
+        tell_held(self.stdout)
         if outcome.refused:
             raise CommandError("\n".join(str(error) for error in outcome.refused.values()))
+
+    def _tell(self, findings: Findings) -> None:
+        self.stdout.write(f"epoch: {findings.epoch}")
+        for line in findings.forgotten:
+            self.stdout.write(f"hosts hold, the database does not know, and this release takes out: {line}")
+        for line in findings.revived:
+            self.stdout.write(
+                f"the database has, hosts hold no longer, and held until a person decides: {line}"
+            )
+        for line in findings.silent:
+            self.stdout.write(f"has not reported since the restore, so what it holds is not compared: {line}")

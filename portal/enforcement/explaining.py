@@ -1,0 +1,137 @@
+"""What explains that a permission comes into an export, leaves it, or changes there: an act on it, or its day.
+
+Pure decisions over what was read; `guard` reads, and holds what nothing here explains.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from portal.grants.states import GrantState
+
+LONGEST_GAP = timedelta(days=3)
+"""A run on a later day than this after the last one, or on an earlier day, puts the date in doubt."""
+CHANGING = frozenset({"change", "renew", "narrow"})
+"""Acts that write the entries or the term of a permission anew."""
+ENDING_BY_DAY = frozenset({"lapse", "close", "release"})
+"""Acts of the portal that rest on the date: each says no more than that the last day is over."""
+
+
+class Seen(NamedTuple):
+    """Up to which event of a permission its state in an export is accounted for."""
+
+    event: int = 0
+    at: datetime | None = None
+
+
+class Act(NamedTuple):
+    """One event of a permission."""
+
+    pk: int
+    at: datetime
+    action: str
+    from_state: str
+    to_state: str
+
+    def is_after(self, seen: Seen) -> bool:
+        """Whether it came after `seen`. By number or by time: after a restore numbers begin again lower."""
+        return self.pk > seen.event or seen.at is None or self.at > seen.at
+
+    @property
+    def is_turn(self) -> bool:
+        """Whether it moved the permission to another state."""
+        return self.from_state != self.to_state and bool(self.to_state)
+
+
+class Record(NamedTuple):
+    """A permission as the database has it now, with its events, oldest first."""
+
+    state: str
+    starts_on: date
+    ends_on: date
+    acts: Sequence[Act]
+
+    def since(self, seen: Seen) -> list[Act]:
+        """The events after `seen`."""
+        return [act for act in self.acts if act.is_after(seen)]
+
+    @property
+    def seen(self) -> Seen:
+        """The newest event."""
+        return Seen(self.acts[-1].pk, self.acts[-1].at) if self.acts else Seen()
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The day of a run, the last day that was in order, and the day that a person confirmed after a jump."""
+
+    day: date
+    last: date | None
+    confirmed: date | None = None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the date jumped, and nobody confirmed it."""
+        known = [day for day in (self.last, self.confirmed) if day is not None]
+        return self.last is not None and not any(day <= self.day <= day + LONGEST_GAP for day in known)
+
+
+class Verdict(NamedTuple):
+    """Whether a change is explained; if not, why it is held."""
+
+    is_explained: bool
+    why: str = ""
+    is_by_day: bool = False
+
+
+EXPLAINED = Verdict(True)
+
+
+def removal(record: Record | None, *, ends_on: date, seen: Seen, clock: Clock) -> Verdict:
+    """Whether all entries of a permission may go; `ends_on` is their last day as it was released."""
+    since = record.since(seen) if record else []
+    turns = [act for act in since if act.is_turn]
+    if turns and turns[-1].to_state != GrantState.ACTIVE and turns[-1].action not in ENDING_BY_DAY:
+        return EXPLAINED
+    if record and any(act.action in CHANGING for act in since):
+        # An approval moved the term, so the day that counts is the new one.
+        if record.starts_on > clock.day:
+            return EXPLAINED
+        ends_on = record.ends_on
+        is_due = ends_on < clock.day
+    else:
+        has_ended = any(act.action in ENDING_BY_DAY for act in since)
+        # What was released past its last day was held open by a renewal: its day explains nothing any more.
+        was_held_open = clock.last is not None and ends_on < clock.last
+        is_due = ends_on < clock.day and (has_ended or not was_held_open)
+    if is_due:
+        if clock.is_doubtful and clock.last is not None and ends_on >= clock.last:
+            return Verdict(
+                False, f"Its last day would be over ({ends_on:%b %-d, %Y}), but the date is in doubt.", True
+            )
+        return EXPLAINED
+    if record is None:
+        return Verdict(False, "The permission is gone from the database, and nobody revoked it.")
+    return Verdict(
+        False, f"The database says “{GrantState(record.state).label}” without its entries in force, and no act explains it."
+    )  # fmt: skip
+
+
+def addition(record: Record | None, *, seen: Seen) -> Verdict:
+    """Whether the entries of a permission may come in; `seen` is where it was last taken out, or nothing."""
+    turns = [act for act in record.acts if act.is_turn] if record else []
+    is_active = bool(turns) and turns[-1].to_state == GrantState.ACTIVE
+    acts = record.since(seen) if record else []
+    came = any(act.to_state == GrantState.ACTIVE and (act.is_turn or act.action in CHANGING) for act in acts)
+    if is_active and came:
+        return EXPLAINED
+    return Verdict(False, "The database has it in force, but no approval or resumption explains that.")
+
+
+def change(record: Record | None, *, seen: Seen) -> Verdict:
+    """Whether the entries of a permission may become others."""
+    acts = record.since(seen) if record else []
+    if any(act.action in CHANGING for act in acts):
+        return EXPLAINED
+    return Verdict(False, "Its entries differ from those released, and no approved change explains that.")

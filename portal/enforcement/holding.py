@@ -1,0 +1,189 @@
+"""What is held back: kept in the database, told once, released by an administrator; and the date in doubt."""
+
+import logging
+from collections.abc import Iterable
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from portal.accounts.models import User
+from portal.accounts.roles import Role
+from portal.enforcement.guard import Prepared
+from portal.enforcement.models import HOSTS, DateConfirmation, HeldChange, RunState
+from portal.enforcement.targets import targets
+from portal.institution import institution
+from portal.lib.problems import NotAllowed, WrongState
+from portal.outbox.services import enqueue
+
+logger = logging.getLogger(__name__)
+TOLD = 20
+_BATCH = 500
+_COMPARED = ("mark", "direction", "is_by_day", "is_unwritable")
+
+
+def may_decide(actor: User) -> bool:
+    """Whether `actor` may release what is held, or confirm the date: administrators alone."""
+    return actor.has_role(Role.ADMINISTRATOR)
+
+
+def note_run(prepared: Prepared) -> None:
+    """Keep what a run found: its day, how far it read, and what it holds. Call it with the release, in one transaction."""
+    clock, now = prepared.clock, timezone.now()
+    columns: dict[str, object] = {"events_read_to": prepared.events_read_to}
+    if clock.is_doubtful:
+        columns["doubtful_day"] = clock.day
+    else:
+        columns |= {"day": clock.day, "confirmed_day": None, "doubtful_day": None, "doubtful_since": None}
+        columns["told_day"] = None
+    state, _ = RunState.objects.get_or_create(
+        place=prepared.place, target=prepared.target.key, defaults={"day": clock.day}
+    )
+    if clock.is_doubtful and state.doubtful_since is None:
+        columns["doubtful_since"] = now
+    if any(getattr(state, name) != value for name, value in columns.items()):
+        RunState.objects.filter(pk=state.pk).update(**columns)
+    _note_held(prepared)
+
+
+def _note_held(prepared: Prepared) -> None:
+    rows = HeldChange.objects.filter(
+        place=prepared.place, target=prepared.target.key, closed_at__isnull=True
+    ).select_for_update()
+    standing = {row.reference: row for row in rows}
+    over, fresh = [], []
+    for found in prepared.unexplained:
+        row = standing.pop(found.reference, None)
+        if row is not None and all(getattr(row, name) == getattr(found, name) for name in _COMPARED):
+            continue
+        if row is not None:
+            over.append(row.pk)
+        fresh.append(
+            HeldChange(
+                place=prepared.place, target=prepared.target.key, reference=found.reference,
+                direction=found.direction, mark=found.mark, lines="\n".join(found.lines), why=found.why,
+                is_by_day=found.is_by_day, is_unwritable=found.is_unwritable,
+            )
+        )  # fmt: skip
+    over += [row.pk for row in standing.values()]
+    for start in range(0, len(over), _BATCH):
+        HeldChange.objects.filter(pk__in=over[start : start + _BATCH]).update(closed_at=timezone.now())
+    HeldChange.objects.bulk_create(fresh, batch_size=_BATCH)
+
+
+# ---------------------------------------------------------------- telling
+@transaction.atomic
+def tell_new() -> None:
+    """Write to IT once of each change that is held since the last letter, and of a date in doubt."""
+    doubtful = RunState.objects.select_for_update().filter(doubtful_day__isnull=False)
+    days = sorted(
+        {row.doubtful_day for row in doubtful if row.told_day is None and row.doubtful_day is not None}
+    )
+    if days:
+        doubtful.filter(told_day__isnull=True).update(told_day=days[-1])
+        logger.error("The date jumped to %s; what ends by its day is held.", days[-1])
+        enqueue(
+            recipient=institution().contact_email,
+            template="date_in_doubt",
+            context={"day": days[-1], "last": min(row.day for row in doubtful), "path": "/in-force/"},
+        )
+    rows = open_holds().filter(told_at__isnull=True, decided_at__isnull=True, is_by_day=False)
+    new = list(rows.select_for_update()[: TOLD + 1])
+    if not new:
+        return
+    count = rows.count()
+    rows.update(told_at=timezone.now())
+    logger.error("%s changes are held back from the mail system.", count)
+    enqueue(
+        recipient=institution().contact_email,
+        template="changes_held",
+        context={"count": count, "lines": _told_lines(new[:TOLD], count), "path": "/in-force/"},
+    )
+
+
+def _told_lines(rows: Iterable[HeldChange], count: int) -> str:
+    lines: list[str] = []
+    for row in rows:
+        lines.append(
+            f"{row.reference}, {target_label(row.target)}: {row.get_direction_display().lower()}. {row.why}"
+        )
+        own = row.lines.splitlines()
+        lines += [f"  {line}" for line in own[:5]]
+        if len(own) > 5:
+            lines.append(f"  and {len(own) - 5} lines more")
+    if count > TOLD:
+        lines.append(f"and {count - TOLD} more")
+    return "\n".join(lines)
+
+
+def target_label(key: str) -> str:
+    """A target's name for people."""
+    return next((target.label for target in targets() if target.key == key), key)
+
+
+# ---------------------------------------------------------------- reading
+def open_holds() -> QuerySet[HeldChange]:
+    """What is held now, the newest first."""
+    return HeldChange.objects.filter(closed_at__isnull=True)
+
+
+def date_in_doubt() -> RunState | None:
+    """The run whose date is in doubt, if one is."""
+    return RunState.objects.filter(doubtful_day__isnull=False).order_by("day", "pk").first()
+
+
+def place_label(place: str) -> str:
+    """Where a change is held, in words."""
+    return "mail hosts" if place == HOSTS else f"the folder {place}"
+
+
+# ---------------------------------------------------------------- deciding
+@transaction.atomic
+def release_anyway(*, actor: User, change: HeldChange, reason: str) -> None:
+    """Let a held change into the next release, in every place where the same is held.
+
+    Raises NotAllowed, ValidationError (keyed `reason`), or WrongState where it is held no longer.
+    """
+    if not may_decide(actor):
+        raise NotAllowed("Only administrators release what is held back.")
+    if not reason.strip():
+        raise ValidationError({"reason": "Say why this is meant. It is recorded with your name."})
+    same = open_holds().filter(target=change.target, reference=change.reference, mark=change.mark)
+    rows = list(same.select_for_update())
+    if change.pk not in {row.pk for row in rows if row.decided_at is None}:
+        raise WrongState("This change is not held any more. Open the page again to see what is.")
+    if change.is_unwritable:
+        raise WrongState(
+            "The mail system cannot read this as it is. Correct the permission; it goes out by itself then."
+        )
+    same.filter(decided_at__isnull=True).update(
+        decided_by=actor, decided_at=timezone.now(), reason=reason.strip()
+    )
+    logger.warning("Held change %s was released by %s.", change.pk, actor.pk)
+    _publish_soon()
+
+
+@transaction.atomic
+def confirm_date(*, actor: User) -> DateConfirmation:
+    """Say that today is right after a jump of the date; what ends by its day goes out then.
+
+    Raises NotAllowed, or WrongState where no date is in doubt.
+    """
+    if not may_decide(actor):
+        raise NotAllowed("Only administrators confirm the date.")
+    today = timezone.localdate()
+    rows = RunState.objects.select_for_update().filter(doubtful_day__isnull=False)
+    if not rows:
+        raise WrongState("No date is in doubt any more.")
+    rows.update(confirmed_day=today, doubtful_day=None, doubtful_since=None, told_day=None)
+    confirmation = DateConfirmation.objects.create(actor=actor, day=today)
+    logger.warning("The date %s was confirmed by %s.", today, actor.pk)
+    _publish_soon()
+    return confirmation
+
+
+def _publish_soon() -> None:
+    from portal.enforcement.services import mark_changed
+
+    mark_changed()
