@@ -15,8 +15,10 @@ from portal.grants.relay_rules import RelayRule
 from portal.policy_service import replies
 from portal.policy_service.budgets import BudgetUnknown, LocalBuckets, Shared
 from portal.policy_service.decisions import Outcome, decide
-from portal.policy_service.index import Index, NoAddress
+from portal.policy_service.header_from import HeaderRefusal
+from portal.policy_service.index import Found, Index, NoAddress
 from portal.policy_service.protocol import RELAY_CONTEXT, Ask, Malformed, parse
+from portal.policy_service.sessions import Accepted, Sessions
 from portal.policy_service.tallies import Batch
 
 REMEMBERED_MESSAGES = 20_000
@@ -88,6 +90,7 @@ class Answering:
         self._max_age, self._shared = max_age, shared
         self._local = LocalBuckets()
         self._messages = Messages()
+        self._sessions = Sessions()
         self._today = Today()
         self.batch = Batch()
 
@@ -135,9 +138,12 @@ class Answering:
             return _reply(replies.reject(decision.say()))
         if decision.is_recipient_open and not before & _ACCEPTED:
             return self._defer(case, f"{rule.reference}: the recipients are not known here.")
-        if rule.per_hour is None or before & _CHARGED:
+        return self._within_volume(case)
+
+    def _within_volume(self, case: Case) -> bytes | Awaitable[bytes]:
+        if case.rule.per_hour is None or case.before & _CHARGED:
             return self._accept(case, 0)
-        return self._charge(case, rule.per_hour)
+        return self._charge(case, case.rule.per_hour)
 
     def _charge(self, case: Case, per_hour: int) -> bytes | Awaitable[bytes]:
         wait = self._local.take(case.rule.grant_id, per_hour, time.monotonic())
@@ -189,6 +195,52 @@ class Answering:
             self._messages.put(case.key, case.before | flag | noted)
         if not case.before & flag:
             self.batch.count(case.rule.grant_id, case.day, case.ask.sender, outcome, case.at)
+            if flag == _ACCEPTED and case.ask.port:
+                note = Accepted(case.key, case.rule.grant_id, case.day, case.ask.sender)
+                self._sessions.put(case.ask.client, case.ask.port, note)
+
+    # ------------------------------------------------------------------ the same message, seen by the milter
+    def about(self, client: str) -> tuple[Found | None, date]:
+        """What the client's address leads to, and today. Raises Unready, and Malformed where it is no address."""
+        if self._index is None or not self.is_ready:
+            raise Unready
+        day = self._today.on(time.time())
+        try:
+            return self._index.find(client, day), day
+        except NoAddress as error:
+            raise Malformed(str(error)) from None
+
+    def holders(self, sender: str, day: date) -> tuple[str, ...]:
+        """The grants in force on `day` that may send as `sender`, at most three."""
+        return self._index.holders(sender, day) if self._index is not None else ()
+
+    def accepted_before(self, ask: Ask, rule: RelayRule) -> tuple[Accepted | None, bool]:
+        """What the policy protocol accepted of the message at hand, and whether it has its header from there."""
+        accepted = self._sessions.take(ask.client, ask.port)
+        if accepted is None or accepted.grant_id != rule.grant_id:
+            return None, False
+        return accepted, bool(self._messages.get(accepted.key) & _PREPENDED)
+
+    def settle(self, ask: Ask, rule: RelayRule, day: date) -> bytes | Awaitable[bytes]:
+        """The action for a message that no policy request was made for: its volume, and its count."""
+        key = f"{ask.instance} {ask.client} {rule.grant_id}"
+        ask = ask._replace(port="")  # Noted for its session it would be taken for the next message.
+        return self._within_volume(Case(ask, rule, day, time.time(), key, self._messages.get(key)))
+
+    def count_author(self, rule: RelayRule, author: str) -> None:
+        """A message passed that shows `author` in From."""
+        self.batch.count_author(rule.grant_id, author, Outcome.ACCEPTED, time.time())
+
+    def refuse(
+        self, rule: RelayRule, day: date, accepted: Accepted | None, refusal: HeaderRefusal | None
+    ) -> None:
+        """Count a message that the milter refuses, for its header or (None) for another reason, and once in all."""
+        now = time.time()
+        if accepted is not None:
+            self.batch.take_back(accepted.grant_id, accepted.day, accepted.sender)
+        self.batch.count_refused(rule.grant_id, day, now)
+        if refusal is not None:
+            self.batch.count_author(rule.grant_id, refusal.found, Outcome.REFUSED, now)
 
 
 def _reply(action: str) -> bytes:

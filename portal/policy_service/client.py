@@ -1,13 +1,15 @@
-"""One connection of the policy service: what arrives is answered in turn, within bounds of size, time and number."""
+"""One connection, of either protocol: what arrives is answered in turn, within bounds of size, time and number."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from portal.policy_service.answering import Unready
+from portal.policy_service.milter import Conversation, Goodbye
+from portal.policy_service.milter_protocol import Packets
 from portal.policy_service.protocol import END, LONGEST_REQUEST, Frames, Malformed
 
 if TYPE_CHECKING:
@@ -50,9 +52,13 @@ class Remarks:
 class Client(asyncio.BufferedProtocol):
     """One connection. Whatever goes wrong ends it without a reply, and Postfix defers."""
 
-    def __init__(self, server: "PolicyServer") -> None:
-        self._server, self._answer = server, server.answering.answer
-        self._frames = Frames()
+    def __init__(
+        self,
+        server: "PolicyServer",
+        frames: Frames | Packets,
+        answer: Callable[[bytes], bytes | Awaitable[bytes]],
+    ) -> None:
+        self._server, self._frames, self._answer = server, frames, answer
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_paused = False
@@ -82,14 +88,18 @@ class Client(asyncio.BufferedProtocol):
         self.touched_at = time.monotonic()
         is_free = self._task is None and not self._is_paused
         if not self._frames.is_begun:
-            if is_free and len(data) <= LONGEST_REQUEST and 0 <= data.find(END) == len(data) - 2:
-                # What Postfix sends: one whole request, and nothing else until it is answered.
-                self._answer_one(data[:-2])
+            block = self._only_one(data) if is_free else None
+            if block is not None:
+                self._answer_one(block)
                 return
             self.waiting_since = self.touched_at
         self._frames.feed(data)
         if is_free:
             self._work()
+
+    def _only_one(self, data: bytes) -> bytes | None:
+        """The request in `data`, where that is one whole request and nothing else; None is always right."""
+        return None
 
     def _answer_one(self, block: bytes) -> None:
         try:
@@ -114,7 +124,8 @@ class Client(asyncio.BufferedProtocol):
                 if not isinstance(reply, bytes):
                     self._later(self._send_when_known(reply))
                     return
-                self._transport.write(reply)
+                if reply:
+                    self._transport.write(reply)
         except Exception as error:
             self._give_up(error)
             return
@@ -143,7 +154,9 @@ class Client(asyncio.BufferedProtocol):
             self._transport.write(known)
 
     def _give_up(self, error: Exception) -> None:
-        if isinstance(error, Malformed):
+        if isinstance(error, Goodbye):
+            pass
+        elif isinstance(error, Malformed):
             self._server.remarks.say(f"A client was cut off: {error}")
         elif isinstance(error, Unready):
             self._server.remarks.say(
@@ -184,3 +197,28 @@ class Client(asyncio.BufferedProtocol):
                 self._transport.abort()
             else:
                 self._transport.close()
+
+
+class PolicyClient(Client):
+    """One connection of Postfix's policy protocol."""
+
+    def __init__(self, server: "PolicyServer") -> None:
+        super().__init__(server, Frames(), server.answering.answer)
+
+    def _only_one(self, data: bytes) -> bytes | None:
+        # What Postfix sends: one whole request, and nothing else until it is answered.
+        is_one = len(data) <= LONGEST_REQUEST and 0 <= data.find(END) == len(data) - 2
+        return data[:-2] if is_one else None
+
+
+class MilterClient(Client):
+    """One connection of the milter protocol."""
+
+    def __init__(self, server: "PolicyServer") -> None:
+        self._conversation = Conversation(server.answering, server.keeper)
+        super().__init__(server, Packets(), self._conversation.hear)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it, and the message at hand."""
+        super().connection_lost(exc)
+        self._conversation.close()

@@ -41,6 +41,35 @@ class SenderUse(models.Model):
         return f"{self.grant_id} {self.sender}"
 
 
+class AuthorUse(models.Model):
+    """What messages of a grant showed in From, as the milter found it: an address, or what stood in its place."""
+
+    grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="author_use")
+    author = models.CharField(max_length=254, blank=True)
+    accepted = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    deferred = models.PositiveIntegerField(default=0)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-accepted", "-refused", "author")
+        constraints = (models.UniqueConstraint(fields=("grant", "author"), name="one_use_per_author"),)
+
+    def __str__(self) -> str:
+        return f"{self.grant_id} {self.author}"
+
+
+class MilterHost(models.Model):
+    """A mail host whose messages the milter judges; one that is not here runs maps or the policy protocol alone."""
+
+    host = models.CharField(max_length=100, primary_key=True)
+    """Postfix's $myhostname, in lower case."""
+    last_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.host
+
+
 class CountedDay(models.Model):
     """A day on which the service ran: what was not counted is unknown and never read as no mail."""
 

@@ -30,6 +30,8 @@ class Ask(NamedTuple):
     recipient: str
     instance: str
     context: str
+    port: str = ""
+    """The client's, "" before Postfix 3.2."""
 
 
 class Frames:
@@ -62,7 +64,7 @@ class Frames:
 
 
 _NAMES = ("protocol_state", "client_address", "sender", "recipient")
-_OPTIONAL = ("instance", "policy_context")
+_OPTIONAL = ("instance", "policy_context", "client_port")
 _MARKS = {name: f"\n{name}=" for name in (*_NAMES, *_OPTIONAL)}
 _START = "\nrequest=smtpd_access_policy\n"
 
@@ -90,8 +92,8 @@ def parse(block: bytes) -> Ask:
     usual = _POSTFIX.fullmatch(text) if len(block) <= _USUAL_LENGTH else None
     if usual is None:
         return _parse_any(text)
-    state, client, sender, recipient, instance, context = usual.groups()
-    return Ask(state, client, _folded(sender), _folded(recipient), instance, context)
+    state, client, port, sender, recipient, instance, context = usual.groups()
+    return Ask(state, client, _folded(sender), _folded(recipient), instance, context, port)
 
 
 def _parse_any(text: str) -> Ask:
@@ -107,8 +109,8 @@ def _parse_any(text: str) -> Ask:
     if _START not in text or text.count("\nrequest=") != 1:
         raise Malformed("This is no request for a policy.")
     state, client, sender, recipient = [_value(text, name) for name in _NAMES]
-    instance, context = [_value(text, name, "") for name in _OPTIONAL]
-    return Ask(state, client, _folded(sender), _folded(recipient), instance, context)
+    instance, context, port = [_value(text, name, "") for name in _OPTIONAL]
+    return Ask(state, client, _folded(sender), _folded(recipient), instance, context, port)
 
 
 def _value(text: str, name: str, default: str | None = None) -> str:

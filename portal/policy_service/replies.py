@@ -5,6 +5,7 @@ The sentences are those of the exported maps (relay/exports.py), so that a refus
 
 import re
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.utils import timezone
@@ -14,10 +15,14 @@ from portal.grants.relay_rules import RelayRule
 from portal.grants.states import GrantState
 from portal.lib.text import ascii_word, one_line
 
+if TYPE_CHECKING:
+    from portal.policy_service.header_from import HeaderRefusal
+
 LONGEST_TEXT = 400
 """Well within an SMTP reply line of 512 octets (RFC 5321 section 4.5.3.1.5)."""
 _SHOWN_SENDERS = 3
 _LONGEST_NAME = 80
+_LONGEST_ALLOWED = 120
 _PLAIN = re.compile(r"[A-Za-z0-9-]{1,40}").fullmatch
 _UNSAFE = re.compile(r"[^ -~]|[{}$,;]|  |^ | $").search
 """What means something in a map or in main.cf (the maps replace it, and so do the answers), and needless blanks."""
@@ -29,6 +34,12 @@ def safe(text: str) -> str:
     if _UNSAFE(text):
         text = "".join(char if _MEANS_ITSELF(char) else "_" for char in one_line(text))
     return text[:LONGEST_TEXT]
+
+
+def printable(text: str, longest: int) -> str:
+    """What a stranger wrote, as printable ASCII of at most `longest` characters; the rest of it is left out."""
+    plain = "".join(char if " " <= char <= "~" else "?" for char in one_line(text[: 4 * longest]))
+    return plain if len(plain) <= longest else f"{plain[: longest - 3]}..."
 
 
 def prepend(rule: RelayRule) -> str:
@@ -74,6 +85,24 @@ def wrong_sender(rule: RelayRule) -> str:
     if len(rule.senders) > _SHOWN_SENDERS:
         shown.append(f"{len(rule.senders) - _SHOWN_SENDERS} others")
     return f"{rule.reference} may send only as {' or '.join(shown)}. {link(rule)}"
+
+
+def wrong_header(rule: RelayRule, refusal: "HeaderRefusal") -> str:
+    """A From, Sender, Resent-From or Resent-Sender that the permission does not name, or that nobody can read."""
+    senders = " or ".join(rule.senders[:_SHOWN_SENDERS])
+    if len(rule.senders) > _SHOWN_SENDERS or len(senders) > _LONGEST_ALLOWED:
+        others = f" or {len(rule.senders) - 1} others" if len(rule.senders) > 1 else ""
+        senders = f"{rule.senders[0][:_LONGEST_NAME]}{others}"
+    because = f" Here {refusal.because}." if refusal.because else ""
+    start, end = f"{rule.reference} may show only {senders} in {refusal.field}.{because}", f" {link(rule)}"
+    room = LONGEST_TEXT - len(start) - len(end) - len(" Found: .")
+    found = f" Found: {printable(refusal.found, max(room, 20))}." if refusal.found else ""
+    return f"{start}{found}{end}"
+
+
+def broken_header(rule: RelayRule, what: str) -> str:
+    """A header that mail programs read in different ways, or that is too much."""
+    return f"{rule.reference}: the header of the message has {what}. {link(rule)}"
 
 
 def wrong_recipient(rule: RelayRule) -> str:

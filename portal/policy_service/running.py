@@ -6,6 +6,7 @@ import logging
 import os
 import resource
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from portal.env import ConfigurationError
 from portal.grants.relay_rules import RelayRule
 from portal.policy_service.answering import Answering
 from portal.policy_service.budgets import RedisBuckets
-from portal.policy_service.client import Limits
+from portal.policy_service.client import Client, Limits
 from portal.policy_service.follower import Follower
 from portal.policy_service.index import Index
 from portal.policy_service.server import PolicyServer
@@ -40,14 +41,14 @@ class Place:
         return f"unix:{self.path}" if self.path else f"{self.host}:{self.port}"
 
 
-def parse_place(text: str) -> Place:
-    """HOST:PORT (IPv6 in brackets) or unix:PATH. Raises ConfigurationError."""
+def parse_place(text: str, option: str = "--listen") -> Place:
+    """HOST:PORT (IPv6 in brackets) or unix:PATH, as `option` names it. Raises ConfigurationError."""
     if text.startswith("unix:") and len(text) > len("unix:"):
         return Place(path=Path(text.removeprefix("unix:")))
     host, separator, port = text.rpartition(":")
     if not separator or not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise ConfigurationError(
-            "--listen has the form 127.0.0.1:10031, [::1]:10031 or unix:/run/techmail/policy."
+            f"{option} has the form 127.0.0.1:10031, [::1]:10031 or unix:/run/techmail/policy."
         )
     return Place(host=host.strip("[]"), port=int(port))
 
@@ -57,6 +58,8 @@ class Plan:
     """How one service runs. Times in seconds."""
 
     place: Place
+    milter: Place | None
+    """Where the milter protocol is spoken, if anywhere."""
     limits: Limits
     batch_seconds: float
     max_age: float
@@ -89,6 +92,7 @@ async def serve(plan: Plan) -> None:
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    places = [plan.place, *([plan.milter] if plan.milter else [])]
     _allow_files(plan.limits.connections)
     _bound_the_database()
     shared = RedisBuckets(settings.REDIS_URL) if settings.REDIS_URL else None
@@ -96,31 +100,34 @@ async def serve(plan: Plan) -> None:
     follower = Follower(Bridge(answering, loop), lambda: answering.grant_ids)
     follower.start()
     server = PolicyServer(answering=answering, limits=plan.limits, batch_seconds=plan.batch_seconds)
-    listener = await _listen(server, plan)
-    logger.info("The policy service listens on %s.", plan.place)
+    listeners = [await _listen(server.client, plan.place, plan.socket_mode)]
+    if plan.milter is not None:
+        listeners.append(await _listen(server.milter, plan.milter, plan.socket_mode))
+    logger.info("The policy service listens on %s.", " and as a milter on ".join(map(str, places)))
     try:
-        await server.run(listener, stopping)
+        await server.run(listeners, stopping)
     finally:
         follower.stop()
         await asyncio.to_thread(follower.join, JOIN_SECONDS)
         if shared is not None:
             with suppress(OSError):
                 await shared.close()
-        if plan.place.path:
-            plan.place.path.unlink(missing_ok=True)
+        for place in places:
+            if place.path:
+                place.path.unlink(missing_ok=True)
     logger.info("The policy service has stopped.")
 
 
-async def _listen(server: PolicyServer, plan: Plan) -> asyncio.Server:
-    loop, place = asyncio.get_running_loop(), plan.place
+async def _listen(client: Callable[[], Client], place: Place, socket_mode: int) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
     if place.path is None:
-        return await loop.create_server(server.client, place.host, place.port, backlog=BACKLOG)
+        return await loop.create_server(client, place.host, place.port, backlog=BACKLOG)
     before = os.umask(0o177)  # Nobody gets in between the bind and the mode.
     try:
-        listener = await loop.create_unix_server(server.client, str(place.path), backlog=BACKLOG)
+        listener = await loop.create_unix_server(client, str(place.path), backlog=BACKLOG)
     finally:
         os.umask(before)
-    place.path.chmod(plan.socket_mode)
+    place.path.chmod(socket_mode)
     return listener
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from portal.grants.models import Grant
 from portal.institution import institution
-from portal.policy_service.models import CountedDay, DailyUse, SenderUse
+from portal.policy_service.models import AuthorUse, CountedDay, DailyUse, SenderUse
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Usage:
     """The senders with accepted mail, most used first."""
     strangers: list[SenderUse]
     """The senders that were refused and never accepted."""
+    foreign_authors: list[AuthorUse]
+    """What the milter refused and never accepted in From, most often first."""
     uncounted_days: int
     """Days since `since` on which the service did not run: what was sent then is not known."""
     is_idle: bool
@@ -51,6 +53,7 @@ def usage_of(grant: Grant, today: date | None = None) -> Usage | None:
         mail_on=Max("day", filter=Q(accepted__gt=0)),
     )  # fmt: skip
     senders = list(SenderUse.objects.filter(grant=grant))
+    authors = AuthorUse.objects.filter(grant=grant, refused__gt=0, accepted=0)
     quiet_since = max(since, found["mail_on"] or since)
     return Usage(
         since=since,
@@ -61,6 +64,7 @@ def usage_of(grant: Grant, today: date | None = None) -> Usage | None:
         last_mail_on=found["mail_on"],
         senders=[row for row in senders if row.accepted],
         strangers=[row for row in senders if row.refused and not row.accepted],
+        foreign_authors=sorted(authors, key=lambda row: (-row.refused, row.author)),
         uncounted_days=max(
             (day - since).days + 1 - CountedDay.objects.filter(day__range=(since, day)).count(), 0
         ),

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
@@ -10,7 +11,8 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from portal.policy_service.answering import Answering
-from portal.policy_service.client import Client, Limits, Remarks
+from portal.policy_service.client import Client, Limits, MilterClient, PolicyClient, Remarks
+from portal.policy_service.gatekeeping import Gatekeeper
 from portal.policy_service.services import prune, write_batch
 from portal.policy_service.tallies import Batch
 
@@ -24,6 +26,7 @@ class PolicyServer:
 
     def __init__(self, *, answering: Answering, limits: Limits, batch_seconds: float) -> None:
         self.answering, self.limits = answering, limits
+        self.keeper = Gatekeeper()
         self.clients: set[Client] = set()
         self.buffer = memoryview(bytearray(READ_SIZE))
         self.remarks, self._write_remarks = Remarks(), Remarks()
@@ -32,8 +35,12 @@ class PolicyServer:
         self._pruned_on: date | None = None
 
     def client(self) -> Client:
-        """A protocol for a new connection."""
-        return Client(self)
+        """What answers a new connection of the policy protocol."""
+        return PolicyClient(self)
+
+    def milter(self) -> Client:
+        """What answers a new connection of the milter protocol."""
+        return MilterClient(self)
 
     def admit(self, client: Client) -> bool:
         """Whether there is room for one more."""
@@ -43,13 +50,15 @@ class PolicyServer:
         self.clients.add(client)
         return True
 
-    async def run(self, listener: asyncio.Server, stopping: asyncio.Event) -> None:
+    async def run(self, listeners: Sequence[asyncio.Server], stopping: asyncio.Event) -> None:
         """Serve until `stopping` is set; then close the connections and write the last counts."""
         jobs = [asyncio.create_task(self.sweep()), asyncio.create_task(self._write_batches())]
         await stopping.wait()
-        listener.close()
+        for listener in listeners:
+            listener.close()
         for client in list(self.clients):
             client.end()
+        self.keeper.close()
         for job in jobs:
             job.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)

@@ -4,10 +4,11 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Count
+from django.db.models import Count, F
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from portal.policy_service.models import CountedDay, DailyUse, SenderUse
+from portal.policy_service.models import AuthorUse, CountedDay, DailyUse, MilterHost, SenderUse
 from portal.policy_service.tallies import Batch, Tally, moment
 
 CHANNEL = "techmail_grants"
@@ -30,7 +31,11 @@ def write_batch(*, batch: Batch) -> None:
     CountedDay.objects.bulk_create([CountedDay(day=timezone.localdate())], ignore_conflicts=True)
     days = [Row(grant_id, day, tally) for (grant_id, day), tally in batch.days.items()]
     _add(DailyUse._meta.db_table, "day", days)
-    _add(SenderUse._meta.db_table, "sender", _senders(batch))
+    _add(SenderUse._meta.db_table, "sender", _senders(batch.senders, SenderUse, "sender"))
+    _add(AuthorUse._meta.db_table, "author", _senders(batch.authors, AuthorUse, "author"))
+    _take_back(batch)
+    for host, at in batch.hosts.items():
+        MilterHost.objects.update_or_create(host=host, defaults={"last_at": moment(at)})
 
 
 def prune(*, today: date) -> None:
@@ -47,30 +52,42 @@ class Row(NamedTuple):
     tally: Tally
 
 
-def _senders(batch: Batch) -> list[Row]:
+def _take_back(batch: Batch) -> None:
+    """Messages of earlier batches that did not pass after all; never below zero."""
+    for (grant_id, day, sender), messages in batch.taken_back.items():
+        fewer = Greatest(F("accepted") - messages, 0)
+        DailyUse.objects.filter(grant_id=grant_id, day=day).update(accepted=fewer)
+        SenderUse.objects.filter(grant_id=grant_id, sender=sender).update(accepted=fewer)
+
+
+def _senders(
+    counted: dict[int, dict[str, Tally]], table: type[SenderUse] | type[AuthorUse], column: str
+) -> list[Row]:
     with_strangers = sorted(
         grant_id
-        for grant_id, senders in batch.senders.items()
+        for grant_id, senders in counted.items()
         if any(not tally.accepted for tally in senders.values())
     )
-    known = _senders_of_full(with_strangers)
+    known = _senders_of_full(with_strangers, table, column)
     return [
         Row(grant_id, sender, tally)
-        for grant_id, senders in batch.senders.items()
+        for grant_id, senders in counted.items()
         for sender, tally in senders.items()
         if tally.accepted or grant_id not in known or sender in known[grant_id]
     ]
 
 
-def _senders_of_full(grant_ids: list[int]) -> dict[int, set[str]]:
+def _senders_of_full(
+    grant_ids: list[int], table: type[SenderUse] | type[AuthorUse], column: str
+) -> dict[int, set[str]]:
     """The senders noted for those of the grants that have no room for more."""
     found: dict[int, set[str]] = {}
     for start in range(0, len(grant_ids), _CHUNK):
-        rows = SenderUse.objects.filter(grant_id__in=grant_ids[start : start + _CHUNK])
-        counted = rows.order_by().values("grant_id").annotate(senders=Count("pk"))
-        found |= {row["grant_id"]: set() for row in counted.filter(senders__gte=MOST_SENDERS)}
-    for grant_id, sender in SenderUse.objects.filter(grant_id__in=list(found)).values_list(
-        "grant_id", "sender"
+        rows = table._default_manager.filter(grant_id__in=grant_ids[start : start + _CHUNK])
+        full = rows.order_by().values("grant_id").annotate(senders=Count("pk"))
+        found |= {row["grant_id"]: set() for row in full.filter(senders__gte=MOST_SENDERS)}
+    for grant_id, sender in table._default_manager.filter(grant_id__in=list(found)).values_list(
+        "grant_id", column
     ):
         found[grant_id].add(sender)
     return found

@@ -9,6 +9,7 @@ from portal.policy_service.decisions import Outcome
 MOST_STRANGERS = 20
 """Refused senders noted per grant and batch; a client that tries names at random fills no memory."""
 LONGEST_SENDER = 254
+MOST_HOSTS = 100
 
 
 @dataclass(slots=True)
@@ -37,6 +38,12 @@ class Batch:
     """By grant and day."""
     senders: dict[int, dict[str, Tally]] = field(default_factory=dict)
     """By grant, then envelope sender ("" for the null sender)."""
+    authors: dict[int, dict[str, Tally]] = field(default_factory=dict)
+    """By grant, then what the milter found in From."""
+    taken_back: dict[tuple[int, date, str], int] = field(default_factory=dict)
+    """Messages counted as accepted in an earlier batch that the milter refused: by grant, day and envelope sender."""
+    hosts: dict[str, float] = field(default_factory=dict)
+    """When each mail host's messages were last judged by the milter, in seconds since 1970."""
 
     def count(self, grant_id: int, day: date, sender: str, outcome: Outcome, at: float) -> None:
         """Count one answer."""
@@ -44,30 +51,69 @@ class Batch:
         if tally is None:
             tally = self.days[grant_id, day] = Tally()
         _count(tally, outcome, at)
-        if not sender.isprintable() or len(sender) > LONGEST_SENDER:
-            sender = one_line(sender)[:LONGEST_SENDER]  # A database takes no NUL, a page no line break.
-        senders = self.senders.get(grant_id)
-        if senders is None:
-            senders = self.senders[grant_id] = {}
-        seen = senders.get(sender)
-        if seen is None:
-            if outcome is Outcome.REFUSED and len(senders) >= MOST_STRANGERS:
-                return
-            seen = senders[sender] = Tally()
-        _count(seen, outcome, at)
+        _count_sender(self.senders.setdefault(grant_id, {}), sender, outcome, at)
+
+    def count_author(self, grant_id: int, author: str, outcome: Outcome, at: float) -> None:
+        """Count what a message showed in From; the message itself is counted by `count` or `count_refused`."""
+        _count_sender(self.authors.setdefault(grant_id, {}), author, outcome, at)
+
+    def count_refused(self, grant_id: int, day: date, at: float) -> None:
+        """Count a message that was refused for what it holds, its envelope being as permitted."""
+        _count(self.days.setdefault((grant_id, day), Tally()), Outcome.REFUSED, at)
+
+    def take_back(self, grant_id: int, day: date, sender: str) -> None:
+        """One message that was counted as accepted on `day` did not pass after all."""
+        sender = _storable(sender)
+        tally, seen = self.days.get((grant_id, day)), self.senders.get(grant_id, {}).get(sender)
+        if tally is not None and seen is not None and tally.accepted and seen.accepted:
+            tally.accepted -= 1
+            seen.accepted -= 1
+        else:
+            key = (grant_id, day, sender)
+            self.taken_back[key] = self.taken_back.get(key, 0) + 1
+
+    def note_host(self, host: str, at: float) -> None:
+        """The milter judged a message of this mail host."""
+        if host in self.hosts or len(self.hosts) < MOST_HOSTS:
+            self.hosts[host] = at
 
     def add(self, other: "Batch") -> None:
         """Take back a batch that could not be written."""
         for key, tally in other.days.items():
             self.days.setdefault(key, Tally()).add(tally)
-        for grant_id, senders in other.senders.items():
-            mine = self.senders.setdefault(grant_id, {})
-            for sender, tally in senders.items():
-                if sender in mine or len(mine) < MOST_STRANGERS or tally.accepted:
-                    mine.setdefault(sender, Tally()).add(tally)
+        _add_senders(self.senders, other.senders)
+        _add_senders(self.authors, other.authors)
+        for row, messages in other.taken_back.items():
+            self.taken_back[row] = self.taken_back.get(row, 0) + messages
+        for host, at in other.hosts.items():
+            self.note_host(host, max(at, self.hosts.get(host, 0.0)))
 
     def __bool__(self) -> bool:
-        return bool(self.days)
+        return bool(self.days or self.taken_back or self.hosts)
+
+
+def _storable(sender: str) -> str:
+    if not sender.isprintable() or len(sender) > LONGEST_SENDER:
+        return one_line(sender)[:LONGEST_SENDER]  # A database takes no NUL, a page no line break.
+    return sender
+
+
+def _count_sender(senders: dict[str, Tally], sender: str, outcome: Outcome, at: float) -> None:
+    sender = _storable(sender)
+    seen = senders.get(sender)
+    if seen is None:
+        if outcome is Outcome.REFUSED and len(senders) >= MOST_STRANGERS:
+            return
+        seen = senders[sender] = Tally()
+    _count(seen, outcome, at)
+
+
+def _add_senders(mine: dict[int, dict[str, Tally]], others: dict[int, dict[str, Tally]]) -> None:
+    for grant_id, senders in others.items():
+        here = mine.setdefault(grant_id, {})
+        for sender, tally in senders.items():
+            if sender in here or len(here) < MOST_STRANGERS or tally.accepted:
+                here.setdefault(sender, Tally()).add(tally)
 
 
 def moment(at: float) -> datetime:

@@ -95,7 +95,8 @@ class PolicyService:
 
     def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
         """`arguments` go to the command, `environment` on top of the tests'."""
-        self.port, self._arguments, self._folder = free_port(), arguments, folder
+        self.port, self.milter_port = free_port(), free_port()
+        self._arguments, self._folder = arguments, folder
         campus = folder / "institution.toml"
         campus.write_text(CAMPUS)
         self._environment = {
@@ -124,7 +125,8 @@ class PolicyService:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        command: Sequence[str] = ("manage.py", "policy_service", "--listen", f"127.0.0.1:{self.port}")
+        places = ("--listen", f"127.0.0.1:{self.port}", "--milter", f"127.0.0.1:{self.milter_port}")
+        command: Sequence[str] = ("manage.py", "policy_service", *places)
         with (self._folder / "policy.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *command, *self._arguments],

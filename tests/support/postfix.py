@@ -2,10 +2,12 @@
 
 import os
 import pwd
+import re
 import shutil
 import smtplib
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,14 @@ smtpd_data_restrictions =
         {{ default_action = 451 4.3.5 policy service unavailable }} }}
 """
 """The lines that docs/policy-service.md gives."""
+
+MILTER_FRAGMENT = """\
+smtpd_milters = {{ inet:127.0.0.1:{port}, connect_timeout=5s, command_timeout=20s, content_timeout=60s,
+    default_action=tempfail }}
+milter_default_action = tempfail
+milter_protocol = 6
+"""
+"""The lines that docs/policy-service.md gives for the milter."""
 
 
 @dataclass
@@ -114,30 +124,46 @@ class PostfixServer:
         self._run("reload")
         time.sleep(0.4)
 
-    def ask_policy(self, port: int, deliver_to: int | None = None) -> None:
+    def ask_policy(
+        self, port: int | None, deliver_to: int | None = None, milter: int | None = None, more: str = ""
+    ) -> None:
         """Ask the policy service on `port` for every relay attempt (docs/policy-service.md), and reload.
 
-        `deliver_to` is the port of an SMTP server on loopback that gets the mail in place of nobody.
+        `milter` is the port of the milter; `deliver_to` that of an SMTP server on loopback that gets the mail in
+        place of nobody; `more` are further lines of main.cf.
         """
-        delivery = f"default_transport = smtp:[127.0.0.1]:{deliver_to}\n" if deliver_to else ""
-        self.configure(POLICY_FRAGMENT.format(port=port) + delivery)
+        lines = [
+            POLICY_FRAGMENT.format(port=port) if port else "",
+            MILTER_FRAGMENT.format(port=milter) if milter else "",
+            f"default_transport = smtp:[127.0.0.1]:{deliver_to}\n" if deliver_to else "",
+            more,
+        ]
+        self.configure("".join(lines))
         self._run("reload")
         time.sleep(0.4)
 
-    def send(self, client: str, sender: str, recipient: str) -> Reply:
-        """Send one message from `client`, a loopback address; the reply that settled it."""
+    def send(
+        self, client: str, sender: str, recipient: str | Sequence[str], message: bytes | None = None
+    ) -> Reply:
+        """Send one message from `client`, a loopback address; the reply that settled it.
+
+        `message` goes out as it is, byte for byte (dots at the start of lines doubled).
+        """
+        recipients = [recipient] if isinstance(recipient, str) else list(recipient)
         with smtplib.SMTP("127.0.0.1", self.port, timeout=10, source_address=(client, 0)) as smtp:
             smtp.ehlo("client.test")
             code, text = smtp.mail(sender)
+            for one in recipients:
+                if code == 250:
+                    code, text = smtp.rcpt(one)
             if code == 250:
-                code, text = smtp.rcpt(recipient)
-            if code == 250:
-                message = f"From: {sender}\r\nTo: {recipient}\r\nSubject: Test\r\n\r\nHello\r\n"
-                try:
-                    code, text = smtp.data(message)
-                except smtplib.SMTPDataError as refusal:
-                    code, answer = refusal.smtp_code, refusal.smtp_error
-                    text = answer if isinstance(answer, bytes) else answer.encode()
+                code, text = smtp.docmd("DATA")
+            if code == 354:
+                if message is None:
+                    shown = f"From: {sender}\r\nTo: {recipients[0]}\r\nSubject: Test\r\n\r\nHello\r\n"
+                    message = shown.encode()
+                smtp.send(re.sub(rb"(?m)^\.", b"..", message) + b".\r\n")
+                code, text = smtp.getreply()
             return Reply(code, text.decode())
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py policy_service --listen HOST:PORT`: answer Postfix until SIGTERM."""
+"""`manage.py policy_service --listen HOST:PORT --milter HOST:PORT`: answer Postfix until SIGTERM."""
 
 import asyncio
 from typing import Any
@@ -18,6 +18,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Where to listen, and the bounds."""
         parser.add_argument("--listen", required=True, metavar="HOST:PORT|unix:PATH")
+        parser.add_argument(
+            "--milter", default="", metavar="HOST:PORT|unix:PATH",
+            help="also speak the milter protocol there: From, X-TechMail-Grant, gated lists",
+        )  # fmt: skip
         parser.add_argument("--socket-mode", default="660", help="mode of a unix socket, octal")
         parser.add_argument("--max-connections", type=int, default=Limits.connections)
         parser.add_argument("--idle-seconds", type=float, default=Limits.idle)
@@ -32,10 +36,12 @@ class Command(BaseCommand):
         """Serve."""
         try:
             place, mode = parse_place(options["listen"]), int(options["socket_mode"], 8)
+            milter = parse_place(options["milter"], "--milter") if options["milter"] else None
         except (ConfigurationError, ValueError) as error:
             raise CommandError(str(error)) from error
         plan = Plan(
             place=place,
+            milter=milter,
             limits=Limits(options["max_connections"], options["request_seconds"], options["idle_seconds"]),
             batch_seconds=options["batch_seconds"],
             max_age=options["max_age_seconds"],
@@ -45,5 +51,5 @@ class Command(BaseCommand):
             asyncio.run(serve(plan))
         except OSError as error:
             raise CommandError(
-                f"The policy service cannot listen on {place}: {error.strerror or error}"
+                f"The policy service cannot listen on {place}{f' and {milter}' if milter else ''}: {error.strerror or error}"
             ) from error
