@@ -4,6 +4,7 @@ No network here: packets in, packets out. Every message gets one verdict, at the
 where its body is needed. In doubt the answer is a temporary failure or a closed connection, never acceptance.
 """
 
+import itertools
 import re
 import time
 from collections.abc import Awaitable
@@ -37,6 +38,7 @@ _NO_REPLY = (
     | wire.NO_REPLY_DATA | wire.NO_REPLY_UNKNOWN | wire.NO_REPLY_HEADER
 )  # fmt: skip
 _WITHOUT_GATE = wire.NO_RECIPIENTS | wire.NO_BODY
+_NUMBERS = itertools.count()
 _HOST = re.compile(r"[a-z0-9._-]{1,100}").fullmatch
 _TRY_AGAIN = wire.reply("451 4.3.0 The relay permissions cannot be checked now; try again later")
 _CLOSED_LIST = wire.reply(
@@ -258,7 +260,9 @@ class Conversation:
         return replies.out_of_force(rule)
 
     def _judge_by(self, message: _Message, rule: RelayRule) -> bytes | Awaitable[bytes]:
-        ask = Ask("END-OF-MESSAGE", self._client, message.sender, "", self._name(), RELAY_CONTEXT, self._port)
+        # Not the queue id: Postfix gives that to another message once this one is gone.
+        name = f"milter {next(_NUMBERS)}"
+        ask = Ask("END-OF-MESSAGE", self._client, message.sender, "", name, RELAY_CONTEXT, self._port)
         message.accepted, message.is_stamped = self._answering.accepted_before(ask, rule)
         author = self._check(message, rule)
         if isinstance(author, HeaderRefusal):
@@ -307,9 +311,6 @@ class Conversation:
         if self._edits(message):
             return self._go_on(0)
         return self._end_with(wire.ACCEPT)
-
-    def _name(self) -> str:
-        return f"milter {self._queue_id or time.monotonic_ns()}"
 
     def _refuse(self, message: _Message, text: str, refusal: HeaderRefusal | None = None) -> bytes:
         assert message.rule is not None
