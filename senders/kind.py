@@ -229,6 +229,11 @@ class SendersKind(SampledKind):
         if sample.is_proof and grant is not None:
             proving.activate_if_proven(grant=grant, sample=sample, wanted=wanted)
 
+    def on_disproved(self, *, sample: SignedSample, grant: Grant) -> bool:
+        """An authorization that rests on the sample waits for a new one (OVR-4)."""
+        proving.withdraw_proof(grant=grant, sample=sample)
+        return True
+
     def samples_context(self, service_request: ServiceRequest, grant: Grant | None) -> Mapping[str, Any]:
         """The DNS records to add, and to remove at the end."""
         plan = services.authorized_plan(grant) if grant else services.plan_of(service_request)

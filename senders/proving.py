@@ -61,6 +61,30 @@ def activate_if_proven(*, grant: Grant, sample: SignedSample, wanted: Wanted) ->
     return True
 
 
+def withdraw_proof(*, grant: Grant, sample: SignedSample) -> bool:
+    """Have an authorization wait for a proof again, since `sample`, which brought it into force, proves nothing.
+
+    Another sample that proves it takes the place of `sample`. Returns whether the grant waits now.
+    """
+    other = samples_of_grant(grant).filter(is_proof=True).exclude(pk=sample.pk).first()
+    with transaction.atomic():
+        held = Grant.objects.select_for_update(of=("self",)).get(pk=grant.pk)
+        authorization = held.senders
+        if authorization.proven_by_id != sample.pk:
+            return False
+        authorization.proven_by = other
+        authorization.save(update_fields=["proven_by"])
+        if other is not None or held.state != GrantState.ACTIVE:
+            return False
+        reason = f"{sample.reason} Let the service send a new message to the probe address."
+        event = change_grant(
+            grant=held, action="change", actor=None, reason=reason, state=GrantState.UNPROVEN
+        )
+        notices.changed(grant=held, event=event)
+    grant.refresh_from_db()
+    return True
+
+
 def prove_soon(*, grant: Grant) -> None:
     """Ask a worker, once this transaction is done, whether a sample that came before the approval proves the grant."""
     if samples_of_grant(grant).filter(is_proof=True).exists():

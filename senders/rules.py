@@ -190,7 +190,9 @@ def _sample(service_request: ServiceRequest) -> list[Found]:
         newest = judged_lately(sample=newest)
     words = {"pass": "The newest sample proves it", "unknown": "The newest sample could not be judged"}
     said = words.get(newest.outcome, "The newest sample does not prove it")
-    return [_found("OVR-4", "sample", Outcome(newest.outcome), f"{said}: {newest.reason}", must=False,
+    # What a signature that passes leaves open to others is for the reviewer to see, in the reason itself.
+    outcome = Outcome.WARN if newest.is_open_to_others else Outcome(newest.outcome)
+    return [_found("OVR-4", "sample", outcome, f"{said}: {newest.reason}", must=False,
                    sha256=newest.sha256, **newest.evidence)]  # fmt: skip
 
 

@@ -31,7 +31,9 @@ def standing_findings(plan: Plan, *, proven: Collection[str]) -> list[Found]:
 def selectors_of(sample: SignedSample | None, signing_domain: str) -> frozenset[str]:
     """The selectors with which a sample was validly signed as the signing domain."""
     signatures = sample.evidence.get("signatures", []) if sample is not None else []
-    return frozenset(one["s"] for one in signatures if one["valid"] and one["d"] == signing_domain)
+    return frozenset(
+        one["s"] for one in signatures if one.get("proves", one["valid"]) and one["d"] == signing_domain
+    )
 
 
 # ---------------------------------------------------------------- keys

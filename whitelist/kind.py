@@ -7,10 +7,13 @@ from portal.accounts.models import User
 from portal.accounts.roles import Role
 from portal.grants.kinds import GrantingKind
 from portal.grants.models import Grant
+from portal.grants.services.rechecking import suspend_now
 from portal.institution import institution
 from portal.lib.dates import term_end
+from portal.lib.outcome import Outcome
 from portal.lib.text import sentence_list
 from portal.samples.kinds import SampledKind, Wanted
+from portal.samples.models import SignedSample
 from portal.samples.services import give_token
 from portal.workflow.demo import DemoRequest
 from portal.workflow.findings import Found
@@ -164,9 +167,13 @@ class WhitelistKind(SampledKind):
 
     def recheck(self, grant: Grant) -> list[Found]:
         """Whether the domains still publish DMARC (WHT-3): without it the mail system cannot tell forgeries."""
-        values = [row.value for row in grant.whitelist.entries.all()]
-        # The signed sample that p=none needs was judged at the approval; it is not asked for every day.
-        return proof.domain_findings(values, proven=frozenset(domain_of(value) for value in values))
+        return proof.standing_findings(grant)
+
+    def on_disproved(self, *, sample: SignedSample, grant: Grant) -> bool:
+        """Entries that rest on the sample lose their credit at once, until a newer one proves them (WHT-3)."""
+        found = proof.standing_findings(grant)
+        suspend_now(grant=grant, found=found)
+        return not any(one.outcome is Outcome.UNKNOWN for one in found)
 
     def wanted(self, service_request: ServiceRequest, grant: Grant | None) -> Wanted:
         """From at a domain of the entries, DMARC passed (WHT-3)."""

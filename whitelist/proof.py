@@ -5,19 +5,21 @@ word proves nothing: the finding warns until a signed sample, sent to the probe 
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from django.utils import timezone
 
+from portal.grants.models import Grant
 from portal.lib.outcome import Outcome
 from portal.mailauth.dmarc import DmarcReport, check_dmarc
 from portal.mailauth.published_syntax import load_parsers
 from portal.mailauth.resolver import Session
 from portal.samples.kinds import Wanted
 from portal.samples.models import SignedSample
-from portal.samples.selectors import own_samples
+from portal.samples.selectors import own_samples, samples_of_grant
 from portal.samples.services import adopt_attachments, judged_lately
 from portal.samples.verdict import resolver
 from portal.workflow.findings import Found
@@ -44,15 +46,27 @@ def domain_reports(domains: Sequence[str]) -> list[DmarcReport]:
 
 
 def domain_findings(
-    values: Sequence[str], *, field: str = "addresses", proven: frozenset[str] = frozenset()
+    values: Sequence[str],
+    *,
+    field: str = "addresses",
+    proven: frozenset[str] = frozenset(),
+    disproved: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Found]:
-    """One finding for each domain among the entries; `proven` domains have a sample that passes."""
+    """One finding for each domain among the entries; `proven` domains have a sample that passes.
+
+    `disproved` domains were approved on a sample that proves nothing; their values say why.
+    """
     domains = list(dict.fromkeys(domain_of(value) for value in values))
     reports = domain_reports(domains) if domains else []
-    return [_of_domain(report, field=field, is_proven=report.domain in proven) for report in reports]
+    return [
+        _of_domain(
+            report, field=field, is_proven=report.domain in proven, disproved=disproved.get(report.domain, "")
+        )
+        for report in reports
+    ]
 
 
-def _of_domain(report: DmarcReport, *, field: str, is_proven: bool) -> Found:
+def _of_domain(report: DmarcReport, *, field: str, is_proven: bool, disproved: str) -> Found:
     domain, evidence = report.domain, _evidence(report)
 
     def found(outcome: Outcome, sentence: str) -> Found:
@@ -69,6 +83,9 @@ def _of_domain(report: DmarcReport, *, field: str, is_proven: bool) -> Found:
     fault = _fault(report)
     if fault or report.policy is None:
         return found(Outcome.FAIL, f"WHT-3: the DMARC record for {domain} is not valid. {fault}".strip())
+    if report.policy == "none" and disproved:
+        return found(Outcome.FAIL, f"WHT-3: {domain} asks receivers to do nothing about forgeries (p=none), and the "
+                     f"message that was its proof is none. {disproved} {_NEEDS_SAMPLE}")  # fmt: skip
     if report.policy == "none" and not is_proven:
         return found(Outcome.WARN, f"WHT-3: {domain} asks receivers to do nothing about forgeries (p=none). "
                      f"{_NEEDS_SAMPLE}")  # fmt: skip
@@ -138,13 +155,33 @@ def _of_sample(sample: SignedSample, *, decides: bool, is_wanted: bool) -> Found
         who = sample.evidence.get("from") or "nobody who can be told"
         return found(Outcome.WARN, f"{what} is from {who}, who is not asked for here.", must=False)
     if sample.outcome == Outcome.PASS:
-        return found(Outcome.PASS, f"A real message passes DMARC: {sample.reason}")
+        # What its signature leaves open to others is for the reviewer to see, in the reason itself.
+        outcome = Outcome.WARN if sample.is_open_to_others else Outcome.PASS
+        return found(outcome, f"A real message passes DMARC: {sample.reason}")
     if not decides:
         return found(Outcome.WARN, f"{what}, older than the newest, did not pass DMARC. {sample.reason}")
     if sample.outcome == Outcome.UNKNOWN:
         return found(Outcome.UNKNOWN, f"WHT-3: {what} could not be judged: {sample.reason}")
     return found(Outcome.FAIL, f"WHT-3: a real message fails DMARC. {sample.reason} Ask the vendor to put that right, "
                  "then let it send a newer message.")  # fmt: skip
+
+
+def standing_findings(grant: Grant) -> list[Found]:
+    """Whether the domains of a grant still meet WHT-3, for the daily checks.
+
+    The signed sample that p=none needs was judged at the approval and is not asked for every day. One that by today's
+    rules proves nothing is missed until a newer one proves the domain.
+    """
+    values = [row.value for row in grant.whitelist.entries.all()]
+    samples = list(samples_of_grant(grant))
+    proven = {sample.from_domain for sample in samples if sample.is_proof}
+    disproved = {
+        sample.from_domain: sample.reason
+        for sample in samples
+        if sample.is_disproved and sample.from_domain not in proven
+    }
+    kept = frozenset(map(domain_of, values)) - disproved.keys()
+    return domain_findings(values, proven=kept, disproved=disproved)
 
 
 def _now() -> str:

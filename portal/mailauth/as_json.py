@@ -72,6 +72,7 @@ def _signature(one: SignatureReport) -> dict[str, Any]:
         "algorithm": _printable(one.algorithm),
         "bits": one.bits,
         "valid": one.valid,
+        "proves": one.proves,
         "aligned": _aligned(one.aligned),
         "covers": [_printable(name) for name in one.covers],
         "body_length_tag": one.body_length_tag,

@@ -50,7 +50,9 @@ def message_as_text(report: MessageReport) -> str:
     for one in report.dkim:
         lines += [
             f"Signature        d={one.domain} s={one.selector} {one.algorithm}",
-            *_facts(valid=_YES[one.valid], bits=one.bits, covers=", ".join(one.covers)),
+            *_facts(
+                valid=_YES[one.valid], proves=_YES[one.proves], bits=one.bits, covers=", ".join(one.covers)
+            ),
             *_facts(aligned_rfc9989=_YES[one.aligned.rfc9989], aligned_rfc7489=_YES[one.aligned.rfc7489]),
             *_remarks(one.notes),
         ]

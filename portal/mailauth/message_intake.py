@@ -58,18 +58,19 @@ def read_message(raw: bytes) -> Message:
     if raw.startswith(b"\xef\xbb\xbf"):
         raw = raw[3:]
         notes.append(info("A byte order mark at the start of the file was left out."))
-    lines = raw.replace(b"\r\n", b"\n")
-    if lines.count(b"\n") > raw.count(b"\r\n"):
+    ends = raw.count(b"\r\n")
+    is_mixed = raw.count(b"\n") > ends
+    if is_mixed:
         notes.append(info("Some lines end in LF alone, as files saved on Unix do; they were read as CRLF."))
-    if b"\r" in lines:
+    if raw.count(b"\r") > ends:
         raise MessageRefused(
             "There is a CR without its LF in it, which no e-mail message may have (RFC 5322 section 2.3). "
             + _SAVE_AGAIN
         )
-    if lines.startswith(b"From "):
-        lines = lines.partition(b"\n")[2]
+    if raw.startswith(b"From "):
+        raw = raw.partition(b"\n")[2]
         notes.append(info("The first line is a mailbox separator and was left out."))
-    text = lines.replace(b"\n", b"\r\n")
+    text = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") if is_mixed else raw
     header, _, body = text.partition(b"\r\n\r\n")
     fields = _fields(header)
     depth, parts = nesting(text)

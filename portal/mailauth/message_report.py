@@ -3,21 +3,30 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
+from portal.lib import confined
 from portal.lib.outcome import Outcome
 from portal.mailauth.alignment import Aligned, align
 from portal.mailauth.answers import Lookups
 from portal.mailauth.author import Author, read_author
 from portal.mailauth.discovery import Discovery, discover
 from portal.mailauth.dkim_selectors import SelectorReport, check_selector
-from portal.mailauth.message_intake import Message, read_message
+from portal.mailauth.message_intake import Message, MessageRefused, read_message
 from portal.mailauth.notes import Note, info
 from portal.mailauth.resolver import Resolver
 from portal.mailauth.signature_fields import SignatureFields, read_fields
 from portal.mailauth.signatures import MOST_SIGNATURES, Verification, Verifier, keys_wanted
-from portal.mailauth.verdict import Verdict, judge
+from portal.mailauth.verdict import Signature, Verdict, judge
 
+READ_SECONDS: Final = 0.5
+VERIFY_SECONDS: Final = 0.8
+MEGABYTES: Final = 256
+_BEYOND: Final = {
+    "time": "It takes longer to read than any ordinary message. Send the same mail with fewer parts, or smaller.",
+    "memory": "It takes more memory to read than any ordinary message. Send the same mail without its attachments.",
+}
 _SPF_NOTE = info(
     "SPF cannot be judged from a file: it depends on the server that delivered the message, "
     "and what the header says about that anybody could have written."
@@ -40,6 +49,20 @@ class SignatureReport:
     expires_at: datetime | None
     key: SelectorReport | None
     notes: tuple[Note, ...]
+    limit: str = ""
+    """Why it proves nothing although it verifies, as a clause; "" where nothing is in the way."""
+    warnings: tuple[str, ...] = ()
+    """What it leaves open to others although it proves this message, a sentence each."""
+
+    @property
+    def for_verdict(self) -> Signature:
+        """What the verdict needs of it."""
+        return Signature(self.domain, self.valid, self.aligned, self.notes, self.limit, self.warnings)
+
+    @property
+    def proves(self) -> bool:
+        """Whether it proves, for every receiver, that the author domain stands for the whole message."""
+        return self.for_verdict.proves
 
 
 @dataclass(frozen=True)
@@ -60,42 +83,124 @@ class MessageReport:
         return self.dmarc_by_dkim.outcome
 
 
-def check_message(raw: bytes, *, resolver: Resolver) -> MessageReport:
-    """The report on the raw bytes of an .eml file.
+@dataclass(frozen=True)
+class Reading:
+    """What a message says by itself, before anything is asked."""
 
-    Takes at most the resolver's deadline for the DNS and `signatures.MOST_SECONDS` for the signatures.
-    Raises MessageRefused with one sentence for what is no message; never anything else for its content.
+    author: Author
+    signatures: tuple[SignatureFields, ...]
+    """Of its first `MOST_SIGNATURES` signatures, from the top."""
+    signature_count: int
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the DNS said of a message's author and signers."""
+
+    owners: dict[str, Discovery]
+    keys: dict[tuple[str, str], SelectorReport]
+
+
+def check_message(raw: bytes, *, resolver: Resolver, now: datetime | None = None) -> MessageReport:
+    """The report on the raw bytes of an .eml file, judged as of `now`, which is the present where it is not given.
+
+    The bytes are read, and the signatures verified, in a confined process; the DNS is asked from this one, for at most
+    the resolver's deadline. Raises MessageRefused with one sentence for what is no message or takes more than a message
+    may (`confined.Exceeded`); `confined.Busy`, which says nothing of the message; and nothing else for its content.
     """
+    now = now or datetime.now(UTC)
+    try:
+        reading = confined.run(read_signed, raw, seconds=READ_SECONDS, megabytes=MEGABYTES)
+        asked = resolver.run(lambda lookups: _ask(reading, lookups))
+        verified: Sequence[Verification] = ()
+        if reading.signatures:
+            verified = confined.run(
+                verify_signatures, raw, asked.keys, now, seconds=VERIFY_SECONDS, megabytes=MEGABYTES
+            )
+    except confined.Exceeded as error:
+        raise MessageRefused(_BEYOND.get(error.limit, str(error))) from error
+    return _report_of(reading, asked, verified)
+
+
+async def report_message(message: Message, lookups: Lookups, *, now: datetime | None = None) -> MessageReport:
+    """The report on a message taken in by `read_message`, within this process and its event loop."""
+    reading = _reading_of(message)
+    asked = await _ask(reading, lookups)
+    return _report_of(reading, asked, _verified(message, asked.keys, now or datetime.now(UTC)))
+
+
+def read_signed(raw: bytes) -> Reading:
+    """The author and the signatures' fields of a message. Raises MessageRefused."""
+    return _reading_of(read_message(raw))
+
+
+def verify_signatures(
+    raw: bytes, keys: dict[tuple[str, str], SelectorReport], now: datetime
+) -> list[Verification]:
+    """The signatures of a message verified with `keys`, by domain and selector, in their order."""
+    return _verified(read_message(raw), keys, now)
+
+
+def limits_of(raw: bytes) -> list[str]:
+    """Why each signature of a message would prove nothing whatever its key (`Verifier.limit`); "" where it would."""
     message = read_message(raw)
-    return resolver.run(lambda session: report_message(message, session))
+    verifier = Verifier(message, datetime.now(UTC))
+    return [verifier.limit(fields) for fields in _reading_of(message).signatures]
 
 
-async def report_message(message: Message, lookups: Lookups) -> MessageReport:
-    """The report on a message taken in by `read_message`, for callers that run an event loop themselves."""
-    author = read_author(message)
+def _reading_of(message: Message) -> Reading:
     values = message.values("DKIM-Signature")
-    signatures = [read_fields(value) for value in values[:MOST_SIGNATURES]]
-    owners, keys = await asyncio.gather(
-        _discoveries(author, signatures, lookups), _keys(keys_wanted(signatures), lookups)
+    return Reading(
+        author=read_author(message),
+        signatures=tuple(read_fields(value) for value in values[:MOST_SIGNATURES]),
+        signature_count=len(values),
+        notes=message.notes,
     )
-    verifier = Verifier(message)
-    reports = []
-    for index, fields in enumerate(signatures):
-        key = keys.get((fields.domain, fields.selector))
-        verified = verifier.verify(index, fields, key)
-        aligned = _aligned(fields.domain, author.domain, owners)
-        reports.append(_report(fields, verified, key=key, aligned=aligned))
-    discovery = owners.get(author.domain or "")
-    notes = (*message.notes, *author.notes, _SPF_NOTE)
-    if len(values) > MOST_SIGNATURES:
-        notes += (info(f"Only the first {MOST_SIGNATURES} of its {len(values)} signatures were evaluated."),)
+
+
+async def _ask(reading: Reading, lookups: Lookups) -> Asked:
+    owners, keys = await asyncio.gather(
+        _discoveries(reading.author, reading.signatures, lookups),
+        _keys(keys_wanted(reading.signatures), lookups),
+    )
+    return Asked(owners, keys)
+
+
+def _verified(
+    message: Message, keys: dict[tuple[str, str], SelectorReport], now: datetime
+) -> list[Verification]:
+    verifier = Verifier(message, now)
+    return [
+        verifier.verify(index, fields, keys.get((fields.domain, fields.selector)))
+        for index, fields in enumerate(_reading_of(message).signatures)
+    ]
+
+
+def _report_of(reading: Reading, asked: Asked, verified: Sequence[Verification]) -> MessageReport:
+    author = reading.author
+    reports = tuple(
+        _report(
+            fields,
+            one,
+            key=asked.keys.get((fields.domain, fields.selector)),
+            aligned=_aligned(fields.domain, author.domain, asked.owners),
+        )
+        for fields, one in zip(reading.signatures, verified, strict=True)
+    )
+    discovery = asked.owners.get(author.domain or "")
+    notes = (*reading.notes, *author.notes, _SPF_NOTE)
+    if reading.signature_count > MOST_SIGNATURES:
+        notes += (
+            info(
+                f"Only the first {MOST_SIGNATURES} of its {reading.signature_count} signatures were evaluated."
+            ),
+        )
     return MessageReport(
         from_domain=author.domain,
         from_address=author.address,
-        dkim=tuple(reports),
-        dmarc_by_dkim=judge(
-            author, discovery, [(one.domain, one.valid, one.aligned, one.notes) for one in reports]
-        ),
+        dkim=reports,
+        dmarc_by_dkim=judge(author, discovery, [one.for_verdict for one in reports]),
         notes=notes,
         discovery=discovery,
     )
@@ -139,6 +244,8 @@ def _report(
         expires_at=fields.expires_at,
         key=key,
         notes=verified.notes,
+        limit=verified.limit,
+        warnings=verified.warnings,
     )
 
 

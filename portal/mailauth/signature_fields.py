@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from portal.mailauth.names import DomainRefused, parse_domain
 
 LONGEST_FIELD = 16 * 1024
+MOST_COVERED = 200
+"""Names in h=; each of them is looked for among all fields of the header."""
 _FWS = re.compile(r"[ \t\r\n]+")
 _KNOWN_ALGORITHMS = frozenset({"rsa-sha1", "rsa-sha256", "ed25519-sha256"})
 _SELECTOR = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
@@ -26,6 +28,8 @@ class SignatureFields:
     """Names of the signed header fields in lower case, as listed (a name may stand twice)."""
     body_length: int | None
     identity_domain: str
+    signed_at: datetime | None
+    """The time of t=, as the signer says it."""
     expires_at: datetime | None
     relaxed_body: bool
     fault: str = ""
@@ -63,7 +67,8 @@ def _from_tags(tags: dict[str, str], fault: str) -> SignatureFields:
     selector, algorithm = tags.get("s", "").lower(), tags.get("a", "").lower()
     _, _, body = tags.get("c", "simple/simple").partition("/")
     identity = _FWS.sub("", tags.get("i", "")).lower().rpartition("@")[2] or domain
-    expires_at, expiry_fault = _moment(tags.get("x"))
+    signed_at, time_fault = _moment(tags.get("t"), "the time t=")
+    expires_at, expiry_fault = _moment(tags.get("x"), "the expiry x=")
     body_length, length_fault = _length(tags.get("l"))
     faults = (
         fault,
@@ -71,6 +76,8 @@ def _from_tags(tags: dict[str, str], fault: str) -> SignatureFields:
         "" if algorithm in _KNOWN_ALGORITHMS else f"the algorithm {algorithm or '(none)'} is unknown",
         "" if _SELECTOR.fullmatch(selector) else "the selector s= is no part of a domain name",
         "" if "from" in covers else "it does not cover the From field (RFC 6376 section 5.4)",
+        "" if len(covers) <= MOST_COVERED else f"it names more than {MOST_COVERED} header fields (h=)",
+        time_fault,
         expiry_fault,
         length_fault,
     )
@@ -81,6 +88,7 @@ def _from_tags(tags: dict[str, str], fault: str) -> SignatureFields:
         covers=covers,
         body_length=body_length,
         identity_domain=identity,
+        signed_at=signed_at,
         expires_at=expires_at,
         relaxed_body=body.strip().lower() == "relaxed",
         fault=next((text for text in faults if text), ""),
@@ -94,11 +102,11 @@ def _domain(text: str) -> tuple[str, str]:
         return _FWS.sub("", text).lower()[:253], "the domain d= is no domain name"
 
 
-def _moment(text: str | None) -> tuple[datetime | None, str]:
+def _moment(text: str | None, what: str) -> tuple[datetime | None, str]:
     if text is None:
         return None, ""
     if not (text.isascii() and text.isdecimal()):
-        return None, "the expiry x= is no time"
+        return None, f"{what} is no time"
     return datetime.fromtimestamp(min(int(text[:20]), _LATEST_SECOND), UTC), ""
 
 

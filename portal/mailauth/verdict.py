@@ -1,7 +1,7 @@
 """The one verdict on a message: does it pass DMARC by DKIM, and why, in words for a person (OVR-4, AUT-3)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from portal.lib.outcome import Outcome
 from portal.mailauth.alignment import Aligned
@@ -9,8 +9,23 @@ from portal.mailauth.author import Author
 from portal.mailauth.discovery import Discovery
 from portal.mailauth.notes import Note
 
-Signature = tuple[str, bool | None, Aligned, tuple[Note, ...]]
-"""Signing domain, whether it verifies, its alignment, its remarks."""
+
+@dataclass(frozen=True)
+class Signature:
+    """One signature of the message, as far as the verdict needs it."""
+
+    domain: str
+    valid: bool | None
+    aligned: Aligned
+    notes: tuple[Note, ...]
+    limit: str = ""
+    """Why it proves nothing although it verifies (`signatures.Verification`)."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def proves(self) -> bool:
+        """Whether it proves, for every receiver, that the author domain stands for the whole message."""
+        return self.valid is True and self.aligned.everywhere and not self.limit
 
 
 @dataclass(frozen=True)
@@ -19,6 +34,9 @@ class Verdict:
 
     outcome: Outcome
     reason: str
+    """Why, with what the signature leaves open."""
+    warnings: tuple[str, ...] = field(default=())
+    """The sentences of the reason about what a signature that passes leaves open to others; a reviewer must know."""
 
 
 def judge(author: Author, discovery: Discovery | None, signatures: Sequence[Signature]) -> Verdict:
@@ -27,14 +45,14 @@ def judge(author: Author, discovery: Discovery | None, signatures: Sequence[Sign
         return _fail(f"{author.problem}.")
     if not signatures:
         return _fail("The message has no DKIM signature.")
-    for domain, valid, aligned, _ in signatures:
-        if valid and aligned.everywhere:
-            return _with_record(author.domain, domain, discovery)
+    proving = [one for one in signatures if one.proves]
+    if proving:
+        return _with_record(author.domain, min(proving, key=lambda one: len(one.warnings)), discovery)
     return _undecided(author.domain, signatures) or _fail(_why_not(author.domain, signatures))
 
 
-def _with_record(author: str, signer: str, discovery: Discovery) -> Verdict:
-    signed = f"A valid DKIM signature of {signer} is aligned with the From domain {author}"
+def _with_record(author: str, signature: Signature, discovery: Discovery) -> Verdict:
+    signed = f"A valid DKIM signature of {signature.domain} is aligned with the From domain {author}"
     missing = discovery.rfc9989.unknown or discovery.rfc7489.unknown
     if missing:
         return Verdict(
@@ -44,41 +62,43 @@ def _with_record(author: str, signer: str, discovery: Discovery) -> Verdict:
         return _fail(f"{signed}, but {author} has no DMARC record that every receiver finds.")
     if discovery.rfc9989.place.syntax.verdict.fault or discovery.rfc7489.place.syntax.verdict.fault:
         return _fail(f"{signed}, but the DMARC record of {discovery.rfc9989.place.domain} is not valid.")
-    return Verdict(Outcome.PASS, f"{signed}.")
+    return Verdict(Outcome.PASS, " ".join((f"{signed}.", *signature.warnings)), signature.warnings)
 
 
 def _undecided(author: str, signatures: Sequence[Signature]) -> Verdict | None:
     """Unknown, where a signature might still turn out valid and aligned."""
-    for domain, valid, aligned, notes in signatures:
-        might_align = aligned.everywhere or aligned.is_unknown
-        if valid is None and might_align:
+    for one in signatures:
+        might_align = one.aligned.everywhere or one.aligned.is_unknown
+        if one.valid is None and might_align:
             return Verdict(
-                Outcome.UNKNOWN, f"The signature of {domain} could not be verified: {_first(notes)}"
+                Outcome.UNKNOWN, f"The signature of {one.domain} could not be verified: {_first(one.notes)}"
             )
-        if valid and aligned.is_unknown:
+        if one.valid and one.aligned.is_unknown and not one.limit:
             return Verdict(
                 Outcome.UNKNOWN,
-                f"Whether {domain} and {author} belong together could not be established: DNS did not answer.",
+                f"Whether {one.domain} and {author} belong together could not be established: DNS did not answer.",
             )
     return None
 
 
 def _why_not(author: str, signatures: Sequence[Signature]) -> str:
-    for domain, valid, aligned, _ in signatures:
-        if valid and not aligned.nowhere:
-            school = "RFC 9989 (tree walk)" if aligned.rfc9989 else "RFC 7489 (public suffix list)"
+    for one in signatures:
+        if one.valid and one.limit and not one.aligned.nowhere:
+            return f"The signature of {one.domain} is valid and proves nothing: {one.limit}."
+    for one in signatures:
+        if one.valid and not one.aligned.nowhere:
+            school = "RFC 9989 (tree walk)" if one.aligned.rfc9989 else "RFC 7489 (public suffix list)"
             return (
-                f"The signature of {domain} is aligned with {author} only for receivers that follow {school}; "
+                f"The signature of {one.domain} is aligned with {author} only for receivers that follow {school}; "
                 "others let the message fail."
             )
-    for domain, valid, aligned, notes in signatures:
-        if not aligned.nowhere and valid is False:
-            return f"The signature of {domain} does not verify: {_first(notes)}"
-    for domain, valid, _, _ in signatures:
-        if valid:
-            return f"It is signed by {domain}, which is not aligned with the From domain {author}."
-    domain, _, _, notes = signatures[0]
-    return f"No signature verifies. That of {domain or 'nobody'}: {_first(notes)}"
+    for one in signatures:
+        if not one.aligned.nowhere and one.valid is False:
+            return f"The signature of {one.domain} does not verify: {_first(one.notes)}"
+    for one in signatures:
+        if one.valid:
+            return f"It is signed by {one.domain}, which is not aligned with the From domain {author}."
+    return f"No signature verifies. That of {signatures[0].domain or 'nobody'}: {_first(signatures[0].notes)}"
 
 
 def _first(notes: Sequence[Note]) -> str:

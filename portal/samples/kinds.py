@@ -49,6 +49,13 @@ class SampledKind(GrantingKind):
     def on_judged(self, *, sample: "SignedSample", grant: "Grant | None", wanted: Wanted) -> None:
         """A sample was judged against `wanted`. Outside transactions."""
 
+    def on_disproved(self, *, sample: "SignedSample", grant: "Grant") -> bool:
+        """A sample that once counted as proof of `grant` proves nothing by today's rules. Outside transactions.
+
+        Returns False where it could not be told what that means for the grant: then it is asked again.
+        """
+        return True
+
     def samples_context(self, service_request: "ServiceRequest", grant: "Grant | None") -> Mapping[str, Any]:
         """What `samples_template` shows."""
         return {}

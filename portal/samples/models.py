@@ -66,6 +66,16 @@ class SignedSample(models.Model):
         return f"{self.service_request_id} {self.sha256[:12]}"
 
     @property
+    def is_open_to_others(self) -> bool:
+        """Whether it passes with a signature that lets others change a copy; `reason` says how."""
+        return self.is_proof and bool(self.evidence.get("warnings"))
+
+    @property
+    def is_disproved(self) -> bool:
+        """Whether it counted as proof once, and proves nothing by today's rules; `reason` says why."""
+        return not self.is_proof and bool(self.evidence.get("disproved"))
+
+    @property
     def from_domain(self) -> str:
         """The domain in From as it was read at the last judgement; empty where there is none."""
         return str(self.evidence.get("from_domain") or "")

@@ -1,18 +1,29 @@
 """Which samples belong to what."""
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from portal.accounts.models import User
 from portal.grants.models import Grant
 from portal.grants.selectors import grant_of
 from portal.samples.kinds import sampled_keys
 from portal.samples.models import SignedSample
+from portal.samples.verdict import RULES
 from portal.workflow.models import ServiceRequest
 
 
 def unjudged() -> QuerySet[SignedSample]:
     """Samples without any verdict, oldest first."""
     return SignedSample.objects.filter(outcome="").select_related("service_request").order_by("id")
+
+
+def judged_by_older_rules() -> QuerySet[SignedSample]:
+    """Proofs that were judged by an older edition of the rules (`verdict.RULES`), oldest first.
+
+    Among them are those that were found to be none, and whose permission has yet to hear of it.
+    """
+    older = Q(evidence__rules__isnull=True) | Q(evidence__rules__lt=RULES)
+    proofs = Q(is_proof=True) | Q(evidence__disproved=True)
+    return SignedSample.objects.filter(older, proofs).select_related("service_request").order_by("id")
 
 
 def own_samples(service_request: ServiceRequest) -> QuerySet[SignedSample]:

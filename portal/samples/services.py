@@ -16,14 +16,15 @@ from django.utils import timezone
 
 from portal.grants.selectors import grant_of
 from portal.grants.states import GrantState
+from portal.lib import confined
 from portal.lib.outcome import Outcome
 from portal.lib.problems import Problem
 from portal.mailauth.message_intake import LARGEST_BYTES, MessageRefused
-from portal.mailauth.message_report import check_message
+from portal.mailauth.message_report import MEGABYTES, READ_SECONDS, check_message, limits_of
 from portal.samples.kinds import SampledKind, Wanted, sampled_kind
 from portal.samples.models import ProbeToken, SignedSample
-from portal.samples.selectors import unjudged
-from portal.samples.verdict import evidence_of, resolver, verdict_on
+from portal.samples.selectors import judged_by_older_rules, unjudged
+from portal.samples.verdict import RULES, evidence_of, resolver, verdict_on
 from portal.workflow.models import CheckRun, ServiceRequest
 from portal.workflow.services import checking
 from portal.workflow.states import LIVE_STATES
@@ -143,10 +144,12 @@ def _verdict(sample: SignedSample, wanted: Wanted) -> tuple[Outcome, str, dict[s
             report = check_message(opened.read(), resolver=resolver())
     except MessageRefused as error:
         return Outcome.FAIL, str(error), {}
+    except confined.Busy as error:
+        return Outcome.UNKNOWN, str(error), {}
     except OSError:
         return Outcome.UNKNOWN, "The stored message could not be read.", {}
     outcome, reason = verdict_on(report, wanted)
-    return outcome, reason, evidence_of(report)
+    return outcome, reason, evidence_of(report, wanted)
 
 
 def take_into_account(*, sample: SignedSample) -> None:
@@ -166,6 +169,45 @@ def refresh_evidence(*, service_request: ServiceRequest) -> None:
         # Decided or answered meanwhile: that ran the checks itself, and a decision's evidence stays as it was.
         if held.state in LIVE_STATES and held.revision == service_request.revision:
             checking.keep(service_request=held, found=found, occasion=CheckRun.Occasion.SAMPLE)
+
+
+# ---------------------------------------------------------------- proofs of before
+def review_old_proofs() -> int:
+    """Hold the proofs that older rules took against today's, from the stored messages; returns how many prove nothing.
+
+    Only what the message itself says is judged anew, and what was seen of its key then: the key may be another one by now.
+    """
+    return sum(_guarded(_review, sample) for sample in judged_by_older_rules()[:UNJUDGED_AT_ONCE])
+
+
+def _review(*, sample: SignedSample) -> None:
+    kind, grant = _kind_of(sample.service_request), grant_of(sample.service_request)
+    limit = _limit_of_old_proof(sample, kind.wanted(sample.service_request, grant))
+    if limit:
+        sample.evidence = sample.evidence | {"disproved": True}
+        sample.is_proof, sample.outcome = False, str(Outcome.FAIL)
+        sample.reason = f"It was taken for a proof, and proves nothing: {limit}."
+        sample.save(update_fields=["evidence", "is_proof", "outcome", "reason"])
+        if grant is not None and not kind.on_disproved(sample=sample, grant=grant):
+            return  # the next sweep comes to it again
+    sample.evidence = sample.evidence | {"rules": RULES}
+    sample.save(update_fields=["evidence"])
+
+
+def _limit_of_old_proof(sample: SignedSample, wanted: Wanted) -> str:
+    """Why no signature of an old proof proves anything, as a clause; "" where one does."""
+    try:
+        with sample.file.open("rb") as opened:
+            limits = confined.run(limits_of, opened.read(), seconds=READ_SECONDS, megabytes=MEGABYTES)
+    except (MessageRefused, confined.Exceeded, OSError):
+        return "the stored message cannot be read any more"
+    found = []
+    for limit, seen in zip(limits, sample.evidence.get("signatures", []), strict=False):
+        if not (seen["valid"] and seen["aligned"] and wanted.signing_domain in ("", seen["d"])):
+            continue
+        tested = any(note.startswith("t=y") for note in seen.get("notes", []))
+        found.append(limit or ("its key said t=y (testing; RFC 6376 section 3.6.1)" if tested else ""))
+    return "" if "" in found else next(iter(found), "its signatures are not in the stored message")
 
 
 def judge_waiting() -> int:

@@ -16,5 +16,6 @@ def judge_sample(pk: int) -> None:
 
 @shared_task
 def judge_waiting() -> None:
-    """Judge what the broker lost."""
+    """Judge what the broker lost, and again what older rules took for a proof."""
     services.judge_waiting()
+    services.review_old_proofs()

@@ -1,5 +1,6 @@
 """Whether a message shows what is wanted of it (OVR-4, AUT-3, WHT-3), why in words, and the facts behind it."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,9 @@ from portal.mailauth.resolver import Resolver
 from portal.mailauth.servers import parse_servers
 from portal.samples.kinds import Wanted
 
+RULES = 2
+"""The edition of these rules, kept with each verdict. 2: a signature that leaves the body or its key open proves nothing."""
+
 
 def resolver() -> Resolver:
     """The configured name servers, with the portal's deadline for a whole report."""
@@ -19,7 +23,10 @@ def resolver() -> Resolver:
 
 
 def verdict_on(report: MessageReport, wanted: Wanted) -> tuple[Outcome, str]:
-    """Whether a message shows what is wanted, and why in words: pass, fail or unknown."""
+    """Whether a message shows what is wanted, and why in words: pass, fail or unknown.
+
+    The words of a pass say what its signature leaves open to others; `evidence_of` lists them as `warnings`.
+    """
     if report.from_domain is None:
         return Outcome.FAIL, report.dmarc_by_dkim.reason
     if report.from_domain not in wanted.from_domains:
@@ -32,28 +39,45 @@ def verdict_on(report: MessageReport, wanted: Wanted) -> tuple[Outcome, str]:
         return said.outcome, said.reason
     if not wanted.signing_domain:
         return Outcome.PASS, said.reason
-    if any(_is_of(one, wanted.signing_domain) for one in report.dkim):
-        return Outcome.PASS, (
-            f"It is from {report.from_address}, with a valid and aligned DKIM signature of {wanted.signing_domain}."
+    return _by_signer(report, wanted.signing_domain)
+
+
+def _by_signer(report: MessageReport, signer: str) -> tuple[Outcome, str]:
+    """The same of a message that passes DMARC, where one signer alone counts."""
+    ours = [one for one in report.dkim if one.domain == signer]
+    proving = _best(ours)
+    if proving is not None:
+        passed = f"It is from {report.from_address}, with a valid and aligned DKIM signature of {signer}."
+        return Outcome.PASS, " ".join((passed, *proving.warnings))
+    if limited := next((one for one in ours if one.valid and one.limit), None):
+        return (
+            Outcome.FAIL,
+            f"The signature of {limited.domain} is valid and proves nothing: {limited.limit}.",
         )
+    if any(one.valid is None for one in ours):
+        return Outcome.UNKNOWN, f"The signature of {signer} could not be verified."
     signers = ", ".join(sorted({one.domain for one in report.dkim if one.valid}))
-    return Outcome.FAIL, f"It is signed by {signers}, and approved is {wanted.signing_domain}."
+    return Outcome.FAIL, f"It is signed by {signers}, and approved is {signer}."
 
 
-def _is_of(signature: SignatureReport, domain: str) -> bool:
-    return signature.valid is True and signature.domain == domain and signature.aligned.everywhere
+def _best(signatures: Iterable[SignatureReport]) -> SignatureReport | None:
+    """The signature that proves the most: of those that prove the message, the one that leaves the least open."""
+    return min((one for one in signatures if one.proves), key=lambda one: len(one.warnings), default=None)
 
 
-def evidence_of(report: MessageReport) -> dict[str, Any]:
+def evidence_of(report: MessageReport, wanted: Wanted) -> dict[str, Any]:
     """The facts of a report, as JSON."""
+    counted = _best(one for one in report.dkim if wanted.signing_domain in ("", one.domain))
     return {
+        "rules": RULES,
         "from": report.from_address,
         "from_domain": report.from_domain,
         "verdict": report.dmarc_by_dkim.reason,
+        "warnings": list(counted.warnings) if counted is not None else [],
         "signatures": [
             {
                 "d": one.domain, "s": one.selector, "algorithm": one.algorithm, "bits": one.bits,
-                "valid": one.valid, "aligned": one.aligned.everywhere, "body_length": one.body_length_tag,
+                "valid": one.valid, "proves": one.proves, "limit": one.limit, "aligned": one.aligned.everywhere, "body_length": one.body_length_tag,
                 "notes": [str(note) for note in one.notes],
             }
             for one in report.dkim

@@ -78,7 +78,7 @@ def test_message_json_has_exactly_the_documented_keys(server: DnsServer, tmp_pat
     data = run("check_message", str(path), "--resolver", server.address, "--json")
     assert list(data) == ["from_domain", "dkim", "dmarc_by_dkim"]
     assert list(data["dkim"][0]) == [
-        "domain", "selector", "algorithm", "bits", "valid", "aligned", "covers", "body_length_tag", "notes",
+        "domain", "selector", "algorithm", "bits", "valid", "proves", "aligned", "covers", "body_length_tag", "notes",
     ]  # fmt: skip
     assert data["dkim"][0]["aligned"] == {"rfc9989": True, "rfc7489": True}
     assert (data["from_domain"], data["dmarc_by_dkim"]["outcome"]) == ("ttu.edu", "pass")

@@ -63,10 +63,12 @@ def waiting(cast: Cast, **facts: Any) -> Grant:
 
 
 def signed(
-    *, sender: str = ADDRESS, domain: str = DOMAIN, selector: str = "s1", words: str = "Hello"
+    *, sender: str = ADDRESS, domain: str = DOMAIN, selector: str = "s1", words: str = "Hello", **facts: Any
 ) -> bytes:
-    """A message of the service with the signature of `domain`."""
-    return sign(message(sender, body=f"{words}\r\n".encode()), domain=domain, selector=selector)
+    """A message of the service with the signature of `domain`, which leaves nothing open."""
+    raw = message(sender, body=f"{words}\r\n".encode())
+    headers = ("from", "from", "to", "subject", "date", "message-id")
+    return sign(raw, **{"domain": domain, "selector": selector, "headers": headers} | facts)
 
 
 def add_sample(service_request: ServiceRequest, raw: bytes) -> SignedSample:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.support.dns_server import DnsServer
 
 
-def signed(names: DnsServer, *, sender: str, by: str, selector: str = "s1") -> bytes:
+def signed(names: DnsServer, *, sender: str, by: str, selector: str = "s1", length: bool = False) -> bytes:
     """A message From `sender` with a DKIM signature of `by`; the domain's earlier key is gone."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(
@@ -27,5 +27,5 @@ def signed(names: DnsServer, *, sender: str, by: str, selector: str = "s1") -> b
         "Date: Mon, 23 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@vendor.example>\r\n\r\n"
         "Your order has shipped.\r\n"
     ).encode()
-    signature: bytes = dkim.sign(message, selector.encode(), by.encode(), private)
+    signature: bytes = dkim.sign(message, selector.encode(), by.encode(), private, length=length)
     return signature + message

@@ -5,7 +5,7 @@ tests again what selected the grant. A check that fails or gets no answer is unk
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -123,6 +123,33 @@ def _write(checked: Checked, verdict: Verdict, today: date) -> None:
             _keep_records(grant, checked.found)
         _establish(grant, compliance, verdict, today)
     compliance.save()
+
+
+@transaction.atomic
+def suspend_now(*, grant: Grant, found: Sequence[Found]) -> bool:
+    """Suspend a grant for what `found` says, without the grace of the daily checks; returns whether it was active.
+
+    It is for what never was as it should be. The daily checks put the grant in force again once it is.
+    """
+    people = Grant.objects.select_related("owner", "co_owner", "latest_request")
+    held = people.select_for_update(of=("self",)).get(pk=grant.pk)
+    verdict = verdict_of(found)
+    if held.state != GrantState.ACTIVE or verdict.standing != Standing.BROKEN:
+        return False
+    now = timezone.now()
+    compliance, _ = Compliance.objects.get_or_create(grant=held, defaults={"since": now})
+    if compliance.standing != Standing.BROKEN:
+        compliance.since = now
+    compliance.standing, compliance.advice = verdict.standing, verdict.advice
+    compliance.broken_sentence, compliance.suspended_by_portal = verdict.broken_sentence, True
+    compliance.checked_at = compliance.told_at = now
+    compliance.save()
+    _keep_records(held, tuple(found))
+    event = change_grant(
+        grant=held, action="suspend", actor=None, reason=verdict.broken_sentence, state=GrantState.SUSPENDED
+    )
+    notices.changed(grant=held, event=event)
+    return True
 
 
 def _keep_records(grant: Grant, found: tuple[Found, ...]) -> None:
