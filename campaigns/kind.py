@@ -55,6 +55,7 @@ class CampaignsKind(GrantingKind):
     summary = "Send one message to many people: a survey, marketing, or a large notice."
     icon = "megaphone"
     clauses = ("MKT-1", "MKT-2", "MKT-3", "MKT-4", "MKT-5", "OVR-4", "OVR-5", "REL-3", "AUT-3")
+    owner_clause = "MKT-4"
     subject_label = "Audience"
     steps = (
         Step("sort", "What it is", forms.SortStep),

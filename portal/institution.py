@@ -140,6 +140,8 @@ class Institution:
     """Days between the letter about a grant out of compliance and its suspension."""
     suspends_when_broken: Mapping[str, bool] = dataclasses.field(default_factory=dict)
     """By kind ("relay", "whitelist", ...), whether such a grant is suspended at all, where that differs."""
+    one_person_one_stage: bool = True
+    """Whether a person who decided one stage of a request is kept from its other stages (four eyes)."""
     review_targets: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Business days for a stage, by "kind.stage", where they differ from the kind's own."""
     country: str = "US"

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from portal.lib.problems import Problem
+from portal.lib.throttle import TooOften
 
 
 class ProblemMiddleware:
@@ -23,9 +24,12 @@ class ProblemMiddleware:
         """A page for a Problem; everything else goes on as an error."""
         if not isinstance(exception, Problem):
             return None
-        return render(
+        response = render(
             request, f"{exception.status}.html", {"reason": str(exception)}, status=exception.status
         )
+        if isinstance(exception, TooOften):
+            response["Retry-After"] = str(exception.wait)
+        return response
 
 
 class NulMiddleware:

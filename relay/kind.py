@@ -54,6 +54,7 @@ class RelayKind(GrantingKind):
     summary = "Let a printer, server or application on campus send mail as one of our addresses."
     icon = "server-stack"
     clauses = ("REL-0", "REL-1", "REL-2", "REL-3", "WKS-1", "OVR-1", "OVR-2", "OVR-5", "MKT-2", "MKT-4")
+    owner_clause = "REL-1"
     subject_label = "Host"
     steps = (
         Step("system", "The system", forms.SystemStep),

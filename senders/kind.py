@@ -56,6 +56,7 @@ class SendersKind(SampledKind):
     summary = "Let a vendor’s service send mail as one of our addresses."
     icon = "building-office-2"
     clauses = ("AUT-0", "AUT-1", "AUT-2", "AUT-3", "OVR-4", "OVR-5", "MKT-2", "MKT-4")
+    owner_clause = "AUT-1"
     subject_label = "Domain"
     needs_proof = True
     steps = (

@@ -52,6 +52,7 @@ class WhitelistKind(SampledKind):
     summary = "Keep the content filter from catching the mail of a vendor we work with."
     icon = "shield-check"
     clauses = ("WHT-0", "WHT-1", "WHT-2", "WHT-3", "WHT-4", "WHT-5", "WHT-6", "OVR-4", "MKT-2")
+    owner_clause = "WHT-2"
     subject_label = "Domain"
     steps = (
         Step("sender", "The sender", forms.SenderStep),

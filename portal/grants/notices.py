@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Q
+
 from portal.grants import publication
 from portal.grants.models import Grant, GrantEvent, Handover
 from portal.institution import institution
 from portal.outbox.services import enqueue
+from portal.workflow.models import Part, Participation
 
 if TYPE_CHECKING:
     from datetime import date
@@ -47,12 +50,20 @@ def tell_reminders_to(more: Callable[[Grant], list[str]]) -> None:
 
 
 def people_of(grant: Grant) -> list[str]:
-    """The addresses of owner, co-owner and functional mailbox, each once."""
-    people = [grant.owner, grant.co_owner]
+    """The addresses of owner, functional mailbox, and a co-owner who accepted to be one, each once."""
+    people = [grant.owner, grant.co_owner if _has_agreed(grant) else None]
     addresses = [person.email for person in people if person is not None and person.is_active]
     if grant.functional_mailbox:
         addresses.append(grant.functional_mailbox)
     return list(dict.fromkeys(addresses))
+
+
+def _has_agreed(grant: Grant) -> bool:
+    """Whether the co-owner accepted that part, or did what only a co-owner does; who was merely named gets no email."""
+    if grant.co_owner_id is None:
+        return False
+    parts = Participation.objects.filter(service_request=grant.latest_request_id, person=grant.co_owner_id)
+    return parts.filter(Q(accepted_at__isnull=False) | Q(part__in=(Part.REQUESTER, Part.EDITOR))).exists()
 
 
 def _tell(template: str, grant: Grant, key: str, recipients: list[str], **context: Any) -> None:

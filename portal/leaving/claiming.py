@@ -15,7 +15,7 @@ from portal.grants import notices as grant_notices
 from portal.grants.models import Grant, GrantEvent, Handover
 from portal.grants.policies import MANAGERS, is_holder
 from portal.grants.services.locking import locked_grant
-from portal.grants.services.transition import change_grant
+from portal.grants.services.transition import change_grant, note_holders
 from portal.leaving.models import Chase
 from portal.leaving.selectors import is_gone
 from portal.leaving.stages import Stage
@@ -77,6 +77,7 @@ def offer(*, chase: Chase, actor: "User", to: "User", note: str = "") -> Handove
         grant=grant, actor=actor, action="hand_over", from_state=grant.state, to_state=grant.state,
         reason=f"Offered to {to}",
     )  # fmt: skip
+    note_holders(grant, to)
     grant_notices.offered(grant=grant, handover=made)
     return made
 
@@ -92,6 +93,7 @@ def offer_to_co_owner(*, chase: Chase, to: "User") -> None:
     if Handover.objects.filter(grant=grant, closed_at__isnull=True).exists():
         return
     made = Handover.objects.create(grant=grant, offered_to=to, note=f"{chase.owner} has left.")
+    note_holders(grant, to)
     grant_notices.offered(grant=grant, handover=made)
 
 

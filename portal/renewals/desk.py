@@ -11,7 +11,7 @@ from portal.renewals.facts import Fact, Use
 from portal.renewals.models import BulkRow, BulkRun, Judgement, Result, Route
 from portal.renewals.selectors import facts_of, use_of_judgement
 from portal.workflow.models import Intention, ServiceRequest
-from portal.workflow.policies import is_decider
+from portal.workflow.policies import is_decider, load_parts
 from portal.workflow.querysets import ServiceRequestQuerySet
 from portal.workflow.selectors import Page, page_of
 from portal.workflow.states import State
@@ -71,8 +71,7 @@ def _in_review(actor: User) -> ServiceRequestQuerySet:
     rows = ServiceRequest.objects.visible_to(actor).filter(intention=Intention.RENEWAL, state=State.IN_REVIEW)
     if not actor.is_decider:
         return rows  # who only reads sees every desk
-    mine = rows.filter(stage_role__in=[str(role) for role in actor.roles])
-    return mine.exclude(Q(requester=actor) | Q(co_owner=actor) | Q(sponsor=actor))
+    return rows.decidable_by(actor)
 
 
 def renewal_pages(actor: User, *keys: tuple[str, str]) -> list[RenewalPage]:
@@ -85,6 +84,7 @@ def renewal_pages(actor: User, *keys: tuple[str, str]) -> list[RenewalPage]:
     asked = [row.pk for page in pages for row in page.rows]
     abouts = GrantRequest.objects.filter(pk__in=asked).select_related("grant__owner").in_bulk()
     judged = Judgement.objects.in_bulk(asked)
+    load_parts([row for page in pages for row in page.rows], actor)
     return [_page(page, actor, abouts, judged) for page in pages]
 
 

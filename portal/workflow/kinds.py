@@ -108,6 +108,8 @@ class Kind(ABC):
     """The name of a heroicon (outline)."""
     clauses: tuple[str, ...]
     """The clauses a decision may cite."""
+    owner_clause: str
+    """The clause by which a permission of this kind has an owner at the institution."""
     subject_label: str
     """What `subject_key` is: "Host", "Domain"."""
     steps: tuple[Step, ...]

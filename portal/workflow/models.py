@@ -4,7 +4,7 @@
 columns in a detail model whose primary key is a one-to-one to this table.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -111,6 +111,11 @@ class ServiceRequest(models.Model):
         """The request's page."""
         return path_of("request", self.reference)
 
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        """Read the row again, and with it who has or had a part."""
+        super().refresh_from_db(*args, **kwargs)
+        self.__dict__.pop("_parts", None)
+
     @property
     def kind_entry(self) -> "Kind":
         """The registry's entry for this request's kind."""
@@ -134,6 +139,45 @@ class ServiceRequest(models.Model):
         return (
             self.state == State.IN_REVIEW and self.due_on is not None and self.due_on < timezone.localdate()
         )
+
+
+class Part(models.TextChoices):
+    """What somebody is or was to a request."""
+
+    REQUESTER = "requester", "Requester"
+    CO_OWNER = "co_owner", "Co-owner"
+    SPONSOR = "sponsor", "Sponsor"
+    EDITOR = "editor", "Changed answers or files"
+    HOLDER = "holder", "Holds, held or is offered the permission that the request is about"
+    DECIDER = "decider", "Passed it on, approved or denied it"
+
+
+class Participation(models.Model):
+    """A part that somebody has or once had in a request; never removed, so that four eyes hold by history."""
+
+    service_request = models.ForeignKey(
+        ServiceRequest, on_delete=models.CASCADE, related_name="participations"
+    )
+    person = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
+    part = models.CharField(max_length=10, choices=Part.choices)
+    stage = models.CharField(max_length=30, blank=True)
+    """The stage that was decided; empty for every other part."""
+    since = models.DateTimeField(default=timezone.now)
+    told_at = models.DateTimeField(null=True, blank=True)
+    """When a co-owner or sponsor was told by email that they were named."""
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    """When they accepted; before that they get no further email."""
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("service_request", "person", "part", "stage"), name="one_row_per_part"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.person_id} {self.part} {self.stage}".strip()
 
 
 class SearchTerm(models.Model):
@@ -244,6 +288,8 @@ class Event(models.Model):
     check_run = models.ForeignKey(
         CheckRun, on_delete=models.PROTECT, related_name="decisions", null=True, blank=True
     )
+    files = models.JSONField(default=list, blank=True)
+    """For a decision, the files it saw: a list of {name, sha256}."""
 
     class Meta:
         ordering = ("id",)
@@ -278,6 +324,8 @@ PAST_WORDS = {
     "create": "began a draft",
     "attach": "added a file",
     "detach": "removed a file",
+    "accept_part": "accepted to have a part in the request",
+    "take_over": "took the request over",
     "recheck": "ran the checks again",
     "waive": "waived a clause",
     "escalate": "The stage is overdue; its people were reminded",
@@ -318,8 +366,19 @@ def attachment_path(attachment: "Attachment", filename: str) -> str:
     return f"attachments/{attachment.service_request_id}/{attachment.sha256}"
 
 
+class PresentFiles(models.Manager["Attachment"]):
+    """The files that were not removed."""
+
+    def get_queryset(self) -> "models.QuerySet[Attachment]":
+        """Present files only; `Attachment.with_removed` has all."""
+        return super().get_queryset().filter(removed_at__isnull=True)
+
+
 class Attachment(models.Model):
-    """A file added to a request; its type was told from its content."""
+    """A file added to a request; its type was told from its content.
+
+    Once the request was submitted a file that is removed stays as a row, so that a decision's files can be read again.
+    """
 
     service_request = models.ForeignKey(ServiceRequest, on_delete=models.CASCADE, related_name="attachments")
     uploaded_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
@@ -329,11 +388,20 @@ class Attachment(models.Model):
     size = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64)
     file = models.FileField(upload_to=attachment_path, max_length=200)
+    removed_at = models.DateTimeField(null=True, blank=True)
+    removed_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+
+    objects = PresentFiles()
+    with_removed: ClassVar[models.Manager["Attachment"]] = models.Manager()
 
     class Meta:
         ordering = ("id",)
         constraints = (
-            models.UniqueConstraint(fields=("service_request", "sha256"), name="one_file_per_content"),
+            models.UniqueConstraint(
+                fields=("service_request", "sha256"),
+                condition=Q(removed_at__isnull=True),
+                name="one_present_file_per_content",
+            ),
         )
 
 

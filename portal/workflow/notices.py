@@ -3,32 +3,71 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from portal.accounts.models import people_with_role
-from portal.accounts.roles import Role
+from django.utils import timezone
+
 from portal.institution import institution
+from portal.lib.throttle import Rate, seconds_to_wait
 from portal.outbox.services import enqueue
-from portal.workflow.models import Event, ServiceRequest
+from portal.workflow.models import Event, Participation, ServiceRequest
+from portal.workflow.policies import NAMED, bar_of, parts_of, people_who_may_decide
 from portal.workflow.states import State
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
 
 
+NAMINGS = Rate(times=20, seconds=86_400)
+"""How many people one person's requests tell by email, a day, that they were named."""
+
+
 def _asking_people(service_request: ServiceRequest) -> "list[User]":
-    people = [service_request.requester, service_request.co_owner]
-    return [person for person in people if person is not None and person.is_active]
+    """The requester, and a co-owner who accepted to be one: nobody gets email because somebody else named them."""
+    people = [service_request.requester]
+    if service_request.co_owner is not None and _has_accepted(service_request, service_request.co_owner):
+        people.append(service_request.co_owner)
+    return [person for person in people if person.is_active]
+
+
+def _has_accepted(service_request: ServiceRequest, person: "User") -> bool:
+    return any(row.accepted_at is not None for row in parts_of(service_request, person) if row.part in NAMED)
 
 
 def _deciders(service_request: ServiceRequest) -> list[str]:
-    """The addresses of the stage: the assignee, else its role; the institution's contact where that is empty."""
-    if service_request.assignee is not None and service_request.assignee.is_active:
-        return [service_request.assignee.email]
-    role = service_request.stage_role
-    parties = {service_request.requester_id, service_request.co_owner_id, service_request.sponsor_id}
-    people = list(people_with_role([Role(role)])) if role else []
-    people += service_request.kind_entry.deputies(service_request)
-    addresses = [person.email for person in people if person.pk not in parties]
-    return addresses or [institution().contact_email]
+    """The addresses of the stage: the assignee, else those who may decide; the institution's contact if nobody may."""
+    assignee = service_request.assignee
+    if assignee is not None and assignee.is_active and not bar_of(service_request, assignee):
+        return [assignee.email]
+    people = people_who_may_decide(service_request)
+    return [person.email for person in people] or [institution().contact_email]
+
+
+def named(*, service_request: ServiceRequest, actor: "User") -> None:
+    """One notice to each person who was named as co-owner or sponsor; the rest of the email waits until they accept.
+
+    Beyond `NAMINGS` a day nobody is told by email: the request is among their requests all the same.
+    """
+    waiting = Participation.objects.filter(
+        service_request=service_request, part__in=NAMED, told_at__isnull=True, accepted_at__isnull=True,
+        person__in=[pk for pk in (service_request.co_owner_id, service_request.sponsor_id) if pk],
+    ).exclude(person=actor)  # fmt: skip
+    for row in waiting.select_related("person"):
+        if not row.person.is_active or seconds_to_wait(f"naming:{actor.pk}", NAMINGS):
+            continue
+        Participation.objects.filter(pk=row.pk).update(told_at=timezone.now())
+        enqueue(
+            recipient=row.person.email,
+            template="request_named",
+            thread=service_request.reference,
+            unique_key=f"request_named:{service_request.pk}:{row.person_id}",
+            context={
+                "reference": service_request.reference,
+                "title": service_request.title,
+                "kind_label": service_request.kind_entry.label,
+                "path": service_request.get_absolute_url(),
+                "actor": str(actor),
+                "part": row.get_part_display().lower(),
+            },
+        )
 
 
 def _tell(
@@ -61,10 +100,20 @@ def _stage_label(service_request: ServiceRequest) -> str:
     return stage.label if stage else ""
 
 
+def _stage_facts(service_request: ServiceRequest) -> dict[str, Any]:
+    """The stage in words, and the role that nobody holds who could decide it ("" where somebody does)."""
+    stage = service_request.current_stage
+    stuck = stage is not None and not people_who_may_decide(service_request)
+    return {
+        "stage": _stage_label(service_request),
+        "missing_role": stage.role.label if stage is not None and stuck else "",
+    }
+
+
 def sent_to_review(*, service_request: ServiceRequest, event: Event) -> None:
     """Receipt to the asking people who want progress mail; news to the stage's people."""
     wanting = [person.email for person in _asking_people(service_request) if person.wants_progress_notices]
-    facts = {"stage": _stage_label(service_request), "due_on": service_request.due_on}
+    facts = {**_stage_facts(service_request), "due_on": service_request.due_on}
     template = "request_received" if event.action == "submit" else "request_answered"
     if event.action == "submit":
         _tell("request_received", service_request, wanting, event, **facts)
@@ -75,7 +124,7 @@ def sent_to_review(*, service_request: ServiceRequest, event: Event) -> None:
 def advanced(*, service_request: ServiceRequest, event: Event) -> None:
     """News to the next stage's people, and progress to the asking people who want it."""
     wanting = [person.email for person in _asking_people(service_request) if person.wants_progress_notices]
-    facts = {"stage": _stage_label(service_request), "due_on": service_request.due_on}
+    facts = {**_stage_facts(service_request), "due_on": service_request.due_on}
     _tell("request_progress", service_request, wanting, event, **facts)
     _tell("request_waits", service_request, _deciders(service_request), event, **facts)
 
@@ -86,10 +135,13 @@ def asked(*, service_request: ServiceRequest, event: Event) -> None:
 
 
 def decided(*, service_request: ServiceRequest, event: Event) -> None:
-    """A decision always reaches the asking people and the functional mailbox."""
+    """A decision always reaches the asking people, the functional mailbox and a sponsor who accepted."""
     recipients = [person.email for person in _asking_people(service_request)]
     if service_request.functional_mailbox:
         recipients.append(service_request.functional_mailbox)
+    sponsor = service_request.sponsor
+    if sponsor is not None and sponsor.is_active and _has_accepted(service_request, sponsor):
+        recipients.append(sponsor.email)
     approved = service_request.state == State.APPROVED
     _tell(
         "request_decided",
@@ -138,6 +190,6 @@ def overdue(*, service_request: ServiceRequest, event: Event) -> None:
         service_request,
         recipients,
         event,
-        stage=_stage_label(service_request),
+        **_stage_facts(service_request),
         due_on=service_request.due_on,
     )

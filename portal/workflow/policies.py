@@ -2,22 +2,44 @@
 
 from typing import TYPE_CHECKING
 
+from django.utils import timezone
+
+from portal.accounts.models import people_with_role
 from portal.accounts.roles import Role
+from portal.institution import institution
 from portal.lib.problems import NotAllowed, WrongState
+from portal.workflow.models import Part, Participation
 from portal.workflow.states import BY_ACTION, TRANSITIONS, Action, Party, State
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
     from portal.accounts.models import User
     from portal.workflow.models import ServiceRequest
 
 
 def is_party_to(service_request: "ServiceRequest", actor: "User") -> bool:
-    """Whether the request is the actor's own, co-owned or sponsored: such people never decide it."""
+    """Whether the request is the actor's own, co-owned or sponsored now; `bar_of` knows who ever was a party."""
     return actor.pk in (
         service_request.requester_id,
         service_request.co_owner_id,
         service_request.sponsor_id,
     )
+
+
+NAMED = (Part.CO_OWNER, Part.SPONSOR)
+"""Parts that somebody is given by another, and accepts."""
+
+
+def may_accept_part(service_request: "ServiceRequest", actor: "User") -> bool:
+    """Whether the actor is named as co-owner or sponsor of a request that was sent, and has not accepted that yet."""
+    if not actor.is_active or service_request.submitted_at is None:
+        return False
+    if actor.pk not in (service_request.co_owner_id, service_request.sponsor_id):
+        return False
+    named = [row for row in parts_of(service_request, actor) if row.part in NAMED]
+    return any(row.accepted_at is None for row in named)
 
 
 def is_requester(service_request: "ServiceRequest", actor: "User") -> bool:
@@ -26,15 +48,110 @@ def is_requester(service_request: "ServiceRequest", actor: "User") -> bool:
 
 
 def is_decider(service_request: "ServiceRequest", actor: "User") -> bool:
-    """Whether the current stage is the actor's to decide: the stage's role, and four eyes.
+    """Whether the current stage is the actor's to decide: the stage's role, and four eyes by history.
 
     Of a closed request it is the stage that had it last: its people learn that it is closed (409), not that
     it was never theirs (403).
     """
+    return sits_at_stage(service_request, actor) and not bar_of(service_request, actor)
+
+
+def sits_at_stage(service_request: "ServiceRequest", actor: "User") -> bool:
+    """Whether the actor holds the role of the current stage or stands in for it, whatever part they have in it."""
     role = service_request.stage_role or _role_of_last_stage(service_request)
-    if not role or not actor.is_active or is_party_to(service_request, actor):
+    if not role or not actor.is_active:
         return False
     return actor.has_role(Role(role)) or bool(service_request.kind_entry.stands_in(service_request, actor))
+
+
+# ---------------------------------------------------------------- four eyes
+_WORDS = {
+    Part.REQUESTER: "You filed this request",
+    Part.CO_OWNER: "You were named as its co-owner",
+    Part.SPONSOR: "You were named as its sponsor",
+    Part.EDITOR: "You changed its answers or files",
+    Part.HOLDER: "You hold, held or were offered the permission that it is about",
+}
+
+
+def parts_of(service_request: "ServiceRequest", actor: "User") -> "list[Participation]":
+    """The parts that `actor` has or had in the request, oldest first; asked once for an instance."""
+    cached = _cached_parts(service_request)
+    if actor.pk not in cached:
+        cached[actor.pk] = list(
+            Participation.objects.filter(service_request=service_request, person=actor).order_by("pk")
+        )
+    return cached[actor.pk]
+
+
+def load_parts(rows: "Iterable[ServiceRequest]", actor: "User") -> None:
+    """Ask for the actor's parts in all `rows` by one query, for lists that then ask each row."""
+    by_pk = {row.pk: row for row in rows}
+    if not by_pk:
+        return
+    for row in by_pk.values():
+        _cached_parts(row)[actor.pk] = []
+    for part in Participation.objects.filter(service_request__in=by_pk, person=actor).order_by("pk"):
+        _cached_parts(by_pk[part.service_request_id])[actor.pk].append(part)
+
+
+def forget_parts(service_request: "ServiceRequest") -> None:
+    """Ask the database again for everybody's parts."""
+    service_request.__dict__.pop("_parts", None)
+
+
+def _cached_parts(service_request: "ServiceRequest") -> "dict[int, list[Participation]]":
+    cached: dict[int, list[Participation]] = service_request.__dict__.setdefault("_parts", {})
+    return cached
+
+
+def bar_of(service_request: "ServiceRequest", actor: "User", stage: str | None = None) -> str:
+    """Why four eyes keep `actor` from deciding, in a sentence; "" where they do not.
+
+    Whoever ever had a part in the request (DESIGN, four eyes) never decides it, and, unless the institution switched it
+    off, whoever decided one stage decides no other. `stage` is the present one unless it is given.
+    """
+    at = service_request.stage if stage is None else stage
+    for row in parts_of(service_request, actor):
+        if row.part != Part.DECIDER:
+            return f"{_WORDS[Part(row.part)]} on {_day(row.since)}, so somebody else decides it."
+        if row.stage != at and institution().one_person_one_stage:
+            return (
+                f"You decided the stage {_stage_label(service_request, row.stage)} on {_day(row.since)}, "
+                "so somebody else decides this one."
+            )
+    if is_party_to(service_request, actor):
+        return "You have a part in this request, so somebody else decides it."
+    return ""
+
+
+def _day(moment: "datetime") -> str:
+    return f"{timezone.localtime(moment):%b %-d, %Y}"
+
+
+def _stage_label(service_request: "ServiceRequest", key: str) -> str:
+    return next((stage.label for stage in service_request.kind_entry.stages if stage.key == key), key)
+
+
+def check_four_eyes(service_request: "ServiceRequest", actor: "User", stage: str) -> None:
+    """Raise NotAllowed where four eyes keep `actor` from `stage`, as the database stands at this moment."""
+    forget_parts(service_request)
+    if reason := bar_of(service_request, actor, stage):
+        raise NotAllowed(reason)
+
+
+def people_who_may_decide(service_request: "ServiceRequest") -> "list[User]":
+    """Everybody who may decide the present stage: its people and their deputies, less those whom four eyes bar."""
+    if not service_request.stage_role:
+        return []
+    people = {person.pk: person for person in people_with_role([Role(service_request.stage_role)])}
+    people |= {person.pk: person for person in service_request.kind_entry.deputies(service_request)}
+    rows = Participation.objects.filter(service_request=service_request, person__in=people).order_by("pk")
+    cached = _cached_parts(service_request)
+    cached |= {pk: [] for pk in people}
+    for row in rows:
+        cached[row.person_id].append(row)
+    return [person for person in people.values() if not bar_of(service_request, person)]
 
 
 def capacity_of(service_request: "ServiceRequest", actor: "User") -> str:
@@ -101,7 +218,11 @@ def check_action(action: Action, service_request: "ServiceRequest", actor: "User
     """Raise NotAllowed or WrongState unless `action` is among the actor's available actions."""
     row = BY_ACTION[action]
     if not _has_part(row.party, service_request, actor):
-        raise NotAllowed("This is not yours to do: it is for somebody else in this request's route.")
+        barred = row.party is Party.DECIDER and sits_at_stage(service_request, actor)
+        raise NotAllowed(
+            (bar_of(service_request, actor) if barred else "")
+            or "This is not yours to do: it is for somebody else in this request's route."
+        )
     if service_request.state not in row.sources:
         stands = State(service_request.state).label.lower()
         raise WrongState(

@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
+
+from portal.institution import institution
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -33,6 +35,18 @@ class ServiceRequestQuerySet(models.QuerySet["ServiceRequest"]):
         if actor.sees_everything:
             return self.filter(own | sent)
         return self.filter(own | sponsored)
+
+    def decidable_by(self, actor: "User") -> "ServiceRequestQuerySet":
+        """The requests at a stage whose role `actor` holds, without those that four eyes keep from them."""
+        from portal.workflow.models import Part, Participation
+
+        theirs = Participation.objects.filter(service_request=OuterRef("pk"), person=actor)
+        kept = ~Q(part=Part.DECIDER)
+        if institution().one_person_one_stage:
+            kept |= ~Q(stage=OuterRef("stage"))
+        rows = self.filter(stage_role__in=[str(role) for role in actor.roles])
+        own = Q(requester=actor) | Q(co_owner=actor) | Q(sponsor=actor)
+        return rows.exclude(own).exclude(Exists(theirs.filter(kept)))
 
     def as_rows(self) -> "ServiceRequestQuerySet":
         """With what a row of the queue shows and its policies ask for; whole people would be most of it."""

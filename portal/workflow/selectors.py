@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from portal.accounts.models import User, people_with_role
 from portal.accounts.roles import DECIDERS, Role
+from portal.institution import institution
 from portal.workflow.models import CheckRun, Event, Finding, Question, SearchTerm, ServiceRequest, Visibility
 from portal.workflow.policies import may_read_internal
 from portal.workflow.querysets import ServiceRequestQuerySet
@@ -85,9 +86,7 @@ def _tab(actor: User, tab: str, today: date, live: ServiceRequestQuerySet) -> Se
     if tab == "mine":
         return live.filter(assignee=actor)
     if tab == "role":
-        return live.filter(stage_role__in=[str(role) for role in actor.roles]).exclude(
-            Q(requester=actor) | Q(co_owner=actor) | Q(sponsor=actor)
-        )
+        return live.decidable_by(actor)
     if tab == "unassigned":
         return live.filter(assignee__isnull=True)
     if tab == "overdue":
@@ -128,7 +127,7 @@ def found_by(query: str) -> "QuerySet[SearchTerm, int]":
 
 def tab_counts(actor: User) -> Mapping[str, int]:
     """How many requests each tab has, in one query, each capped at COUNT_CAP + 1."""
-    sql, values = _counts(actor, actor.roles, timezone.localdate())
+    sql, values = _counts(actor, actor.roles, timezone.localdate(), institution().one_person_one_stage)
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         row = cursor.fetchone()
@@ -136,8 +135,10 @@ def tab_counts(actor: User) -> Mapping[str, int]:
 
 
 @lru_cache(maxsize=256)
-def _counts(actor: User, roles: frozenset[Role], today: date) -> tuple[str, list[Any]]:
-    """The statement of `tab_counts`. It hangs on these three alone, and making it costs more than running it."""
+def _counts(
+    actor: User, roles: frozenset[Role], today: date, one_person_one_stage: bool
+) -> tuple[str, list[Any]]:
+    """The statement of `tab_counts`. It hangs on these four alone, and making it costs more than running it."""
     counts = [_counted(tab_queue(actor, tab, today)) for tab, _ in TABS]
     return f"SELECT {', '.join(sql for sql, _ in counts)}", [
         value for _, values in counts for value in values

@@ -23,6 +23,8 @@ urlpatterns = [
     ),
     path("requests/<str:reference>/do/<slug:action>/", acting.act, name="request_act"),
     path("requests/<str:reference>/recheck/", evidence.recheck, name="request_recheck"),
+    path("requests/<str:reference>/accept/", acting.accept_part, name="request_accept_part"),
+    path("requests/<str:reference>/take-over/", acting.take_over, name="request_take_over"),
     path("requests/<str:reference>/waive/", acting.waive, name="request_waive"),
     path("requests/<str:reference>/files/", acting.upload, name="request_upload"),
     path("requests/<str:reference>/files/<int:pk>/", acting.download, name="request_file"),

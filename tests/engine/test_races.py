@@ -6,17 +6,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.utils import timezone
 
 from portal.grants.models import Grant
-from portal.grants.services import dates, issuing
+from portal.grants.services import dates, issuing, managing
 from portal.grants.states import GrantState
 from portal.lib.problems import Stale, WrongState
 from portal.outbox.models import OutboxMessage
 from portal.workflow import registry
-from portal.workflow.models import DraftStep, Event, Intention, ServiceRequest
-from portal.workflow.services import requesting, reviewing
+from portal.workflow.models import DraftStep, Event, Intention, Part, Participation, ServiceRequest
+from portal.workflow.services import attaching, requesting, reviewing
 from portal.workflow.services.requesting import next_reference
 from relay.models import RelayRequest
 from tests.cast import Cast, approved, fresh, make_cast, relay_draft, submitted
@@ -201,3 +202,95 @@ def test_two_requests_for_one_address_leave_one_grant(people: Cast) -> None:
     ))  # fmt: skip
     assert len(losers(results)) == 1, results
     assert Grant.objects.count() == 1
+
+
+@pytest.mark.parametrize("turn", range(6))
+def test_named_as_co_owner_while_deciding_never_leaves_a_decision_of_a_party(people: Cast, turn: int) -> None:
+    """The reviewer asks, the requester names them and sends it back, while the reviewer approves on an old page."""
+    request = submitted(people)
+    terms = request.kind_entry.default_terms(request, timezone.localdate())
+    reviewing.ask(
+        service_request=request, actor=people.second_reviewer, revision=request.revision,
+        questions=[("", "Why?")],
+    )  # fmt: skip
+    request = fresh(request)
+    answers = {question.pk: "So." for question in request.questions.all()}
+
+    def name_and_send() -> None:
+        held = fresh(request)
+        with transaction.atomic():
+            ServiceRequest.objects.filter(pk=held.pk).update(co_owner=people.reviewer)
+            held = fresh(held)
+            requesting.resubmit(
+                service_request=held, actor=people.requester, revision=held.revision, answers=answers
+            )
+
+    def decide() -> None:
+        for _ in range(200):
+            held = fresh(request)
+            if held.state != "in_review":
+                continue
+            reviewing.approve(
+                service_request=held, actor=people.reviewer, revision=held.revision, comment="Yes.",
+                terms=terms,
+            )  # fmt: skip
+            return
+
+    at_once(name_and_send, decide)
+    held = fresh(request)
+    assert held.co_owner == people.reviewer
+    assert held.state == "in_review"
+    assert Grant.objects.count() == 0
+
+
+@pytest.mark.parametrize("turn", range(6))
+def test_taking_the_permission_over_against_approving_its_renewal(people: Cast, turn: int) -> None:
+    """Whoever is offered the permission or takes it over does not decide its renewal, in whatever order both arrive."""
+    grant = approved(people)
+    request = issuing.begin_renewal(grant=grant, actor=people.requester, intention=Intention.CHANGE)
+    RelayRequest.objects.filter(pk=request.pk).update(is_attested=True)
+    for step in request.kind_entry.steps_for(request):
+        DraftStep.objects.update_or_create(
+            service_request=request, step=step.key, defaults={"is_complete": True, "typed": {}}
+        )
+    request = fresh(request)
+    requesting.submit(service_request=request, actor=people.requester, revision=request.revision)
+    request = fresh(request)
+    terms = request.kind_entry.default_terms(request, timezone.localdate())
+    results = at_once(
+        lambda: managing.hand_over(
+            grant=Grant.objects.get(pk=grant.pk), actor=people.requester, to=people.reviewer
+        ),
+        lambda: reviewing.approve(
+            service_request=fresh(request), actor=people.reviewer, revision=request.revision,
+            comment="Yes.", terms=terms,
+        ),
+    )  # fmt: skip
+    approval = Event.objects.filter(service_request=request, action="approve").first()
+    noted = Participation.objects.filter(
+        service_request=request, person=people.reviewer, part=Part.HOLDER
+    ).first()
+    assert approval is None or noted is None, results
+
+
+def test_a_file_swapped_against_the_approval_is_either_seen_or_stale(people: Cast) -> None:
+    draft = relay_draft(people)
+    file = attaching.attach(
+        service_request=draft, actor=people.requester, upload=SimpleUploadedFile("plan.txt", b"The plan.")
+    )
+    draft = fresh(draft)
+    requesting.submit(service_request=draft, actor=people.requester, revision=draft.revision)
+    request = fresh(draft)
+    terms = request.kind_entry.default_terms(request, timezone.localdate())
+    results = at_once(
+        lambda: attaching.detach(attachment=file, actor=people.requester),
+        lambda: reviewing.approve(
+            service_request=fresh(request), actor=people.reviewer, revision=request.revision,
+            comment="Yes.", terms=terms,
+        ),
+    )  # fmt: skip
+    approval = Event.objects.filter(service_request=request, action="approve").first()
+    removed = Event.objects.filter(service_request=request, action="detach").first()
+    assert (approval is None) != (removed is None), results
+    if approval is not None:
+        assert [one["sha256"] for one in approval.files] == [file.sha256]

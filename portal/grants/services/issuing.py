@@ -8,13 +8,13 @@ from django.utils import timezone
 from portal.grants import announcements, publication
 from portal.grants.kinds import granting_kind
 from portal.grants.models import Grant, GrantEvent, GrantRequest
-from portal.grants.policies import check_grant_action, has_open_request
-from portal.grants.services.transition import change_grant
+from portal.grants.policies import check_grant_action, has_open_request, open_handover
+from portal.grants.services.transition import change_grant, note_holders
 from portal.grants.states import FINAL_STATES, GrantAction, GrantState
 from portal.lib.problems import WrongState
 from portal.workflow.kinds import Terms
 from portal.workflow.models import DraftStep, Intention, ServiceRequest
-from portal.workflow.services import requesting
+from portal.workflow.services import requesting, taking_part
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -132,6 +132,11 @@ def begin_renewal(*, grant: Grant, actor: "User", intention: Intention = Intenti
     GrantRequest.objects.create(service_request=service_request, grant=grant, intention=intention)
     kind = grant.kind_entry
     kind.copy_answers(grant=grant, service_request=service_request)
+    taking_part.note_people(service_request=service_request)
+    taking_part.copy_parts(source=grant.latest_request, target=service_request)
+    taking_part.accept_for(service_request=service_request, people=[grant.owner_id])
+    handover = open_handover(grant)
+    note_holders(grant, grant.owner, grant.co_owner, handover.offered_to if handover else None)
     DraftStep.objects.bulk_create(
         DraftStep(service_request=service_request, step=step.key, is_complete=True)
         for step in kind.steps_for(service_request)

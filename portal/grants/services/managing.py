@@ -10,7 +10,8 @@ from portal.grants import notices
 from portal.grants.models import Grant, GrantEvent, Handover
 from portal.grants.policies import check_grant_action, open_handover
 from portal.grants.services import closing
-from portal.grants.services.transition import change_grant
+from portal.grants.services.locking import locked_grant
+from portal.grants.services.transition import change_grant, note_holders
 from portal.grants.states import BY_GRANT_ACTION, FINAL_STATES, GrantAction, GrantState
 from portal.lib.problems import WrongState
 
@@ -49,6 +50,8 @@ def change_state(
 @transaction.atomic
 def hand_over(*, grant: Grant, actor: "User", to: "User", note: str = "") -> Handover:
     """Offer the grant to another person. Raises NotAllowed, WrongState, or ValidationError, keyed `to`."""
+    # An approval of its renewal holds the same lock when it looks for the last time who has a part in it.
+    locked_grant(grant.pk)
     check_grant_action(GrantAction.HAND_OVER, grant, actor)
     if to.pk == grant.owner_id or not to.is_active:
         raise ValidationError({"to": "Name another person than the present owner."})
@@ -57,6 +60,7 @@ def hand_over(*, grant: Grant, actor: "User", to: "User", note: str = "") -> Han
         grant=grant, actor=actor, action="hand_over", from_state=grant.state, to_state=grant.state,
         reason=f"Offered to {to}",
     )  # fmt: skip
+    note_holders(grant, to)
     notices.offered(grant=grant, handover=handover)
     return handover
 

@@ -8,6 +8,9 @@ from django.utils import timezone
 from portal.grants import announcements, publication
 from portal.grants.models import Grant, GrantEvent
 from portal.lib.problems import Stale
+from portal.workflow.models import Part
+from portal.workflow.services.taking_part import note_part
+from portal.workflow.states import OPEN_STATES
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -37,6 +40,8 @@ def change_grant(
         raise Stale(f"Somebody changed {grant.reference} since you opened this page. Read it again.")
     for name, value in columns.items():
         setattr(grant, name, value)
+    if {"owner", "co_owner"} & set(columns):
+        note_holders(grant, columns.get("owner"), columns.get("co_owner"))
     _record_history(grant, actor)
     publication.changed()
     event = GrantEvent.objects.create(
@@ -49,6 +54,16 @@ def change_grant(
     )
     announcements.grant_changed.tell(event)
     return event
+
+
+def note_holders(grant: Grant, *people: "User | None") -> None:
+    """Keep that `people` hold, or are offered, the permission: they decide no open request about it (four eyes)."""
+    for about in grant.later_requests.filter(service_request__state__in=OPEN_STATES).select_related(
+        "service_request"
+    ):
+        for person in people:
+            if person is not None:
+                note_part(service_request=about.service_request, person=person, part=Part.HOLDER)
 
 
 def _record_history(grant: Grant, actor: "User | None") -> None:

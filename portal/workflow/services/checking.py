@@ -11,6 +11,7 @@ from portal.lib.text import storable
 from portal.lib.throttle import Rate, TooOften, seconds_to_wait
 from portal.workflow.findings import Found, blocking
 from portal.workflow.models import CheckRun, Event, Finding, ServiceRequest, Waiver
+from portal.workflow.owner_rule import owner_finding
 from portal.workflow.policies import is_decider, may_recheck
 from portal.workflow.states import LIVE_STATES, State
 
@@ -23,8 +24,10 @@ OF_ONE_PERSON = Rate(times=20, seconds=600)
 
 
 def look(service_request: ServiceRequest) -> list[Found]:
-    """Run the kind's checks over the saved answers. Asks the DNS, so it stays out of transactions."""
-    return service_request.kind_entry.check(service_request)
+    """Run the kind's checks, and those of all kinds, over the saved answers. Asks the DNS and the directory, so it
+    stays out of transactions.
+    """
+    return [*service_request.kind_entry.check(service_request), owner_finding(service_request)]
 
 
 def keep(*, service_request: ServiceRequest, found: Sequence[Found], occasion: CheckRun.Occasion) -> CheckRun:

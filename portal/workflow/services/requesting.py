@@ -18,12 +18,13 @@ from portal.workflow.models import (
     Event,
     FieldChange,
     Intention,
+    Part,
     Question,
     ServiceRequest,
     Snapshot,
 )
 from portal.workflow.policies import check_action, is_requester
-from portal.workflow.services import checking, searching
+from portal.workflow.services import checking, searching, taking_part
 from portal.workflow.services.transition import apply_transition
 from portal.workflow.states import Action, State
 
@@ -62,6 +63,7 @@ def create_draft(
         department=columns.pop("department", requester.department),
         **columns,
     )
+    taking_part.note_people(service_request=service_request)
     kind.new_detail(service_request)
     if prefill:
         kind.prefill(service_request, prefill)
@@ -139,6 +141,8 @@ def save_step(
         update_fields=["title", "subject_key", "department", "co_owner", "sponsor", "functional_mailbox",
                        "purpose"]
     )  # fmt: skip
+    taking_part.note_people(service_request=service_request)
+    taking_part.note_part(service_request=service_request, person=actor, part=Part.EDITOR)
     DraftStep.objects.update_or_create(
         service_request=service_request,
         step=step,
@@ -266,11 +270,14 @@ def _send_to_review(
             Question.objects.filter(pk=pk, service_request=service_request).update(
                 answer=text.strip(), answered_by=actor, answered_at=now
             )
+        taking_part.note_people(service_request=service_request)
+        taking_part.note_part(service_request=service_request, person=actor, part=Part.EDITOR)
         _record_answers(service_request, event)
         checking.keep(service_request=service_request, found=found, occasion=CheckRun.Occasion.SUBMISSION)
         searching.index(service_request)
         service_request.kind_entry.on_submitted(service_request=service_request, actor=actor)
         notices.sent_to_review(service_request=service_request, event=event)
+        notices.named(service_request=service_request, actor=service_request.requester)
     return event
 
 

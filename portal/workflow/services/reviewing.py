@@ -11,7 +11,7 @@ from portal.workflow import calendar, notices
 from portal.workflow.findings import Found
 from portal.workflow.kinds import Terms
 from portal.workflow.models import CheckRun, Event, Question, ServiceRequest
-from portal.workflow.policies import check_action
+from portal.workflow.policies import check_action, check_four_eyes
 from portal.workflow.services import checking
 from portal.workflow.services.requesting import stage_target
 from portal.workflow.services.transition import apply_transition, check_form
@@ -139,7 +139,10 @@ def approve(
             check_run=run,
             **_closing_columns(),
         )
+        stage = event.stage
         service_request.kind_entry.on_approved(service_request=service_request, actor=actor, terms=terms)
+        # The permission is locked by now: who was given or offered it in the meantime has a part as well.
+        check_four_eyes(service_request, actor, stage)
         notices.decided(service_request=service_request, event=event)
     return event
 

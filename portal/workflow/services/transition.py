@@ -13,12 +13,15 @@ from django.utils import timezone
 
 from portal.lib.problems import Stale, WrongState
 from portal.workflow import announcements
-from portal.workflow.models import CheckRun, Event, ServiceRequest, Visibility
-from portal.workflow.policies import capacity_of, check_action
+from portal.workflow.models import CheckRun, Event, Part, Participation, ServiceRequest, Visibility
+from portal.workflow.policies import capacity_of, check_action, check_four_eyes, forget_parts
 from portal.workflow.states import BY_ACTION, Action, Party, State
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
+
+
+DECISIONS = (Action.ADVANCE, Action.APPROVE, Action.DENY)
 
 
 def check_form(action: Action, *, comment: str, clauses: Sequence[str] = ()) -> None:
@@ -60,11 +63,18 @@ def apply_transition(
     target = BY_ACTION[action].target or before
     seen = service_request.revision if revision is None else revision
     _update(service_request, seen, state=target, **columns)
+    decides = action in DECISIONS
+    if BY_ACTION[action].party is Party.DECIDER:
+        # After the row is ours: what was noted while this person decided counts.
+        check_four_eyes(service_request, actor, stage)
+    if decides:
+        _note_decider(service_request, actor, stage)
     event = Event.objects.create(
         service_request=service_request,
         actor=actor,
         capacity=capacity,
         action=action,
+        files=files_seen(service_request) if decides else [],
         from_state=before,
         to_state=target,
         stage=stage or service_request.stage,
@@ -75,6 +85,38 @@ def apply_transition(
     )
     announcements.request_moved.tell(event)
     return event
+
+
+def _note_decider(service_request: ServiceRequest, actor: "User", stage: str) -> None:
+    Participation.objects.bulk_create(
+        [
+            Participation(
+                service_request=service_request, person=actor, part=Part.DECIDER, stage=stage,
+                since=timezone.now(),
+            )
+        ],
+        ignore_conflicts=True,
+    )  # fmt: skip
+    forget_parts(service_request)
+
+
+def files_seen(service_request: ServiceRequest) -> list[dict[str, str]]:
+    """The files of the request as they stand, by name and SHA-256, for the record of a decision."""
+    rows = service_request.attachments.values_list("name", "sha256")
+    return [{"name": name, "sha256": digest} for name, digest in rows]
+
+
+def change_files(*, service_request: ServiceRequest) -> None:
+    """Make what changed the files of a submitted request a revision of it: a page drawn before is stale.
+
+    `service_request` must be locked by the caller's transaction.
+    """
+    _update(service_request, service_request.revision)
+
+
+def change_people(*, service_request: ServiceRequest, revision: int, **columns: Any) -> None:
+    """Write who answers for the request, if it still is as it was read. Raises Stale."""
+    _update(service_request, revision, **columns)
 
 
 def close_without_actor(*, service_request: ServiceRequest, comment: str) -> Event:

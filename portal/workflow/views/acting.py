@@ -11,10 +11,11 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts.signed_in import person
+from portal.lib.throttle import TooOften
 from portal.workflow.forms import AskForm, CommentForm, ReasonForm, RevisionForm, UploadForm, WaiveForm
-from portal.workflow.models import ServiceRequest, Visibility
+from portal.workflow.models import Attachment, ServiceRequest, Visibility
 from portal.workflow.policies import check_action, may_read_internal
-from portal.workflow.services import attaching, checking, requesting, reviewing, talking
+from portal.workflow.services import attaching, checking, requesting, reviewing, taking_part, talking
 from portal.workflow.states import Action
 from portal.workflow.views.loading import load
 from portal.workflow.views.reading import approve_form, deny_form, show_request
@@ -36,11 +37,24 @@ def _carry_out(  # noqa: PLR0917 - six facts of one action
             call(form.cleaned_data)
         except ValidationError as error:
             form.add_error(None, ValidationError(error.messages))
+        except TooOften as problem:
+            form.add_error(None, str(problem))
+            return too_often(request, service_request, problem, bound={name: form})
         else:
             messages.success(request, done)
             return redirect(service_request)
     service_request.refresh_from_db()
     return show_request(request, service_request, bound={name: form}, status=422)
+
+
+def too_often(
+    request: HttpRequest, service_request: ServiceRequest, problem: TooOften, **context: Any
+) -> HttpResponse:
+    """The request's page with what was typed, and when it can be done again (429)."""
+    service_request.refresh_from_db()
+    response = show_request(request, service_request, status=problem.status, **context)
+    response["Retry-After"] = str(problem.wait)
+    return response
 
 
 def _common(request: HttpRequest, service_request: ServiceRequest) -> dict[str, Any]:
@@ -163,6 +177,30 @@ def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
 
 @login_required
 @require_POST
+def accept_part(request: HttpRequest, reference: str) -> HttpResponse:
+    """Accept to be the co-owner or sponsor that one was named as."""
+    service_request = load(request, reference)
+    taking_part.accept(**_common(request, service_request))
+    messages.success(request, "You accepted. From now on you get the email of this request.")
+    return redirect(service_request)
+
+
+@login_required
+@require_POST
+def take_over(request: HttpRequest, reference: str) -> HttpResponse:
+    """Become the requester in place of one who is gone."""
+    service_request = load(request, reference)
+    form = RevisionForm(request.POST)
+    revision = form.cleaned_data["revision"] if form.is_valid() else -1
+    taking_part.take_over(**_common(request, service_request), revision=revision)
+    messages.success(
+        request, "The request is yours now. A reviewer runs the checks again before the decision."
+    )
+    return redirect(service_request)
+
+
+@login_required
+@require_POST
 def waive(request: HttpRequest, reference: str) -> HttpResponse:
     """Set aside one waivable clause."""
     service_request = load(request, reference)
@@ -203,7 +241,11 @@ def upload(request: HttpRequest, reference: str) -> HttpResponse:
 @require_safe
 def download(request: HttpRequest, reference: str, pk: int) -> FileResponse:
     """Send a file to somebody who may see its request, as a download and never inline."""
-    attachment = get_object_or_404(load(request, reference).attachments, pk=pk)
+    service_request = load(request, reference)
+    files = service_request.attachments.all()
+    if may_read_internal(person(request)):
+        files = Attachment.with_removed.filter(service_request=service_request)
+    attachment = get_object_or_404(files, pk=pk)
     response = FileResponse(
         attachment.file.open("rb"), as_attachment=True, filename=attachment.name,
         content_type="application/octet-stream",

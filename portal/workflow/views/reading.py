@@ -9,12 +9,13 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from portal.accounts.models import User
 from portal.accounts.signed_in import person
 from portal.lib.problems import NotAllowed
 from portal.lib.throttle import TooOften
 from portal.standards.clauses import clause
 from portal.ui.parts import RouteStop
-from portal.workflow import panels, registry, selectors
+from portal.workflow import owner_rule, panels, registry, selectors
 from portal.workflow.evidence import evidence_of
 from portal.workflow.forms import (
     ApproveForm,
@@ -26,13 +27,18 @@ from portal.workflow.forms import (
     WaiveForm,
 )
 from portal.workflow.kinds import Kind, Stage
-from portal.workflow.models import Event, ServiceRequest
+from portal.workflow.models import Attachment, Event, ServiceRequest
 from portal.workflow.policies import (
     available_actions,
+    bar_of,
     is_decider,
     is_party_to,
+    load_parts,
+    may_accept_part,
     may_read_internal,
     may_recheck,
+    people_who_may_decide,
+    sits_at_stage,
 )
 from portal.workflow.selectors import QueueFilters
 from portal.workflow.services.attaching import may_attach
@@ -133,6 +139,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         before=request.GET.get("before", ""),
     )
     deciders = selectors.decider_choices()
+    load_parts(page.rows, actor)
     context = {
         "page": page,
         "filters": filters,
@@ -223,6 +230,7 @@ def show_request(
         "events": events,
         "questions": selectors.questions(service_request) if Action.ASK in happened else [],
         "attachments": list(service_request.attachments.all()) if "attach" in happened else [],
+        "former_files": _former_files(service_request, actor) if "detach" in happened else [],
         "route": _route(kind, service_request, events),
         "actions": actions,
         "forms": _forms(service_request, actions, groups, actor) | dict(bound or {}),
@@ -230,6 +238,12 @@ def show_request(
         "may_waive": is_decider(service_request, actor) and service_request.state == State.IN_REVIEW,
         "may_recheck": _is_rechecked(service_request) and may_recheck(service_request, actor),
         "is_own": is_party_to(service_request, actor),
+        "barred": _barred(service_request, actor),
+        "is_stuck": _is_stuck(service_request, actor),
+        "may_accept_part": may_accept_part(service_request, actor),
+        "may_take_over": actor.pk == service_request.co_owner_id
+        and service_request.state in LIVE_STATES
+        and any(f.rule == owner_rule.RULE and f.outcome == "fail" for f in findings),
         "reads_internal": may_read_internal(actor),
         "would_allow": kind.would_allow(service_request),
         "changed_fields": {change.field for event in events for change in event.changes.all()},
@@ -238,6 +252,28 @@ def show_request(
         "panels": panels.panels_of(service_request),
     }
     return render(request, template, context | dict(extra or {}), status=status)
+
+
+def _barred(service_request: ServiceRequest, actor: User) -> str:
+    """Why somebody of the present stage does not decide, for the page; "" for everybody else."""
+    if service_request.state not in LIVE_STATES or not sits_at_stage(service_request, actor):
+        return ""
+    return bar_of(service_request, actor)
+
+
+def _is_stuck(service_request: ServiceRequest, actor: User) -> bool:
+    """Whether nobody at all may decide the present stage; who may decide it themselves need not ask."""
+    if service_request.state not in LIVE_STATES or is_decider(service_request, actor):
+        return False
+    return not people_who_may_decide(service_request)
+
+
+def _former_files(service_request: ServiceRequest, actor: User) -> list[Attachment]:
+    """The files that were removed after the submission, for those who decide and audit."""
+    if not may_read_internal(actor):
+        return []
+    rows = Attachment.with_removed.filter(service_request=service_request, removed_at__isnull=False)
+    return list(rows.select_related("removed_by"))
 
 
 def _is_rechecked(service_request: ServiceRequest) -> bool:
