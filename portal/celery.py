@@ -31,6 +31,10 @@ app.conf.update(
         },
         "chase-owners": {"task": "portal.leaving.tasks.chase_owners", "schedule": crontab(hour=6, minute=0)},
         "forget-api-calls": {"task": "portal.api.tasks.forget_calls", "schedule": crontab(hour=3, minute=0)},
+        "clear-sessions": {
+            "task": "portal.accounts.tasks.clear_sessions",
+            "schedule": crontab(hour=3, minute=20),
+        },
         "lapse-grants": {"task": "portal.grants.tasks.lapse_grants", "schedule": crontab(hour=0, minute=5)},
         "recheck-grants": {
             "task": "portal.grants.tasks.recheck_grants",

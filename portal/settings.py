@@ -127,7 +127,12 @@ CACHES: dict[str, dict[str, Any]] = {
     "default": (
         {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
         if REDIS_URL
-        else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "portal_cache"}
+        else {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "portal_cache",
+            # At 300, Django's own, whoever fills the cache would push the counts of the throttles out of it.
+            "OPTIONS": {"MAX_ENTRIES": 20_000},
+        }
     )
 }
 CELERY_BROKER_URL = REDIS_URL or "filesystem://localhost"
@@ -150,12 +155,22 @@ SOCIALACCOUNT_ADAPTER = "portal.accounts.adapter.PortalSocialAccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_FORMS = {"login": "portal.accounts.sign_in.SignInForm"}
+ACCOUNT_FORMS = {
+    "login": "portal.accounts.sign_in.SignInForm",
+    "reset_password": "portal.accounts.sign_in.ResetPasswordForm",
+}
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
-ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key"}
+# A "key" of `login_failed` is an account at one address, and "ip" the address alone (portal.accounts.adapter).
+ACCOUNT_RATE_LIMITS = {
+    "login": "60/m/ip",
+    "login_failed": "30/m/ip,5/5m/key",
+    "reset_password": "20/m/ip",
+}
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FOR_DECIDERS = env.flag("MFA_FOR_DECIDERS", default=not DEBUG)
 
@@ -218,7 +233,9 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _secure
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if _secure else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _secure
-if env.flag("BEHIND_PROXY", default=False):
+_behind_proxy = env.flag("BEHIND_PROXY", default=False)
+TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", int(_behind_proxy), at_least=int(_behind_proxy))
+if _behind_proxy:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_AGE = env.number("SESSION_HOURS", 12, at_least=1) * 3600
 SECURE_REFERRER_POLICY = "same-origin"
@@ -240,6 +257,10 @@ CONTENT_SECURITY_POLICY = {
 # ---------------------------------------------------------------- sign-in providers, by environment alone
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
 SOCIALACCOUNT_ONLY = env.flag("SSO_ONLY", default=False)
+# `portal.accounts.adapter` alone joins a sign-on to an account, by an address that the provider verified.
+SOCIALACCOUNT_AUTO_SIGNUP = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SSO_DOMAINS = [domain.lower() for domain in env.words("SSO_DOMAINS", INSTITUTION.mail_domain)]
 if env.text("OIDC_SERVER_URL", ""):
     INSTALLED_APPS.append("allauth.socialaccount.providers.openid_connect")
     SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
@@ -269,8 +290,13 @@ if env.text("SAML_METADATA_URL", ""):
                     "attribute_mapping": {
                         "uid": env.text("SAML_UID_ATTRIBUTE", "urn:oasis:names:tc:SAML:attribute:subject-id"),
                         "email": env.text("SAML_EMAIL_ATTRIBUTE", "urn:oid:0.9.2342.19200300.100.1.3"),
-                        "email_verified": "email_verified",
+                        "email_verified": env.text("SAML_EMAIL_VERIFIED_ATTRIBUTE", "email_verified"),
                     },
+                    **(
+                        {"verified_email": SSO_DOMAINS}
+                        if env.flag("SAML_EMAIL_IS_VERIFIED", default=False)
+                        else {}
+                    ),
                 },
             }
         ]

@@ -3,13 +3,14 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from portal import health
-from portal.accounts.views import own_address
+from portal.accounts.views import no_sign_up, own_address
 from portal.workflow import registry
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("accounts/email/", own_address, name="own_address"),
+    path("accounts/3rdparty/signup/", no_sign_up, name="no_sign_up"),
     path("accounts/", include("allauth.urls")),
     path("", include("portal.ui.urls")),
     path("", include("portal.accounts.urls")),

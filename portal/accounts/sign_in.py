@@ -2,8 +2,12 @@
 
 from typing import Any
 
+from allauth.account import forms as allauth_forms
 from allauth.account.forms import LoginForm
 from django import forms
+from django.http import HttpRequest
+
+from portal.lib.waking import start
 
 
 class SignInForm(LoginForm):  # type: ignore[misc]  # allauth ships no types
@@ -16,3 +20,19 @@ class SignInForm(LoginForm):  # type: ignore[misc]  # allauth ships no types
         fields["password"].help_text = ""
         if "remember" in fields:
             fields["remember"].label = "Stay signed in on this device"
+
+
+class ResetPasswordForm(allauth_forms.ResetPasswordForm):  # type: ignore[misc]  # allauth ships no types
+    """An address; whether it has an account is found out by a worker, so that the answer is the same in every case."""
+
+    def clean_email(self) -> str:
+        """The address, in lower case; nothing is looked up."""
+        return str(self.cleaned_data["email"]).lower()
+
+    def save(self, request: HttpRequest, **kwargs: Any) -> str:
+        """Ask a worker to send the link; it tries again while the mail server is away."""
+        from portal.accounts.tasks import send_reset_link
+
+        address: str = self.cleaned_data["email"]
+        start(send_reset_link, address, verb="not send the link; the person asks again")
+        return address

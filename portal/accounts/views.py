@@ -3,7 +3,7 @@
 from typing import cast
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.decorators import login_not_required, login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
@@ -46,3 +46,9 @@ def directory_rows(user: User) -> list[Row]:
 def own_address(request: HttpRequest) -> HttpResponse:
     """Not here: rights hang on a person's address (REL-3), so nobody changes their own. It comes from sign-on."""
     raise Http404("Your address comes from the directory. Ask IT to change it there.")
+
+
+@login_not_required
+def no_sign_up(request: HttpRequest) -> HttpResponse:
+    """In place of allauth's form, which asks for an address: who signs on is known by the provider's word alone."""
+    return render(request, "socialaccount/refused.html", {"why": "form"}, status=403)

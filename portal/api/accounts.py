@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from portal.accounts import machine_tokens
+from portal.accounts.announcements import AccountNotice, account_notice
 from portal.accounts.models import User
 from portal.accounts.roles import Role
 from portal.api.models import ApiToken, ServiceAccount
@@ -48,6 +49,14 @@ def make_token(
         account.save(update_fields=["scopes"])
     columns, token = machine_tokens.fresh(prefix=PREFIX, actor=actor, days=days)
     row = ApiToken.objects.create(account=account, **columns)
+    if owner.pk != actor.pk:
+        account_notice.tell(
+            AccountNotice(
+                owner.email,
+                f"A token was made by which the program {name} acts for you.",
+                f"{actor} made it; it ends after {days} days.",
+            )
+        )
     logger.info("A token for service account %s was made by %s.", account.pk, actor.pk)
     return row, token
 

@@ -16,6 +16,7 @@ from portal.api import filing, idempotency, reading
 from portal.api import schemas as s
 from portal.api.accounts import usable_token
 from portal.api.models import ApiToken, Scope
+from portal.lib.client_address import client_network
 from portal.lib.problem_json import Missing, NoToken, Unusable, problem_response
 from portal.lib.problems import NotAllowed, Problem
 from portal.lib.throttle import Rate, TooOften, seconds_to_wait
@@ -37,7 +38,7 @@ class Bearer(HttpBearer):
         row = usable_token(f"Bearer {token}")
         if row is None:
             # Counted only here, so that nobody who guesses keeps an honest program out.
-            wait = seconds_to_wait(f"wrong-api-token:{request.META.get('REMOTE_ADDR', '')}", WRONG_TOKENS)
+            wait = seconds_to_wait(f"wrong-api-token:{client_network(request)}", WRONG_TOKENS)
             if wait:
                 raise TooOften(f"Too many wrong tokens. Try again in {wait} seconds.", wait)
             raise NoToken("Send a token: Authorization: Bearer. It may have expired or been revoked.", REALM)

@@ -12,6 +12,7 @@ from portal.enforcement.receipts import LARGEST_BYTES, read_receipt, take_receip
 from portal.enforcement.releasing import latest_release
 from portal.enforcement.targets import targets
 from portal.enforcement.tokens import usable_token
+from portal.lib.client_address import client_network
 from portal.lib.problem_json import Missing, NoToken, TooLarge, Unusable, answers_machines, problem_response
 from portal.lib.problems import NotAllowed
 from portal.lib.throttle import Rate, TooOften, seconds_to_wait
@@ -29,7 +30,7 @@ def _token_for(request: HttpRequest, target: str, rate: Rate) -> HostToken:
     token = usable_token(request.headers.get("Authorization", ""))
     if token is None:
         # Counted only here, so that nobody who guesses keeps an honest host out.
-        wait = seconds_to_wait(f"wrong-token:{request.META.get('REMOTE_ADDR', '')}", WRONG_TOKENS)
+        wait = seconds_to_wait(f"wrong-token:{client_network(request)}", WRONG_TOKENS)
         if wait:
             raise TooOften(f"Too many wrong tokens. Try again in {wait} seconds.", wait)
         raise NoToken(

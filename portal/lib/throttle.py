@@ -31,10 +31,19 @@ class TooOften(Problem):
         self.wait = wait
 
 
+def is_spent(name: str, rate: Rate) -> bool:
+    """Whether no slot of `name` is free; takes none."""
+    return len(cache.get_many(_slots(name, rate))) >= rate.times
+
+
+def _slots(name: str, rate: Rate) -> list[str]:
+    return [f"throttle:{name}:{number}" for number in range(rate.times)]
+
+
 def seconds_to_wait(name: str, rate: Rate) -> int:
     """Take a slot of `name` and return 0; where none is free, the seconds until one is (at least 1)."""
     now = time.time()
-    slots = [f"throttle:{name}:{number}" for number in range(rate.times)]
+    slots = _slots(name, rate)
     # Asked for all at once, so that the cost does not grow with the rate; `add` still decides who has a slot.
     taken = cache.get_many(slots)
     if any(cache.add(slot, now + rate.seconds, rate.seconds) for slot in slots if slot not in taken):

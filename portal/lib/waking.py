@@ -17,12 +17,12 @@ def once_on_commit(wake: Callable[[], None]) -> None:
         transaction.on_commit(wake, robust=True)
 
 
-def start(task: Any, *, verb: str) -> None:
-    """Ask a worker to run the Celery `task` now; `verb` says in the log what the sweep will do in its place.
+def start(task: Any, *arguments: Any, verb: str) -> None:
+    """Ask a worker to run the Celery `task` with `arguments` now; `verb` says in the log what the sweep will do in its place.
 
     A broker out of reach is no error: the sweep comes within a minute.
     """
     try:
-        task.apply_async(retry=False)
+        task.apply_async(arguments, retry=False)
     except Exception:
         logger.warning("The broker did not take the wake-up call; the sweep will %s.", verb)

@@ -10,5 +10,9 @@ class OutboxConfig(AppConfig):
     verbose_name = "Mail out"
 
     def ready(self) -> None:
-        """Bind the rooms' shared tasks to the portal's Celery application, in the web process too."""
+        """Bind the rooms' shared tasks to the portal's Celery application, in the web process too; hear of accounts."""
         from portal import celery  # noqa: F401
+        from portal.accounts.announcements import account_notice
+        from portal.outbox import account_notices
+
+        account_notice.listen(account_notices.tell)

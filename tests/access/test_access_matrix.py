@@ -69,7 +69,8 @@ TABLE: dict[str, Row] = {
     "mfa_edit_webauthn": Row("/accounts/2fa/webauthn/keys/1/edit/", "302", "302"),
     "socialaccount_login_cancelled": Row("/accounts/3rdparty/login/cancelled/", "200", "405"),
     "socialaccount_login_error": Row("/accounts/3rdparty/login/error/", "401", "405"),
-    "socialaccount_signup": Row("/accounts/3rdparty/signup/", "302", "302"),
+    "no_sign_up": Row("/accounts/3rdparty/signup/", "403", "403"),
+    "socialaccount_signup": Row("/accounts/3rdparty/signup/", "403", "403"),
     "socialaccount_connections": Row("/accounts/3rdparty/", "302 | 200", "302 | 200"),
     "accounts/social/login/cancelled/": Row("/accounts/social/login/cancelled/", "301", "301"),
     "accounts/social/login/error/": Row("/accounts/social/login/error/", "301", "301"),
@@ -112,6 +113,16 @@ TABLE: dict[str, Row] = {
     "request_act": Row("/requests/{request}/do/deny/", "302 | 405", "302 403 403 404 422 403 403 403 403"),
     "request_recheck": Row(
         "/requests/{request}/recheck/", "302 | 405", "302 302 302 404 302 403 403 403 403"
+    ),
+    "request_accept_part": Row(
+        "/requests/{request}/accept/",
+        "302 302 302 404 302 302 302 302 302",
+        "302 403 302 404 403 403 403 403 403",
+    ),
+    "request_take_over": Row(
+        "/requests/{request}/take-over/",
+        "302 302 302 404 302 302 302 302 302",
+        "302 403 409 404 403 403 403 403 403",
     ),
     "request_waive": Row("/requests/{request}/waive/", "302 | 405", "302 403 403 404 422 403 403 403 403"),
     "request_upload": Row("/requests/{request}/files/", "302 | 405", "302 302 302 404 302 403 403 403 403"),

@@ -33,6 +33,14 @@ django.setup()
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
 call_command("createcachetable")
+from allauth.socialaccount.models import SocialAccount
+from django.contrib.auth.models import Group
+from portal.accounts.models import User
+for name in ("jo", "admin", "vp.tech", "closed"):
+    User.objects.create_user(f"{name}@ttu.edu", "a-local-password", name=f"Local {name}", is_active=name != "closed")
+User.objects.get(email="admin@ttu.edu").groups.add(Group.objects.get_or_create(name="administrator")[0])
+User.objects.get(email="jo@ttu.edu").groups.add(Group.objects.get_or_create(name="auditor")[0])
+SocialAccount.objects.create(user=User.objects.get(email="vp.tech@ttu.edu"), provider="oidc", uid="somebody-before")
 from portal.wsgi import application
 from wsgiref.simple_server import make_server
 from tests.support.identity_provider import Quiet, Server
@@ -114,7 +122,13 @@ class Visitor:
         return self._open(url, urlencode({"csrfmiddlewaretoken": found.group(1), **fields}).encode())
 
     def _open(self, url: str, data: bytes | None) -> "Visitor":
-        with self._opener.open(url, data, timeout=30) as answer:
+        try:
+            answer = self._opener.open(url, data, timeout=30)
+        except HTTPError as error:
+            if error.code != 403:
+                raise
+            answer = error
+        with answer:
             self.url, self.page = answer.url, answer.read().decode()
         return self
 
@@ -154,3 +168,56 @@ def test_saml_leads_to_the_providers_sign_in_with_a_request_of_ours(sites: Sites
     request = zlib.decompress(base64.b64decode(parse_qs(reached.query)["SAMLRequest"][0]), -15).decode()
     assert f"{sites.portal}/accounts/saml/saml/acs/" in request
     assert "AuthnRequest" in request
+
+
+def signed_on(sites: Sites, name: str) -> Visitor:
+    """A visitor who came back from the provider as `name`."""
+    visitor = Visitor().get(f"{sites.portal}/accounts/login/")
+    visitor.post(f"{sites.portal}/accounts/oidc/oidc/login/")
+    return visitor.post(visitor.url, login=name, password=PASSWORD)
+
+
+@pytest.mark.parametrize(("name", "sentence"), [
+    ("mallory", "did not verify it"),
+    ("nobody", "did not verify it"),
+    ("guest", "People sign in here with an address at ttu.edu"),
+    ("kelvin", "People sign in here with an address at ttu.edu"),
+    ("vera", "belongs to an account that another person"),
+])  # fmt: skip
+def test_without_a_verified_address_of_its_own_there_is_a_page_that_says_whom_to_call(
+    sites: Sites, name: str, sentence: str
+) -> None:
+    visitor = signed_on(sites, name)
+    assert sentence in " ".join(visitor.page.split())
+    assert "techmail@ttu.edu" in visitor.page
+    assert "<input" not in visitor.page
+    assert visitor.get(f"{sites.portal}/queue/").url.startswith(f"{sites.portal}/accounts/login/")
+    page = visitor.get(f"{sites.portal}/accounts/3rdparty/signup/").page
+    assert 'name="email"' not in page
+    assert "There is no form to sign up" in page
+
+
+def test_a_verified_address_joins_the_account_that_has_it(sites: Sites) -> None:
+    for _ in range(2):
+        visitor = signed_on(sites, "jo")
+        assert visitor.url == f"{sites.portal}/"
+        settings_page = visitor.get(f"{sites.portal}/settings/").page
+        assert "Local jo" in settings_page
+        assert "Auditor" in settings_page
+
+
+def test_the_address_is_known_in_any_case_of_letters(sites: Sites) -> None:
+    assert "sam@ttu.edu" in signed_on(sites, "sam").get(f"{sites.portal}/settings/").page
+
+
+def test_a_closed_account_stays_closed(sites: Sites) -> None:
+    visitor = signed_on(sites, "closed")
+    assert "/accounts/inactive/" in visitor.url
+    assert visitor.get(f"{sites.portal}/queue/").url.startswith(f"{sites.portal}/accounts/login/")
+
+
+def test_nobody_joins_another_sign_on_to_their_account(sites: Sites) -> None:
+    visitor = signed_on(sites, "jo")
+    visitor.get(f"{sites.portal}/settings/")
+    visitor.post(f"{sites.portal}/accounts/oidc/oidc/login/?process=connect")
+    assert "by the verified address alone" in " ".join(visitor.page.split())

@@ -17,6 +17,7 @@ from portal.institution import institution
 from portal.lib.problems import NotAllowed
 from portal.outbox.models import OutboxMessage
 from portal.workflow import registry
+from portal.workflow.forms import StepForm
 from portal.workflow.models import DraftStep, Part, Participation, ServiceRequest
 from portal.workflow.policies import available_actions, is_decider
 from portal.workflow.selectors import tab_counts, tab_queue
@@ -44,19 +45,18 @@ def give(person: User, *roles: Role) -> User:
 def save_people(request: ServiceRequest, actor: User, **people: Any) -> None:
     """Save the page of people as `actor` does, with co-owner and sponsor as given."""
 
-    class Page:
+    class Page(StepForm):
         """Stands for the valid form of the page."""
+
+        def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
+            return {}
 
         def save(self) -> None:
             for name, person in people.items():
                 setattr(request, name, person)
 
     requesting.save_step(
-        service_request=request,
-        actor=actor,
-        step="people",
-        form=Page(),
-        revision=request.revision,  # type: ignore[arg-type]
+        service_request=request, actor=actor, step="people", form=Page(request), revision=request.revision
     )
 
 

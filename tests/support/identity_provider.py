@@ -14,6 +14,18 @@ CLIENT_ID, CLIENT_SECRET = "portal", "a-client-secret-of-the-test"
 SAML_ENTITY_ID = "https://id.example.edu/saml"
 EMAIL, PASSWORD = "riley@ttu.edu", "known-to-the-provider-alone"
 
+OTHERS = {
+    "jo": ("jo@ttu.edu", True),
+    "mallory": ("admin@ttu.edu", False),
+    "guest": ("guest@gmail.example", True),
+    "vera": ("vp.tech@ttu.edu", True),
+    "sam": ("SAM@TTU.edu", True),
+    "closed": ("closed@ttu.edu", True),
+    "kelvin": ("boss@\u212ab.ttu.edu", True),
+    "nobody": ("", False),
+}
+"""What the provider says of further people: their address, and whether it verified it; each signs in by name."""
+
 
 class Server(ThreadingMixIn, WSGIServer):
     """Answers the browser and the portal at the same time."""
@@ -67,8 +79,8 @@ def configure(folder: str) -> None:
             ]},
         }],
         AUTHENTICATION_BACKENDS=["allauth.account.auth_backends.AuthenticationBackend"],
-        ACCOUNT_LOGIN_METHODS={"email"},
-        ACCOUNT_SIGNUP_FIELDS=["email*", "password1*"],
+        ACCOUNT_LOGIN_METHODS={"email", "username"},
+        ACCOUNT_SIGNUP_FIELDS=["email*", "username*", "password1*"],
         ACCOUNT_EMAIL_VERIFICATION="none",
         ACCOUNT_RATE_LIMITS=False,
         IDP_OIDC_PRIVATE_KEY=private_key(),
@@ -89,6 +101,11 @@ def fill(redirect_uri: str) -> None:
     call_command("migrate", verbosity=0)
     person = User.objects.create_user("riley", EMAIL, PASSWORD, first_name="Riley", last_name="Ortega")
     EmailAddress.objects.create(user=person, email=EMAIL, verified=True, primary=True)
+    for name, (address, is_verified) in OTHERS.items():
+        other = User.objects.create_user(name, f"{name}@id.example.edu", PASSWORD, first_name=name.title())
+        EmailAddress.objects.create(user=other, email=other.email, verified=False, primary=not address)
+        if address:
+            EmailAddress.objects.create(user=other, email=address, verified=is_verified, primary=True)
     Client.objects.create(
         id=CLIENT_ID, name="TechMail Portal", secret=make_password(CLIENT_SECRET), owner=person, skip_consent=True,
         scopes="openid\nprofile\nemail", redirect_uris=redirect_uri,

@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.accounts.signed_in import person
 from portal.lib.throttle import TooOften
@@ -176,20 +176,24 @@ def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def accept_part(request: HttpRequest, reference: str) -> HttpResponse:
-    """Accept to be the co-owner or sponsor that one was named as."""
+    """Accept to be the co-owner or sponsor that one was named as; a GET leads to the page with the button."""
     service_request = load(request, reference)
+    if request.method != "POST":
+        return redirect(service_request)
     taking_part.accept(**_common(request, service_request))
     messages.success(request, "You accepted. From now on you get the email of this request.")
     return redirect(service_request)
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def take_over(request: HttpRequest, reference: str) -> HttpResponse:
-    """Become the requester in place of one who is gone."""
+    """Become the requester in place of one who is gone; a GET leads to the page with the button."""
     service_request = load(request, reference)
+    if request.method != "POST":
+        return redirect(service_request)
     form = RevisionForm(request.POST)
     revision = form.cleaned_data["revision"] if form.is_valid() else -1
     taking_part.take_over(**_common(request, service_request), revision=revision)

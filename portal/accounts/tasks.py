@@ -1,0 +1,24 @@
+"""Celery's way to what accounts do apart from a request."""
+
+from smtplib import SMTPException
+from typing import Any
+
+from celery import shared_task
+from django.core.management import call_command
+
+from portal.accounts import resetting
+
+
+@shared_task(bind=True, max_retries=5, default_retry_delay=30)
+def send_reset_link(self: Any, address: str) -> None:
+    """Send a link to choose a new password, where the address has an account with one; tries for a few minutes."""
+    try:
+        resetting.send_reset_link(address=address)
+    except (OSError, SMTPException) as error:
+        raise self.retry(exc=error) from error
+
+
+@shared_task
+def clear_sessions() -> None:
+    """Delete the sessions that ended: every visitor who begins to type may leave one."""
+    call_command("clearsessions")
