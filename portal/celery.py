@@ -47,6 +47,10 @@ app.conf.update(
         "resume-renewals": {"task": "portal.renewals.tasks.resume_runs", "schedule": 60.0},
         "judge-samples": {"task": "portal.samples.tasks.judge_waiting", "schedule": 60.0},
         "prove-senders": {"task": "senders.tasks.recheck_unproven", "schedule": 600.0},
+        "check-dns-records": {
+            "task": "senders.tasks.check_dns_records",
+            "schedule": crontab(hour=4, minute=45),
+        },
         "ask-outcomes": {"task": "campaigns.tasks.ask_outcomes", "schedule": crontab(hour=7, minute=30)},
         "publish-changes": {"task": "portal.enforcement.tasks.publish_changes", "schedule": 60.0},
         "check-hosts": {"task": "portal.enforcement.tasks.check_hosts", "schedule": 300.0},

@@ -142,6 +142,12 @@ class Institution:
     """By kind ("relay", "whitelist", ...), whether such a grant is suspended at all, where that differs."""
     one_person_one_stage: bool = True
     """Whether a person who decided one stage of a request is kept from its other stages (four eyes)."""
+    dns_contact_email: str = "hostmaster@ttu.edu"
+    """The people who keep the zones (RFC 2142 section 7): who is told of records to remove and of dangling targets."""
+    dns_removal_days: int = 7
+    """Days after which the DNS team is reminded of a record that is to be removed and still stands."""
+    dns_removal_reminders: int = 4
+    """How often at most it is reminded of one record, `dns_removal_days` apart."""
     review_targets: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Business days for a stage, by "kind.stage", where they differ from the kind's own."""
     country: str = "US"

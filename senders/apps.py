@@ -10,11 +10,14 @@ class SendersConfig(AppConfig):
     verbose_name = "Sender authorizations"
 
     def ready(self) -> None:
-        """Register the kind and its export."""
+        """Register the kind, its export, and its DNS records on the permission's page."""
         from portal.enforcement import targets
+        from portal.grants import panels
         from portal.workflow import registry
         from senders.exports import DnsRecords
+        from senders.instructions import panel_of
         from senders.kind import SendersKind
 
         registry.register(SendersKind())
         targets.register(DnsRecords())
+        panels.register(panels.GrantPanel("senders/dns_panel.html", panel_of))

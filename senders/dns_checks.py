@@ -9,16 +9,21 @@ from django.conf import settings
 
 from portal.institution import institution
 from portal.lib.outcome import Outcome
+from portal.mailauth.answers import Answer, AnswerKind
 from portal.mailauth.as_drawing import spf_drawing
 from portal.mailauth.dmarc import DmarcReport, check_dmarc
+from portal.mailauth.mx import MxReport, check_mx
 from portal.mailauth.published_syntax import load_parsers
 from portal.mailauth.reach import Mechanism, Reach, assess_reach
 from portal.mailauth.resolver import Resolver, Session
 from portal.mailauth.servers import parse_servers
-from portal.mailauth.spf import MOST_LOOKUPS
+from portal.mailauth.spf import MOST_LOOKUPS, SpfReport, check_spf
 from portal.mailauth.spf_simulation import SpfSimulation, simulate_spf
 from portal.workflow.findings import Found
+from senders.dns_text import planned_records_of
 from senders.key_checks import SeenKey, ask_keys, dns_found, of_key
+from senders.models import RecordState
+from senders.observing import Observed, Question, observe_all
 from senders.plan import KeyPlan, Plan
 
 
@@ -37,19 +42,35 @@ class SeenPlan:
     spf: SpfSimulation | None
     """None where the plan changes no SPF record."""
     dmarc: DmarcReport
+    envelope: "SeenEnvelope | None" = None
+    """None where the plan names no envelope domain."""
+    stops: tuple[tuple[str, Observed], ...] = ()
+    """By name, the planned records that cannot be added beside what the zones hold."""
+
+
+@dataclass(frozen=True)
+class SeenEnvelope:
+    """What the DNS says of the domain to which bounces go."""
+
+    domain: str
+    answer: Answer
+    mx: MxReport
+    spf: SpfReport
 
 
 def ask_plan(plan: Plan) -> SeenPlan:
     """Every question of the plan, asked at once within one deadline; never inside a transaction."""
 
     async def ask(session: Session) -> SeenPlan:
-        keys, reaches, spf, dmarc = await asyncio.gather(
+        keys, reaches, spf, dmarc, envelope, observed = await asyncio.gather(
             ask_keys(plan.signing_domain, plan.keys, session),
             _ask_reach(plan, session),
             _ask_spf(plan.envelope_domain, plan.spf_term, session),
             check_dmarc(plan.sending_domain, session),
+            _ask_envelope(plan.envelope_domain, session),
+            _ask_zones(plan, session),
         )
-        return SeenPlan(keys, reaches, spf, dmarc)
+        return SeenPlan(keys, reaches, spf, dmarc, envelope, observed)
 
     load_parsers()
     return resolver().run(ask)
@@ -62,8 +83,11 @@ def findings(plan: Plan) -> list[Found]:
     seen = ask_plan(plan)
     judged = [of_key(key) for key in seen.keys]
     judged += [of_reach(reach) for reach in seen.reaches]
+    if seen.envelope is not None:
+        judged.append(of_envelope(seen.envelope, is_planned=bool(plan.spf_term)))
     judged.append(_of_dmarc(seen.dmarc, plan))
     judged.append(of_spf(seen.spf) if seen.spf else _no_spf(plan))
+    judged += [of_stop(name, observed) for name, observed in seen.stops]
     return judged
 
 
@@ -94,7 +118,71 @@ async def _ask_spf(domain: str, term: str, session: Session) -> SpfSimulation | 
     return await simulate_spf(domain, term, session) if domain and term else None
 
 
+async def _ask_zones(plan: Plan, session: Session) -> tuple[tuple[str, Observed], ...]:
+    questions = [Question(0, *planned) for planned in planned_records_of(plan)]
+    observed = await observe_all(questions, session)
+    return tuple(
+        (question.name, seen)
+        for question, seen in zip(questions, observed, strict=True)
+        if seen.state == RecordState.CONFLICT
+    )
+
+
+async def _ask_envelope(domain: str, session: Session) -> SeenEnvelope | None:
+    if not domain:
+        return None
+    answer, mx, spf = await asyncio.gather(
+        session.ask(domain, "MX"), check_mx(domain, session), check_spf(domain, session)
+    )
+    return SeenEnvelope(domain, answer, mx, spf)
+
+
 # ---------------------------------------------------------------- judging
+def of_stop(name: str, seen: Observed) -> Found:
+    """That a record of the plan cannot be added as it is, and what to publish instead: advice, for whoever decides."""
+    sentence = f"The DNS change set stops at {name}: {seen.note}"
+    return dns_found("AUT-3", f"zone:{name}", Outcome.WARN, sentence, must=False, found=list(seen.found),
+                     publish_instead=seen.publish, lookups=seen.lookups)  # fmt: skip
+
+
+def of_envelope(seen: SeenEnvelope, *, is_planned: bool = False) -> Found:
+    """Whether the envelope domain exists, takes bounces (RFC 5321 section 5.1) and has one usable SPF record.
+
+    It must exist: receivers refuse mail whose bounces go nowhere. The rest is advice, since DKIM is what proves the
+    service (AUT-3). `is_planned` says that the change set brings the domain into being by an SPF record of ours.
+    """
+    domain, evidence = (
+        seen.domain,
+        {"mx": list(seen.mx.hosts), "spf": seen.spf.record, "lookups": seen.spf.lookups},
+    )
+
+    def found(outcome: Outcome, sentence: str, *, must: bool = True) -> Found:
+        rule = "envelope-domain"
+        return dns_found(
+            "AUT-3", rule, outcome, sentence, "envelope_domain", must=must, domain=seen.domain, **evidence
+        )
+
+    if seen.answer.is_unknown:
+        return found(Outcome.UNKNOWN, f"AUT-3: the DNS did not say whether the envelope domain {domain} exists "
+                     f"({seen.answer.why}). It is asked again before the decision.")  # fmt: skip
+    if seen.answer.kind is AnswerKind.NXDOMAIN and is_planned:
+        return found(Outcome.WARN, f"The envelope domain {domain} does not exist yet. The DNS change set adds its SPF "
+                     "record; bounces need an MX record there too. Ask the vendor which.", must=False)  # fmt: skip
+    if seen.answer.kind is AnswerKind.NXDOMAIN:
+        return found(Outcome.FAIL, f"AUT-3: the envelope domain {domain} does not exist in the DNS, so bounces go nowhere "
+                     "and receivers refuse the mail. Ask the vendor for the right name.")  # fmt: skip
+    remarks = [note.text for note in seen.mx.notes if note.outcome in (Outcome.FAIL, Outcome.WARN)]
+    if not is_planned:
+        remarks += [note.text for note in seen.spf.notes if note.outcome is Outcome.FAIL]
+    if remarks:
+        return found(Outcome.WARN, f"The envelope domain {domain}: {' '.join(remarks)}", must=False)
+    spf_unknown = seen.spf.outcome is Outcome.UNKNOWN or seen.mx.outcome is Outcome.UNKNOWN
+    if spf_unknown:
+        return found(Outcome.UNKNOWN, f"Whether {domain} takes bounces and has an SPF record could not be established.",
+                     must=False)  # fmt: skip
+    return found(Outcome.PASS, f"The envelope domain {domain} takes bounces and has an SPF record.")
+
+
 def of_reach(reach: Reach) -> Found:
     """Whom the holder of a key or of a place in the SPF record could pass as, and the remedy: advice."""
     remedies = [

@@ -5,11 +5,13 @@ are exact by the time they come here; what is not is refused with LintError, nev
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from portal.enforcement.targets import LintError
 from portal.institution import institution
+from portal.lib.text import one_line
+from senders.models import Purpose
 from senders.plan import Plan
 
 TTL = 3600
@@ -46,8 +48,23 @@ def records_of(plan: Plan) -> list[Record]:
     """The records that a plan adds: its keys, and for a subdomain the DMARC record that keeps it apart."""
     records = [Record(key.name(plan.signing_domain), key.kind, key.value) for key in plan.keys]
     if plan.is_subdomain:
-        records.append(Record(f"_dmarc.{plan.sending_domain}", "TXT", dmarc_record()))
+        records.append(Record(dmarc_name(plan), "TXT", dmarc_record()))
     return sorted(records)
+
+
+def planned_records_of(plan: Plan) -> Iterator[tuple[str, str, str, str]]:
+    """What a plan needs in our zones as (purpose, name, type, value); for SPF the value is the term alone."""
+    dmarc = dmarc_name(plan)
+    for record in records_of(plan):
+        purpose = Purpose.DMARC if record.name == dmarc else Purpose.KEY
+        yield str(purpose), record.name, record.rdtype, record.value
+    if plan.spf_term and plan.envelope_domain:
+        yield str(Purpose.SPF), plan.envelope_domain, "TXT", plan.spf_term
+
+
+def dmarc_name(plan: Plan) -> str:
+    """Where the DMARC record of a plan's subdomain stands (RFC 9989 section 4.7)."""
+    return f"_dmarc.{plan.sending_domain}"
 
 
 def dmarc_record() -> str:
@@ -70,22 +87,23 @@ def change_set(plan: Plan) -> list[str]:
     return lines
 
 
-def removal_set(plan: Plan, *, kept: Sequence[Record] = ()) -> list[str]:
-    """The lines that take it out again, but for records that others in force still need."""
-    lines = [record.removal for record in records_of(plan) if record not in kept]
-    if plan.spf_term:
-        lines.append(
-            f"; SPF: from the TXT record v=spf1 of {safe_name(plan.envelope_domain)}, remove: {safe_term(plan.spf_term)}"
-        )
-    return lines
-
-
-def as_text(plan: Plan) -> dict[str, str]:
-    """Both sets as text for people; empty for a draft whose pages are not all answered."""
+def planned_text(plan: Plan) -> str:
+    """The lines to add as text for people; empty for a draft whose pages are not all answered."""
     try:
-        return {"additions": "\n".join(change_set(plan)), "removals": "\n".join(removal_set(plan))}
+        return "\n".join(change_set(plan))
     except LintError:
-        return {"additions": "", "removals": ""}
+        return ""
+
+
+def remark(text: str, *, longest: int = 600) -> str:
+    """A remark of a zone file or an nsupdate script: one line of printable ASCII, whatever the text holds."""
+    plain = "".join(char if " " <= char <= "~" else "?" for char in one_line(text))
+    return f"; {truncate_ascii(plain, longest)}"
+
+
+def truncate_ascii(text: str, longest: int) -> str:
+    """At most `longest` characters, the end marked with dots where something was cut."""
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def safe_name(name: str) -> str:

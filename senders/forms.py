@@ -385,3 +385,14 @@ class StatementStep(SendersStep):
         "statement.",
         error_messages={"required": "OVR-4: without this statement the request cannot be judged."},
     )
+
+
+class ConfirmTargetForm(forms.Form):
+    """How somebody knows that the vendor holds the domain that a record points at."""
+
+    reason = forms.CharField(
+        label="How do you know that the vendor holds this domain?",
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Whom you asked, and when. It is kept in the permission’s history.",
+    )

@@ -40,13 +40,20 @@ class SeenKey:
         return None if self.here.outcome is Outcome.UNKNOWN else self.has_records
 
     @property
+    def is_revoked(self) -> bool:
+        """Whether the name itself holds a revoked key (p= empty): nobody can sign with it, so it is nobody's."""
+        return not self.here.chain and self.here.key is not None and self.here.key.revoked
+
+    @property
     def is_another(self) -> bool:
         """Whether the name leads elsewhere than planned: another alias, or another key."""
-        if not self.is_published:
+        if not self.is_published or self.is_revoked:
             return False
         if self.plan.kind == "CNAME":
             return not self.here.chain or self.here.chain[0].rstrip(".").lower() != self.plan.value
-        return self.here.record is not None and _material(self.here.record) != _material(self.plan.value)
+        return self.here.record is not None and key_material(self.here.record) != key_material(
+            self.plan.value
+        )
 
     @property
     def effective(self) -> DkimKey | None:
@@ -76,7 +83,7 @@ class SeenKey:
         )
 
 
-def _material(record: str) -> str:
+def key_material(record: str) -> str:
     """What makes two records the same key: p= without blanks (RFC 6376 section 3.6.1)."""
     bare = _WSP.sub("", record)
     match = _MATERIAL.search(bare)

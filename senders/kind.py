@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from django.urls import URLPattern, URLResolver
 from django.utils.timezone import localdate
 
 from portal.accounts.models import User
 from portal.accounts.roles import Role
 from portal.grants.kinds import GrantingKind
 from portal.grants.models import Grant
-from portal.grants.services.transition import change_grant
 from portal.grants.states import GrantState
 from portal.institution import institution
 from portal.lib.dates import term_end
@@ -26,11 +26,12 @@ from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
 from portal.workflow.models import Counter, ServiceRequest
 from portal.workflow.services.reviewing import ApprovalBlocked
-from senders import dns_checks, dns_text, forms, proving, rules, services, standing
+from senders import dns_checks, dns_text, forms, instructions, proving, rules, services, standing, watching
 from senders.answers import answer_groups
 from senders.demo import demo_requests
 from senders.guide import guide
 from senders.models import Identity, SenderAuthorization, SenderRequest
+from senders.urls import urlpatterns
 
 
 def _is_unchanged(service_request: ServiceRequest) -> bool:
@@ -142,14 +143,11 @@ class SendersKind(SampledKind):
         """The authorization. One whose proof no longer fits waits for a new one (OVR-4)."""
         before = _proof_of(grant)
         authorization = services.write_permission(grant=grant, service_request=service_request, terms=terms)
+        watching.sync_records(grant=grant)
+        watching.look_soon(grant=grant)
         if before is not None and before != _proven_facts(grant):
             authorization.proven_by = None
             authorization.save(update_fields=["proven_by"])
-        if grant.state == GrantState.ACTIVE and authorization.proven_by_id is None:
-            change_grant(
-                grant=grant, action="change", actor=None, state=GrantState.UNPROVEN,
-                reason="What the sample proved was changed; a new sample is needed.",
-            )  # fmt: skip
         if grant.state == GrantState.UNPROVEN:
             proving.prove_soon(grant=grant)
 
@@ -177,6 +175,13 @@ class SendersKind(SampledKind):
     def is_proven(self, grant: Grant) -> bool:
         """Whether a sample brought it into force once, and nothing that it proved was changed since."""
         return grant.senders.proven_by_id is not None
+
+    def keeps_proof(self, *, grant: Grant, service_request: ServiceRequest, terms: Terms) -> bool:
+        """Whether the sample that proved the grant still shows what it is to allow."""
+        if not self.is_proven(grant):
+            return False
+        plan = services.granted_plan(service_request, terms)
+        return (plan.signing_domain, plan.from_domains) == _proven_facts(grant)
 
     def state_note(self, grant: Grant) -> str:
         """Why it waits and what to do, or what proved it."""
@@ -236,11 +241,22 @@ class SendersKind(SampledKind):
         return True
 
     def samples_context(self, service_request: ServiceRequest, grant: Grant | None) -> Mapping[str, Any]:
-        """The DNS records to add, and to remove at the end."""
-        plan = services.authorized_plan(grant) if grant else services.plan_of(service_request)
-        return dns_text.as_text(plan)
+        """The DNS records with what the zone holds, or those that an approval would add."""
+        if grant is not None:
+            return {"content": instructions.panel_of(grant), "planned": ""}
+        return {"content": None, "planned": dns_text.planned_text(services.plan_of(service_request))}
 
     # ------------------------------------------------------------------ screens
+    def decision_note(self, service_request: ServiceRequest) -> str:
+        """What is allowed, then where the proof goes and which records to publish (AUT-3, OVR-4)."""
+        return "\n\n".join(
+            filter(None, (super().decision_note(service_request), instructions.note_of(service_request)))
+        )
+
+    def urls(self) -> list[URLPattern | URLResolver]:
+        """The DNS team's pages."""
+        return urlpatterns
+
     def demo_requests(self, people: Mapping[str, User]) -> Sequence[DemoRequest]:
         """A vendor’s service."""
         return demo_requests(people)

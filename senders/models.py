@@ -1,6 +1,7 @@
 """What an Intended Use request asks, and what an authorization allows."""
 
 from django.db import models
+from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
 from portal.grants.models import Grant
@@ -153,3 +154,94 @@ class AuthorizedSelector(models.Model):
 
     class Meta:
         ordering = ("selector",)
+
+
+class Purpose(models.TextChoices):
+    """What a planned record is for."""
+
+    KEY = "key", "DKIM key"
+    DMARC = "dmarc", "DMARC policy"
+    SPF = "spf", "SPF term"
+
+
+class RecordState(models.TextChoices):
+    """What the zone was last seen to hold at the name of a planned record."""
+
+    UNSEEN = "unseen", "Not looked up yet"
+    ABSENT = "absent", "Not there"
+    PRESENT = "present", "In place"
+    DIFFERS = "differs", "Differs"
+    """Something else stands there, which the planned record replaces."""
+    CONFLICT = "conflict", "Stop"
+    """Adding the planned record beside what stands there would break both."""
+
+
+class Alarm(models.TextChoices):
+    """What is wrong with the name that a planned record points at."""
+
+    GONE = "gone", "Its target does not exist"
+    REGISTRABLE = "registrable", "Its target’s domain can be registered"
+
+
+class PlannedRecord(models.Model):
+    """One record that an authorization needs in our zones, and what the zone was last seen to hold at its name.
+
+    The export and the list for the DNS team are rendered from these rows, so that both are the same whenever they
+    are made. A row stays after the permission, and after a change that plans another record, until it is gone.
+    """
+
+    authorization = models.ForeignKey(
+        SenderAuthorization, on_delete=models.CASCADE, related_name="dns_records"
+    )
+    purpose = models.CharField(max_length=5, choices=Purpose.choices)
+    name = models.CharField(max_length=600)
+    """The owner name without the trailing dot; for SPF the envelope domain."""
+    rdtype = models.CharField(max_length=5)
+    value = models.CharField(max_length=2000)
+    """The target of an alias, the text of a TXT record, or the SPF term."""
+
+    state = models.CharField(max_length=8, choices=RecordState.choices, default=RecordState.UNSEEN)
+    state_since = models.DateTimeField(null=True, blank=True)
+    """When it was first seen to be so."""
+    is_there = models.BooleanField(null=True)
+    """Whether the planned record itself was last seen there; None while nobody looked."""
+    found = models.JSONField(default=list)
+    """What stands at the name, as text."""
+    note = models.TextField(blank=True)
+    publish = models.TextField(blank=True)
+    """The text to publish in place of what was found."""
+    lookups = models.PositiveSmallIntegerField(null=True)
+    """DNS lookups that `publish` costs receivers (RFC 7208 section 4.6.4)."""
+    asked_at = models.DateTimeField(null=True)
+    """When the DNS was last asked."""
+    seen_at = models.DateTimeField(null=True)
+    """When the DNS last answered."""
+
+    dropped_at = models.DateTimeField(null=True)
+    """When a change of the permission made it superfluous."""
+    gone_at = models.DateTimeField(null=True)
+    """When it was first seen to be gone after it was to be removed."""
+    reminders = models.PositiveSmallIntegerField(default=0)
+    """How often the DNS team was reminded to remove it."""
+
+    alarm = models.CharField(max_length=11, choices=Alarm.choices, blank=True)
+    alarm_since = models.DateTimeField(null=True)
+    alarm_note = models.TextField(blank=True)
+    doubted_at = models.DateTimeField(null=True)
+    """When its target's domain could be registered by anybody; a person has to say that the vendor holds it again."""
+
+    class Meta:
+        ordering = ("name", "rdtype", "id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("authorization", "name", "rdtype", "value"), name="one_row_per_planned_record"
+            ),
+        )
+        indexes = (
+            models.Index(fields=("name",), name="planned_records_by_name"),
+            models.Index(fields=("asked_at",), name="planned_records_to_ask"),
+            models.Index(fields=("alarm_since",), condition=~Q(alarm=""), name="planned_records_in_alarm"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.rdtype}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from portal.grants.models import GrantEvent
 from portal.workflow.models import ServiceRequest
 from senders.models import (
     AuthorizedAddress,
@@ -16,6 +17,7 @@ from senders.models import (
 from senders.plan import KeyPlan, Plan
 
 if TYPE_CHECKING:
+    from portal.accounts.models import User
     from portal.grants.models import Grant
     from portal.workflow.kinds import Terms
 
@@ -53,6 +55,13 @@ def plan_of(service_request: ServiceRequest) -> Plan:
     """What the request asks, as plain values."""
     detail = detail_of(service_request)
     return _plan(detail, addresses_of(service_request), keys_of(service_request))
+
+
+def granted_plan(service_request: ServiceRequest, terms: "Terms") -> Plan:
+    """What an approval with `terms` would allow: the request's plan, less the addresses that the reviewer cut."""
+    kept = terms.keep.get("addresses", addresses_of(service_request))
+    addresses = [one for one in addresses_of(service_request) if one in kept]
+    return _plan(detail_of(service_request), addresses, keys_of(service_request))
 
 
 def authorized_plan(grant: "Grant") -> Plan:
@@ -151,3 +160,11 @@ def copy_answers(*, grant: "Grant", service_request: ServiceRequest) -> None:
     plan = authorized_plan(grant)
     write_addresses(service_request=service_request, addresses=plan.addresses)
     write_keys(service_request=service_request, keys=plan.keys)
+
+
+def note_confirmation(*, grant: "Grant", actor: "User", sentence: str) -> None:
+    """Write into a grant's history that somebody vouched for the target of one of its records."""
+    GrantEvent.objects.create(
+        grant=grant, actor=actor, action="confirm_target", from_state=grant.state, to_state=grant.state,
+        reason=sentence,
+    )  # fmt: skip

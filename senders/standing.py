@@ -13,7 +13,7 @@ from portal.lib.outcome import Outcome
 from portal.mailauth.spf_simulation import SpfSimulation
 from portal.samples.models import SignedSample
 from portal.workflow.findings import Found
-from senders.dns_checks import ask_plan, of_dmarc, of_reach, of_spf, spf_evidence
+from senders.dns_checks import ask_plan, of_dmarc, of_envelope, of_reach, of_spf, spf_evidence
 from senders.key_checks import SeenKey, dns_found, key_found, of_published
 from senders.plan import Plan
 
@@ -22,6 +22,8 @@ def standing_findings(plan: Plan, *, proven: Collection[str]) -> list[Found]:
     """Every question of the plan asked again, within one deadline; `proven` are the selectors of the newest proof."""
     seen = ask_plan(plan)
     found = [*_weighed(seen.keys, proven), of_dmarc(seen.dmarc), *map(of_reach, seen.reaches)]
+    if seen.envelope is not None:
+        found.append(of_envelope(seen.envelope))
     if seen.spf is not None:
         found.append(_of_spf(seen.spf))
     # What got no answer neither breaks nor mends: as a must it leaves the standing as it was.
@@ -50,6 +52,11 @@ def _weighed(keys: Sequence[SeenKey], proven: Collection[str]) -> list[Found]:
 def _of_key(key: SeenKey) -> tuple[Outcome, str]:
     if key.is_published is False:
         return Outcome.FAIL, f"AUT-3: {key.name} is not published, and the service was approved with it."
+    if key.is_revoked:
+        return (
+            Outcome.FAIL,
+            f"AUT-3: the key at {key.name} is revoked (p= is empty), so no signature with it passes.",
+        )
     if key.is_another:
         to = f"to {key.here.chain[0]}" if key.here.chain else "to a key of its own"
         if key.plan.kind == "CNAME":

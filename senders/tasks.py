@@ -1,8 +1,9 @@
 """Celery's way to the services of the senders room."""
 
 from celery import shared_task
+from django.utils import timezone
 
-from senders import proving
+from senders import proving, watching
 
 
 @shared_task
@@ -15,3 +16,15 @@ def recheck_unproven() -> None:
 def prove_grant(pk: int) -> None:
     """Judge the samples of one grant that was just approved."""
     proving.prove(pk=pk)
+
+
+@shared_task
+def check_dns_records() -> None:
+    """Look every planned DNS record up."""
+    watching.check_dns_records(today=timezone.localdate())
+
+
+@shared_task
+def look_up_records(pk: int) -> None:
+    """Look the DNS records of one authorization up."""
+    watching.look_up(pk=pk)

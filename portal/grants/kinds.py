@@ -49,6 +49,13 @@ class GrantingKind(Kind):
         """Whether the evidence that `needs_proof` asks for is there: only then a suspension ends as active."""
         return not self.needs_proof
 
+    def keeps_proof(self, *, grant: "Grant", service_request: "ServiceRequest", terms: Terms) -> bool:
+        """Whether the evidence of a grant still fits once `service_request` is applied to it.
+
+        Asked before anything is written; where it does not fit the grant waits for new evidence, in the same event.
+        """
+        return self.is_proven(grant)
+
     def state_note(self, grant: "Grant") -> str:
         """Why the grant stands as it does, in words for its page; "" where its state says enough."""
         return ""

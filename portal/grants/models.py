@@ -180,6 +180,7 @@ PAST_WORDS = {
     "owner_gone": "found that its owner has left",
     "owner_asked": "asked for a new owner",
     "owner_back": "found its owner in the directory again",
+    "confirm_target": "confirmed that the vendor holds the domain that a DNS record points at",
     "mended": "a daily check found that it meets the standards again",
 }
 

@@ -17,6 +17,11 @@ from portal.mailauth.published_syntax import DmarcSyntax, parse_dmarc
 _VERSION = re.compile(r"[vV][ \t]*=[ \t]*DMARC1[ \t]*(;|$)")
 
 
+def is_dmarc_record(text: str) -> bool:
+    """Whether a TXT record begins as a DMARC record must (RFC 9989 section 4.7)."""
+    return _VERSION.match(text) is not None
+
+
 @dataclass(frozen=True)
 class Place:
     """What stands at `_dmarc.{domain}`."""
@@ -27,7 +32,7 @@ class Place:
     @cached_property
     def records(self) -> tuple[str, ...]:
         """The TXT records that begin as a DMARC record must."""
-        return tuple(text for text in self.answer.records if _VERSION.match(text))
+        return tuple(text for text in self.answer.records if is_dmarc_record(text))
 
     @property
     def has_record(self) -> bool:

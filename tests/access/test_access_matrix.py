@@ -251,6 +251,15 @@ TABLE: dict[str, Row] = {
         "302 200 200 404 200 200 200 200 200",
         "302 422 422 404 422 422 422 422 422",
     ),
+    "dns_records": Row("/dns-records/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
+    "dns_file": Row(
+        "/dns-records/files/techmail_senders.zone", "302 403 403 403 200 200 200 200 200", "302 | 405"
+    ),
+    "dns_record_confirm": Row(
+        "/dns-records/1/confirm/",
+        "302 403 403 403 404 404 403 403 403",
+        "302 403 403 403 404 404 403 403 403",
+    ),
     "sample_file": Row("/requests/{senders}/samples/1/", "302 | 404", "302 | 405"),
 }
 """By the name of the address; by its route where it has no name."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import dns.name
 import pytest
 import time_machine
 from django.utils import timezone
@@ -75,6 +76,11 @@ def publish_a_key_beside(names: DnsServer) -> None:
     names.txt(NAME, rsa_key(1024).record)
 
 
+def revoke_at_the_name(names: DnsServer) -> None:
+    names.remove(NAME, "CNAME")
+    names.txt(NAME, "v=DKIM1; k=rsa; p=")
+
+
 def mend(names: DnsServer) -> None:
     names.remove(NAME, "CNAME")
     names.remove(NAME, "TXT")
@@ -96,6 +102,7 @@ def test_an_authorization_whose_records_stand_is_green(published: DnsServer, cas
         (remove_alias, "is not published, and the service was approved with it"),
         (revoke_key, "revoked"),
         (lead_elsewhere, f"leads to own._domainkey.crmvendor.example, and approved is {TARGET}"),
+        (revoke_at_the_name, f"the key at {NAME} is revoked (p= is empty)"),
         (publish_a_key_beside, "leads to a key of its own"),
     ],
 )
@@ -219,6 +226,27 @@ def test_a_key_of_the_plan_is_that_key_and_no_other(published: DnsServer, cast: 
     published.txt(NAME, rsa_key(4096).record)
     day(2, clock)
     assert "is not the one that was approved" in now(grant).compliance.broken_sentence
+    published.remove(NAME, "TXT")
+    published.txt(NAME, "v=DKIM1; k=rsa; p=")
+    day(3, clock)
+    assert f"the key at {NAME} is revoked (p= is empty)" in now(grant).compliance.broken_sentence
+
+
+def test_an_envelope_domain_that_is_gone_is_broken_and_one_without_mail_is_advice(
+    published: DnsServer, cast: Cast, clock: Any
+) -> None:
+    grant = active(cast)
+    published.remove("bounce.crmvendor.example", "MX")
+    day(1, clock)
+    assert now(grant).compliance.standing == "green"
+    assert "takes no mail" in now(grant).compliance.advice
+    published.servfail("bounce.crmvendor.example")
+    day(2, clock)
+    assert now(grant).compliance.standing == "green"
+    published.heal("bounce.crmvendor.example")
+    published._names.discard(dns.name.from_text("bounce.crmvendor.example"))
+    day(3, clock)
+    assert "bounce.crmvendor.example does not exist in the DNS" in now(grant).compliance.broken_sentence
 
 
 # ---------------------------------------------------------------- DMARC and SPF

@@ -22,6 +22,7 @@ def names(settings: Any) -> Iterator[DnsServer]:
         server.txt("own._domainkey.crmvendor.example", rsa_key().record)
         server.txt("testing._domainkey.crm.ttu.edu", f"{rsa_key().record}; t=y")
         server.servfail("silent._domainkey.crm.ttu.edu")
+        server.servfail("silent.crmvendor.example")
         settings.DNS_RESOLVER = server.address
         settings.DNS_DEADLINE_SECONDS = 2.0
         yield server

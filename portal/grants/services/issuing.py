@@ -78,7 +78,14 @@ def _apply_to(grant: Grant, service_request: ServiceRequest, actor: "User", term
     if grant.state == GrantState.LAPSED:
         # It begins anew on the day of approval: the days between stay out of force.
         columns |= {"state": GrantState.ACTIVE, "starts_on": terms.starts_on}
-    change_grant(grant=grant, action="renew" if renews else "change", actor=actor, **columns)
+    reason = ""
+    if columns.get("state", grant.state) == GrantState.ACTIVE and not grant.kind_entry.keeps_proof(
+        grant=grant, service_request=service_request, terms=terms
+    ):
+        columns["state"] = GrantState.UNPROVEN
+        reason = "What the evidence proved was changed; new evidence is needed."
+    action = "renew" if renews else "change"
+    change_grant(grant=grant, action=action, actor=actor, reason=reason, **columns)
     grant.kind_entry.write_permission(grant=grant, service_request=service_request, terms=terms)
     return grant
 
