@@ -19,7 +19,7 @@ from senders.dns_records import Listed, lists_for
 from senders.exports import ADD, REMOVE, DnsRecords
 from senders.forms import ConfirmTargetForm
 from senders.models import PlannedRecord
-from senders.watching import CONFIRMERS, confirm_target
+from senders.watching import CONFIRMERS, confirm_target, may_confirm
 
 SHOWN = 100
 """Records shown of each list; the files have all of them."""
@@ -91,6 +91,10 @@ def confirm(request: HttpRequest, pk: int) -> HttpResponse:
     if not actor.has_role(*CONFIRMERS):
         raise NotAllowed("Only IT reviewers confirm who holds a domain.")
     record = get_object_or_404(PlannedRecord.objects.select_related("authorization__grant"), pk=pk)
+    if not may_confirm(record.authorization.grant, actor):
+        raise NotAllowed(
+            "Whoever holds the permission does not confirm who holds the domain. Ask another reviewer."
+        )
     form = ConfirmTargetForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         confirm_target(record=record, actor=actor, reason=form.cleaned_data["reason"])

@@ -22,6 +22,7 @@ from django.utils import timezone
 from portal.accounts.roles import Role
 from portal.grants import publication
 from portal.grants.models import Grant
+from portal.grants.policies import is_holder
 from portal.institution import institution
 from portal.lib.problems import NotAllowed, WrongState
 from portal.mailauth.published_syntax import load_parsers
@@ -282,6 +283,11 @@ def _is_due(entry: Listed, today: date) -> bool:
 
 
 # ---------------------------------------------------------------- a person's word
+def may_confirm(grant: Grant, actor: "User") -> bool:
+    """Whether the actor may vouch for a target: a reviewer, and no holder of the permission."""
+    return actor.has_role(*CONFIRMERS) and not is_holder(grant, actor)
+
+
 @transaction.atomic
 def confirm_target(*, record: PlannedRecord, actor: "User", reason: str) -> None:
     """Take a person's word that the vendor holds the target's domain again, so that the record may stand.
@@ -289,11 +295,11 @@ def confirm_target(*, record: PlannedRecord, actor: "User", reason: str) -> None
     Raises NotAllowed; WrongState where nothing is in doubt, or the target still does not resolve; ValidationError,
     keyed `reason`, where it is missing.
     """
-    if not actor.has_role(*CONFIRMERS):
-        raise NotAllowed("Only IT reviewers confirm who holds a domain.")
     # The grant is what the daily look locks, so that it does not write its own picture over this one.
-    Grant.objects.select_for_update(of=("self",)).get(pk=record.authorization_id)
-    row = PlannedRecord.objects.select_related("authorization__grant").get(pk=record.pk)
+    grant = Grant.objects.select_for_update(of=("self",)).get(pk=record.authorization_id)
+    if not may_confirm(grant, actor):
+        raise NotAllowed("Only an IT reviewer who does not hold the permission confirms who holds a domain.")
+    row = PlannedRecord.objects.get(pk=record.pk)
     if row.doubted_at is None:
         raise WrongState(f"Nothing about {row.name} waits for a confirmation.")
     if row.alarm:
@@ -304,7 +310,5 @@ def confirm_target(*, record: PlannedRecord, actor: "User", reason: str) -> None
         raise ValidationError({"reason": "Say how you know that the vendor holds the domain."})
     row.doubted_at = None
     row.save(update_fields=["doubted_at"])
-    services.note_confirmation(
-        grant=row.authorization.grant, actor=actor, sentence=f"{row.name}: {reason.strip()}"
-    )
+    services.note_confirmation(grant=grant, actor=actor, sentence=f"{row.name}: {reason.strip()}")
     publication.changed()

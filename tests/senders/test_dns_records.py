@@ -448,8 +448,12 @@ def test_a_domain_that_anybody_can_register_is_taken_out_and_comes_back_by_a_per
         watching.confirm_target(record=row(), actor=cast.requester, reason="I think so.")
     with pytest.raises(ValidationError):
         watching.confirm_target(record=row(), actor=cast.reviewer, reason="  ")
-    client = client_of(cast.reviewer)
+    Grant.objects.filter(pk=grant.pk).update(co_owner=cast.second_reviewer)
     url = f"/dns-records/{row().pk}/confirm/"
+    with pytest.raises(NotAllowed):
+        watching.confirm_target(record=row(), actor=cast.second_reviewer, reason="I am a party to it.")
+    assert client_of(cast.second_reviewer).get(url).status_code == 403
+    client = client_of(cast.reviewer)
     assert url in client.get("/dns-records/").content.decode()
     assert client.post(url, {"reason": ""}).status_code == 422
     assert client.post(url, {"reason": "The vendor’s engineer, by telephone."}).status_code == 302
