@@ -1,12 +1,12 @@
 """The registry's entry of the campaigns kind."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
 from django.urls import reverse
 
-from campaigns import calendar_rules, delegation, forms, rules, sending_forms, services
+from campaigns import calendar_rules, delegation, forms, rules, sending_forms, services, subjects
 from campaigns.answers import answer_groups, audience_lines
 from campaigns.decision_forms import CampaignApproveForm
 from campaigns.demo import demo_requests
@@ -18,6 +18,7 @@ from campaigns.windows import Window
 from campaigns.words import labels_of, words_of
 from portal.accounts.roles import Role
 from portal.grants.kinds import GrantingKind
+from portal.grants.subjects import Basis, Hit, Subject
 from portal.institution import institution
 from portal.lib.text import sentence_list, truncate
 from portal.workflow.findings import Found
@@ -207,6 +208,19 @@ class CampaignsKind(GrantingKind):
         if not grant.is_open:
             return ""
         return "It is in force inside its window alone, and for this exact message."
+
+    # ------------------------------------------------------------------ what concerns whom
+    def grants_that_allow(self, subject: Subject) -> Iterable[Hit]:
+        """The open permissions that name it now."""
+        return subjects.grants_that_allow(subject)
+
+    def requests_that_would_allow(self, subject: Subject) -> Iterable[Hit]:
+        """The requests in review that ask for it."""
+        return subjects.requests_that_would_allow(subject)
+
+    def dependents(self, basis: Basis) -> Iterable[Hit]:
+        """The campaigns that send under an authorization found."""
+        return subjects.dependents(basis)
 
     # ------------------------------------------------------------------ the screens
     def demo_requests(self, people: "Mapping[str, User]") -> "Sequence[DemoRequest]":

@@ -52,6 +52,7 @@ app.conf.update(
             "schedule": crontab(hour=4, minute=45),
         },
         "ask-outcomes": {"task": "campaigns.tasks.ask_outcomes", "schedule": crontab(hour=7, minute=30)},
+        "carry-on-incidents": {"task": "portal.incidents.tasks.carry_on", "schedule": 60.0},
         "publish-changes": {"task": "portal.enforcement.tasks.publish_changes", "schedule": 60.0},
         "check-hosts": {"task": "portal.enforcement.tasks.check_hosts", "schedule": 300.0},
         "deliver-webhooks": {"task": "portal.webhooks.tasks.deliver_webhooks", "schedule": 60.0},

@@ -11,6 +11,7 @@ from portal.accounts.roles import Role
 from portal.grants.kinds import GrantingKind
 from portal.grants.models import Grant
 from portal.grants.relay_rules import RelayRule
+from portal.grants.subjects import Hit, Subject
 from portal.institution import institution
 from portal.lib.dates import term_end
 from portal.lib.networks import parse_network, shown
@@ -22,7 +23,7 @@ from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
 from portal.workflow.models import Counter, ServiceRequest
 from portal.workflow.services.reviewing import ApprovalBlocked
-from relay import forms, rules, services
+from relay import forms, rules, services, subjects
 from relay.answers import answer_groups
 from relay.demo import demo_requests
 from relay.guide import guide
@@ -191,6 +192,15 @@ class RelayKind(GrantingKind):
     def recheck(self, grant: Grant) -> list[Found]:
         """Whether the senders still exist, and, as advice, whether the host name still leads to the system."""
         return standing_findings(grant.relay)
+
+    # ------------------------------------------------------------------ what concerns whom
+    def grants_that_allow(self, subject: Subject) -> Iterable[Hit]:
+        """The open permissions that name it now."""
+        return subjects.grants_that_allow(subject)
+
+    def requests_that_would_allow(self, subject: Subject) -> Iterable[Hit]:
+        """The requests in review that ask for it."""
+        return subjects.requests_that_would_allow(subject)
 
     # ------------------------------------------------------------------ guide and pages
     def demo_requests(self, people: Mapping[str, User]) -> Sequence[DemoRequest]:

@@ -1,6 +1,6 @@
 """The registry's entry of the kind Intended Use of Technology."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -12,6 +12,7 @@ from portal.accounts.roles import Role
 from portal.grants.kinds import GrantingKind
 from portal.grants.models import Grant
 from portal.grants.states import GrantState
+from portal.grants.subjects import Basis, Hit, Subject, Vendor
 from portal.institution import institution
 from portal.lib.dates import term_end
 from portal.lib.text import sentence_list
@@ -26,7 +27,18 @@ from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
 from portal.workflow.models import Counter, ServiceRequest
 from portal.workflow.services.reviewing import ApprovalBlocked
-from senders import dns_checks, dns_text, forms, instructions, proving, rules, services, standing, watching
+from senders import (
+    dns_checks,
+    dns_text,
+    forms,
+    instructions,
+    proving,
+    rules,
+    services,
+    standing,
+    subjects,
+    watching,
+)
 from senders.answers import answer_groups
 from senders.demo import demo_requests
 from senders.guide import guide
@@ -245,6 +257,23 @@ class SendersKind(SampledKind):
         if grant is not None:
             return {"content": instructions.panel_of(grant), "planned": ""}
         return {"content": None, "planned": dns_text.planned_text(services.plan_of(service_request))}
+
+    # ------------------------------------------------------------------ what concerns whom
+    def grants_that_allow(self, subject: Subject) -> Iterable[Hit]:
+        """The open permissions that name it now."""
+        return subjects.grants_that_allow(subject)
+
+    def requests_that_would_allow(self, subject: Subject) -> Iterable[Hit]:
+        """The requests in review that ask for it."""
+        return subjects.requests_that_would_allow(subject)
+
+    def vendors_of(self, grants: Iterable[int]) -> Iterable[Vendor]:
+        """The vendors, with their domains."""
+        return subjects.vendors_of(grants)
+
+    def dependents(self, basis: Basis) -> Iterable[Hit]:
+        """The authorizations of the same vendor, and those whose keys can sign as an address found."""
+        return subjects.dependents(basis)
 
     # ------------------------------------------------------------------ screens
     def decision_note(self, service_request: ServiceRequest) -> str:

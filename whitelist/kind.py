@@ -1,6 +1,6 @@
 """The registry's entry of the whitelist kind."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from portal.accounts.models import User
@@ -8,6 +8,7 @@ from portal.accounts.roles import Role
 from portal.grants.kinds import GrantingKind
 from portal.grants.models import Grant
 from portal.grants.services.rechecking import suspend_now
+from portal.grants.subjects import Basis, Hit, Subject, Vendor
 from portal.institution import institution
 from portal.lib.dates import term_end
 from portal.lib.outcome import Outcome
@@ -22,7 +23,7 @@ from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
 from portal.workflow.models import Counter, ServiceRequest
 from portal.workflow.services.reviewing import ApprovalBlocked
-from whitelist import forms, proof, rules, services
+from whitelist import forms, proof, rules, services, subjects
 from whitelist.answers import answer_groups
 from whitelist.demo import demo_requests
 from whitelist.entries import domain_of
@@ -183,6 +184,23 @@ class WhitelistKind(SampledKind):
         return proof.wanted_of(
             [*services.addresses_of(service_request), *services.domains_of(service_request)]
         )
+
+    # ------------------------------------------------------------------ what concerns whom
+    def grants_that_allow(self, subject: Subject) -> Iterable[Hit]:
+        """The open permissions that name it now."""
+        return subjects.grants_that_allow(subject)
+
+    def requests_that_would_allow(self, subject: Subject) -> Iterable[Hit]:
+        """The requests in review that ask for it."""
+        return subjects.requests_that_would_allow(subject)
+
+    def vendors_of(self, grants: Iterable[int]) -> Iterable[Vendor]:
+        """The vendors, with their domains."""
+        return subjects.vendors_of(grants)
+
+    def dependents(self, basis: Basis) -> Iterable[Hit]:
+        """The entries of the same vendor."""
+        return subjects.dependents(basis)
 
     # ------------------------------------------------------------------ guide
     def demo_requests(self, people: Mapping[str, User]) -> Sequence[DemoRequest]:

@@ -1,7 +1,7 @@
 """A kind whose approvals leave a grant: what the kind itself adds to issuing, renewing and ending one."""
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from portal.accounts.models import User
     from portal.grants.models import Grant
     from portal.grants.relay_rules import RelayRule
+    from portal.grants.subjects import Basis, Hit, Subject, Vendor
     from portal.workflow.findings import Found
     from portal.workflow.models import ServiceRequest
 
@@ -95,6 +96,31 @@ class GrantingKind(Kind):
         Called outside any request, with up to every grant there is: few queries, nothing per grant.
         """
         return ()
+
+    # ------------------------------------------------------------------ what concerns whom
+    @abstractmethod
+    def grants_that_allow(self, subject: "Subject") -> "Iterable[Hit]":
+        """The open grants of this kind whose present permission concerns `subject`, each with the reason.
+
+        Reads the permission rows, never the words of requests: a grant that gave an address up is not named. A few
+        queries whatever the number of grants. A person is looked for by the caller, who knows owners and co-owners.
+        """
+
+    @abstractmethod
+    def requests_that_would_allow(self, subject: "Subject") -> "Iterable[Hit]":
+        """The requests of this kind in review (new ones, renewals, changes) that ask for what concerns `subject`."""
+
+    def vendors_of(self, grants: "Iterable[int]") -> "Iterable[Vendor]":
+        """Who stands behind those of `grants` (ids) that are of this kind."""
+        return ()
+
+    def dependents(self, basis: "Basis") -> "Iterable[Hit]":
+        """The open grants of this kind that lean on the permissions of `basis`, or share their vendor."""
+        return ()
+
+    def row_notes(self, grants: "Sequence[Grant]") -> "Mapping[int, str]":
+        """What a list of permissions says of some of `grants` (all of this kind) besides their state, by id."""
+        return {}
 
     # ------------------------------------------------------------------ what stays true
     suspends_when_broken = False

@@ -1,12 +1,22 @@
 """What an incident is about, why, and what came of it."""
 
-import ipaddress
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 
+from portal.grants import subjects
+from portal.grants.subjects import Subject
 from portal.incidents.models import About
+
+_PARSERS: Mapping[About, Callable[[str], Subject]] = {
+    About.HOLDER: subjects.parse_person,
+    About.SYSTEM: subjects.parse_system,
+    About.VENDOR: subjects.parse_vendor,
+    About.KEY: subjects.parse_key,
+    About.NAME: subjects.parse_name,
+}
 
 
 class IncidentForm(forms.Form):
@@ -16,7 +26,11 @@ class IncidentForm(forms.Form):
     subject = forms.CharField(
         label="Which one?",
         max_length=255,
-        help_text="The person's e-mail address; the host name, IP address or sender address; or the vendor's domain.",
+        help_text=(
+            "A person: the email address. A system: copier-7.ttu.edu, 129.118.10.20, 129.118.10.16/29 or "
+            "alerts@ttu.edu. A vendor: vendor.example. A key: s1 or s1._domainkey.ttu.edu. "
+            "A name: part of the service's or vendor's name, or a permission's reference."
+        ),
     )
     reason = forms.CharField(
         label="Why?",
@@ -26,7 +40,7 @@ class IncidentForm(forms.Form):
     )
 
     def clean(self) -> dict[str, Any]:
-        """The subject in lower case, in the form that its sort has."""
+        """The subject in the one spelling that its sort has."""
         data = super().clean() or self.cleaned_data
         subject, about = data.get("subject"), data.get("about")
         if subject and about:
@@ -37,26 +51,14 @@ class IncidentForm(forms.Form):
         return data
 
 
-def normalised(about: About, subject: str) -> str:
-    """A subject as it is looked for. Raises ValueError, with one sentence, for one of another sort."""
-    text = subject.strip().lower().rstrip(".")
-    if any(sign.isspace() or not sign.isprintable() for sign in text):
-        raise ValueError("Write one address, host or domain, without blanks.")
-    if about == About.HOLDER:
-        if text.count("@") != 1 or text.startswith("@") or text.endswith("@"):
-            raise ValueError("Write the person's e-mail address.")
-        return text
-    if about == About.VENDOR:
-        domain = text.removeprefix("@").removeprefix("*.")
-        if "@" in domain or "." not in domain or "/" in domain:
-            raise ValueError("Write the vendor's domain, such as vendor.example.")
-        return domain
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        if "." not in text:
-            raise ValueError("Write a host name, an IP address or a sender address in full.") from None
-        return text
+def subject_of(about: About, text: str) -> Subject:
+    """What is looked for. Raises ValueError, with one sentence that says what to do, where the text is no such thing."""
+    return _PARSERS[about](text)
+
+
+def normalised(about: About, text: str) -> str:
+    """The one spelling of a subject. Raises ValueError like `subject_of`."""
+    return str(subject_of(about, text))
 
 
 class CloseForm(forms.Form):

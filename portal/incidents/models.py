@@ -20,8 +20,10 @@ class About(models.TextChoices):
     """What an incident is about."""
 
     HOLDER = "holder", "A person: everything they own or share"
-    SYSTEM = "system", "A system: a host name, an IP address or a sender"
+    SYSTEM = "system", "A system: a host name, an IP address or range, or a sender"
     VENDOR = "vendor", "A vendor: its domain, with all below it"
+    KEY = "key", "A DKIM key: its selector, or its whole name"
+    NAME = "name", "A service, platform or vendor by name"
 
 
 class IncidentQuerySet(models.QuerySet["Incident"]):
@@ -37,7 +39,7 @@ class Incident(models.Model):
 
     about = models.CharField(max_length=10, choices=About.choices)
     subject = models.CharField(max_length=255)
-    """The person's address, the host, the address or the domain, in lower case."""
+    """What was looked for, as `portal.grants.subjects` writes it: one spelling for one thing."""
     reason = models.TextField(max_length=2000)
     opened_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
     opened_at = models.DateTimeField(default=timezone.now)
@@ -74,6 +76,7 @@ class Incident(models.Model):
 class Result(models.TextChoices):
     """What became of one permission when the incident was opened."""
 
+    WAITING = "waiting", "Is being suspended"
     SUSPENDED = "suspended", "Suspended"
     ALREADY = "already", "Was suspended already"
     OVER = "over", "Was over meanwhile"
@@ -86,6 +89,12 @@ class IncidentGrant(models.Model):
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="rows")
     grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="incidents")
     result = models.CharField(max_length=10, choices=Result.choices)
+    why = models.CharField(max_length=500, blank=True)
+    """Why it was found, in words that follow its title."""
+    is_dependent = models.BooleanField(default=False)
+    """Whether it leans on another one that was found, or shares its vendor."""
+    added_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    """Who added it after the incident was opened; None: whoever opened it."""
     sentence = models.CharField(max_length=300, blank=True)
     """Why it was left as it is; "" otherwise."""
     told = models.JSONField(default=list)
@@ -96,3 +105,4 @@ class IncidentGrant(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("incident", "grant"), name="one_row_per_incident_and_grant"),
         )
+        indexes = (models.Index(fields=("id",), condition=Q(result="waiting"), name="incident_rows_waiting"),)

@@ -2,7 +2,7 @@
 
 from portal.accounts.models import people_with_role
 from portal.accounts.roles import Role
-from portal.incidents.models import Incident, IncidentGrant
+from portal.incidents.models import Incident
 from portal.institution import institution
 from portal.outbox.services import enqueue
 
@@ -10,20 +10,21 @@ CAMPAIGN_KINDS = ("campaign",)
 """Kinds whose permissions the CIO office has given, so that it hears of their suspension."""
 
 
-def opened(*, incident: Incident, rows: list[IncidentGrant]) -> list[str]:
+def opened(*, incident: Incident) -> list[str]:
     """Tell IT, and the CIO office where it signed something off; returns the addresses."""
-    recipients = [institution().contact_email] if institution().contact_email else []
-    if any(row.grant.kind in CAMPAIGN_KINDS for row in rows):
-        recipients += [person.email for person in people_with_role([Role.CIO])]
-    return _tell("incident_opened", incident, recipients, count=len(rows))
+    return _tell("incident_opened", incident, _recipients(incident), count=incident.rows.count())
 
 
 def closed(*, incident: Incident) -> list[str]:
     """Tell the same that it is over."""
+    return _tell("incident_closed", incident, _recipients(incident), count=incident.rows.count())
+
+
+def _recipients(incident: Incident) -> list[str]:
     recipients = [institution().contact_email] if institution().contact_email else []
     if incident.rows.filter(grant__kind__in=CAMPAIGN_KINDS).exists():
         recipients += [person.email for person in people_with_role([Role.CIO])]
-    return _tell("incident_closed", incident, recipients, count=incident.rows.count())
+    return recipients
 
 
 def _tell(template: str, incident: Incident, recipients: list[str], *, count: int) -> list[str]:

@@ -1,43 +1,156 @@
-"""Which permissions an incident is about, and what its pages read."""
+"""What the pages of incidents read."""
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Case, Count, F, IntegerField, Q, Value, When
+from django.utils import timezone
 
 from portal.accounts.models import User
 from portal.grants.models import Grant
-from portal.grants.states import OPEN_STATES, GrantState
-from portal.incidents.models import About, Incident, IncidentGrant
-from portal.workflow.models import SearchTerm
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from portal.grants.states import GrantState
+from portal.grants.subjects import in_chunks
+from portal.incidents.forms import subject_of
+from portal.incidents.models import About, Incident, IncidentGrant, Result
+from portal.incidents.search import Found, pending_about, permissions_about
+from portal.workflow import registry
+from portal.workflow.models import ServiceRequest
 
 SHOWN = 100
-MOST_GRANTS = 1000
-"""Permissions that one incident suspends; more is another kind of emergency, and is done by closing the door."""
+"""Rows on one page of a list."""
+_FACTS = ("pk", "kind", "state", "owner_id", "co_owner_id", "held_open_by_id", "starts_on")
 
 
-def grants_about(about: About, subject: str) -> "QuerySet[Grant]":
-    """The permissions that are not over and that `subject` (in lower case) names, by reference.
+@dataclass(frozen=True)
+class Row:
+    """One permission that was found: why, what is special about it, and whether it is chosen."""
 
-    A holder's by owner and co-owner; a system's and a vendor's by the words that their requests are found by:
-    host, addresses, senders, domains.
-    """
-    open_ones = Grant.objects.filter(state__in=OPEN_STATES).select_related("owner", "co_owner")
-    if about == About.HOLDER:
-        return open_ones.filter(
-            Q(owner__email__iexact=subject) | Q(co_owner__email__iexact=subject)
-        ).order_by("pk")
-    words = Q(term=subject)
-    if about == About.VENDOR:
-        # Of a domain everything below it as well: its hosts, and addresses at it or at one of them.
-        words |= Q(term__endswith=f".{subject}") | Q(term__endswith=f"@{subject}")
-    named = SearchTerm.objects.filter(words).values("service_request_id")
-    by_key = Q(subject_key__iexact=subject)
-    if about == About.VENDOR:
-        by_key |= Q(subject_key__iendswith=f".{subject}")
-    return open_ones.filter(by_key | Q(latest_request__in=named) | Q(request__in=named)).order_by("pk")
+    grant: Grant
+    why: str
+    exception: str
+    is_dependent: bool
+    is_chosen: bool
+
+    @property
+    def group(self) -> str:
+        """The heading under which it stands."""
+        if self.is_dependent:
+            return "These depend on them"
+        return "Look at these first" if self.exception else "In force"
+
+
+@dataclass(frozen=True)
+class FoundPage:
+    """One page of what was found: what needs a look first, then what depends on it, then the others."""
+
+    rows: Sequence[Row]
+    number: int
+    pages: int
+    total: int
+    chosen: int
+    counts: Sequence[tuple[str, int]]
+    """How many of which kind, in words."""
+
+    @property
+    def first(self) -> int:
+        """The number of its first row, from 1."""
+        return (self.number - 1) * SHOWN + 1
+
+    @property
+    def last(self) -> int:
+        """The number of its last row."""
+        return self.first + len(self.rows) - 1
+
+
+def found_page(
+    found: Found, *, actor: User, chosen: Collection[int], number: int = 1, today: date | None = None
+) -> FoundPage:
+    """Page `number` (from 1, kept inside what there is) of what was found, with what is `chosen` marked."""
+    day = today or timezone.localdate()
+    exceptions, kinds = _exceptions(found.everything, actor, day), _kinds_of(found.everything)
+
+    def place(pk: int) -> tuple[int, int]:
+        if pk in found.dependent:
+            return 1, pk
+        return (0 if exceptions[pk] else 2), pk
+
+    ordered = sorted(exceptions, key=place)
+    pages = max(1, -(-len(ordered) // SHOWN))
+    number = min(max(number, 1), pages)
+    shown = ordered[(number - 1) * SHOWN : number * SHOWN]
+    grants = Grant.objects.select_related("owner", "co_owner", "held_open_by").in_bulk(shown)
+    whys = found.everything
+    rows = [
+        Row(grants[pk], whys[pk], exceptions[pk], pk in found.dependent, pk in chosen)
+        for pk in shown
+        if pk in grants
+    ]
+    return FoundPage(rows, number, pages, len(ordered), len(chosen), kinds)
+
+
+def _facts(keys: Mapping[int, str]) -> "list[tuple[int, str, str, int, int | None, int | None, date]]":
+    return [
+        row for piece in in_chunks(keys) for row in Grant.objects.filter(pk__in=piece).values_list(*_FACTS)
+    ]
+
+
+def _exceptions(keys: Mapping[int, str], actor: User, today: date) -> dict[int, str]:
+    """What is special about each permission, in a sentence; "" where nothing is."""
+    said = {}
+    for pk, _, state, owner, co_owner, holder, starts_on in _facts(keys):
+        if actor.pk in (owner, co_owner):
+            said[pk] = "It is yours: somebody else has to suspend it."
+        elif state == GrantState.SUSPENDED:
+            said[pk] = "It is suspended already."
+        elif state == GrantState.UNPROVEN:
+            said[pk] = "It is approved and waits for its proof."
+        elif holder is not None:
+            said[pk] = "A renewal that is being decided holds it open."
+        elif starts_on > today:
+            said[pk] = f"It begins on {starts_on:%b} {starts_on.day}, {starts_on.year}."
+        else:
+            said[pk] = ""
+    return said
+
+
+def _kinds_of(keys: Mapping[int, str]) -> list[tuple[str, int]]:
+    counted = Counter(
+        kind
+        for piece in in_chunks(keys)
+        for kind in Grant.objects.filter(pk__in=piece).values_list("kind", flat=True)
+    )
+    return [(kind.label, counted[kind.key]) for kind in registry.kinds() if counted[kind.key]]
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The requests in review that would allow it: the first of them, and how many there are."""
+
+    rows: Sequence[tuple[ServiceRequest, str, str]]
+    """(the request, why, the permission it holds open or is about, in words)."""
+    total: int
+
+
+def pending_rows(found: Mapping[int, str]) -> Pending:
+    """What is asked for, what is due first on top."""
+    shown = sorted(found)[:SHOWN]
+    requests = (
+        ServiceRequest.objects.filter(pk__in=shown)
+        .select_related("requester", "about_grant__grant")
+        .annotate(holds=Count("holds_open"))
+        .order_by("due_on", "pk")
+    )
+    return Pending([(one, found[one.pk], _about_grant(one)) for one in requests], len(found))
+
+
+def _about_grant(service_request: ServiceRequest) -> str:
+    about = getattr(service_request, "about_grant", None)
+    if about is None:
+        return ""
+    holds = getattr(service_request, "holds", 0)
+    return f"{'holds' if holds else 'is about'} {about.grant.reference}{' open' if holds else ''}"
 
 
 def recent_incidents(actor: User) -> "Sequence[Incident]":
@@ -46,14 +159,61 @@ def recent_incidents(actor: User) -> "Sequence[Incident]":
     return list(rows.order_by(F("closed_at").desc(nulls_first=True), "-id")[:SHOWN])
 
 
-def rows_of(incident: Incident) -> "list[IncidentGrant]":
-    """Each permission of the incident with its present standing."""
-    return list(incident.rows.select_related("grant", "grant__owner", "grant__co_owner"))
+@dataclass(frozen=True)
+class IncidentPage:
+    """One page of an incident's permissions, exceptions first, with the counts of all."""
+
+    rows: Sequence[IncidentGrant]
+    number: int
+    pages: int
+    total: int
+    waiting: int
+    suspended: int
+    """How many are suspended now."""
+
+
+def incident_rows(incident: Incident, number: int = 1) -> IncidentPage:
+    """The permissions of an incident with their present standing: what was not suspended by it comes first."""
+    suspended_now = Q(grant__state=GrantState.SUSPENDED)
+    counts = incident.rows.aggregate(
+        total=Count("pk"),
+        waiting=Count("pk", filter=Q(result=Result.WAITING)),
+        suspended=Count("pk", filter=suspended_now),
+    )
+    rank = Case(
+        When(result=Result.LEFT, then=Value(0)),
+        When(result=Result.WAITING, then=Value(1)),
+        When(result=Result.SUSPENDED, then=Value(3)),
+        default=Value(2),
+        output_field=IntegerField(),
+    )
+    pages = max(1, -(-counts["total"] // SHOWN))
+    number = min(max(number, 1), pages)
+    rows = incident.rows.select_related("grant", "grant__owner", "grant__co_owner").order_by(rank, "pk")
+    return IncidentPage(list(rows[(number - 1) * SHOWN : number * SHOWN]), number, pages, **counts)
 
 
 def still_suspended(incident: Incident) -> int:
     """How many of its permissions are suspended now."""
     return incident.rows.filter(grant__state=GrantState.SUSPENDED).count()
+
+
+def requests_about(incident: Incident) -> Pending:
+    """What is asked for now that an open incident concerns; nothing once it is closed."""
+    if not incident.is_open:
+        return Pending([], 0)
+    return pending_rows(pending_about(subject_of(About(incident.about), incident.subject)))
+
+
+def found_since(incident: Incident) -> Found:
+    """What the incident's subject concerns now and is not part of it, such as what was approved since."""
+    found = permissions_about(subject_of(About(incident.about), incident.subject))
+    known = set(incident.rows.values_list("grant_id", flat=True))
+    return Found(
+        {pk: why for pk, why in found.direct.items() if pk not in known},
+        {pk: why for pk, why in found.dependent.items() if pk not in known},
+        found.pending,
+    )
 
 
 def panel_of(grant: Grant) -> Incident | None:

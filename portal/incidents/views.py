@@ -1,5 +1,8 @@
 """The pages of incidents: the list, opening one with a look at what it would suspend, and one with its permissions."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
@@ -9,10 +12,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal.accounts.signed_in import person
 from portal.incidents import selectors, services
-from portal.incidents.forms import CloseForm, IncidentForm
+from portal.incidents.forms import CloseForm, IncidentForm, subject_of
 from portal.incidents.models import About, Incident
 from portal.incidents.policies import check_may_handle, may_handle
-from portal.lib.problems import NotAllowed, Stale
+from portal.incidents.search import Found, permissions_about
+from portal.lib.problems import NotAllowed, Stale, WrongState
 
 
 @login_required
@@ -29,34 +33,98 @@ def incidents(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
-    """Say what it is about, see which permissions that names, confirm. Only the confirmation changes anything."""
+    """Say what it is about, see which permissions that concerns, confirm. Only the confirmation changes anything."""
     actor = person(request)
     check_may_handle(actor)
     form = IncidentForm(request.POST if request.method == "POST" else None)
     if not (form.is_bound and form.is_valid()):
         return render(request, "incidents/new.html", {"form": form}, status=422 if form.errors else 200)
     about, subject = About(form.cleaned_data["about"]), form.cleaned_data["subject"]
-    notice = ""
+    found = permissions_about(subject_of(about, subject))
+    if not found.everything:
+        return _nothing(request, form, found)
+    notice, status = "", 200
     if "confirm" in request.POST:
         try:
             incident = services.open_incident(
                 actor=actor, about=about, subject=subject, reason=form.cleaned_data["reason"],
-                expected=[int(pk) for pk in request.POST.getlist("grant") if pk.isdecimal() and len(pk) < 12],
+                seen=request.POST.get("seen", ""), chosen=_chosen(request, found),
             )  # fmt: skip
         except ValidationError as error:
-            form.add_error(None, error)
-            return render(request, "incidents/new.html", {"form": form}, status=422)
+            notice, status = " ".join(error.messages), 422
         except Stale as problem:
-            notice = str(problem)
+            notice, status = str(problem), 409
         else:
-            messages.success(request, "The permissions are suspended, and the people concerned are told.")
+            messages.success(
+                request, "The incident is open. The people concerned are told of each suspension."
+            )
             return redirect(incident)
-    found = list(selectors.grants_about(about, subject)[: selectors.MOST_GRANTS])
-    if not found:
-        form.add_error("subject", "No permission in force or waiting names this.")
-        return render(request, "incidents/new.html", {"form": form}, status=422)
-    context = {"form": form, "grants": found, "notice": notice, "subject": subject}
-    return render(request, "incidents/confirm.html", context, status=409 if notice else 200)
+    kept = {name: form.cleaned_data[name] for name in ("about", "subject", "reason")}
+    return _choose(request, found, kept=kept, notice=notice, status=status)
+
+
+def _nothing(request: HttpRequest, form: IncidentForm, found: Found) -> HttpResponse:
+    """Nothing to suspend; what is asked for is shown all the same, so that it is not approved in the meantime."""
+    subject = form.cleaned_data["subject"]
+    form.add_error("subject", f"No permission in force or waiting allows {subject}. Check the spelling.")
+    context = {"form": form, "pending": selectors.pending_rows(found.pending), "subject": subject}
+    return render(request, "incidents/new.html", context, status=422)
+
+
+def _choose(
+    request: HttpRequest,
+    found: Found,
+    *,
+    kept: Mapping[str, str],
+    incident: Incident | None = None,
+    notice: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    """The list of what would be suspended, a page at a time; what was chosen on other pages is kept in the form."""
+    chosen = _chosen(request, found)
+    page = selectors.found_page(found, actor=person(request), chosen=chosen, number=_number(request.POST))
+    context = {
+        "kept": kept,
+        "incident": incident,
+        "subject": incident.subject if incident else kept["subject"],
+        "reason": incident.reason if incident else kept["reason"],
+        "page": page,
+        "seen": found.fingerprint,
+        "left_out": _joined(found.direct.keys() - chosen),
+        "included": _joined(found.dependent.keys() & chosen),
+        "dependent": len(found.dependent),
+        "pending": selectors.pending_rows(found.pending),
+        "notice": notice,
+    }
+    return render(request, "incidents/confirm.html", context, status=status)
+
+
+def _chosen(request: HttpRequest, found: Found) -> set[int]:
+    """What is marked: at first all that allows it; then what the form says, also of the pages that do not show."""
+    posted = request.POST
+    select = posted.get("select", "")
+    if select in ("all", "direct", "none"):
+        return set({"all": found.everything, "direct": found.direct, "none": {}}[select])
+    chosen = (found.direct.keys() - _ids(posted.get("left_out", ""))) | (
+        found.dependent.keys() & _ids(posted.get("included", ""))
+    )
+    shown = _ids(",".join(posted.getlist("shown")))
+    marked = _ids(",".join(posted.getlist("grant")))
+    return (chosen - shown) | (marked & found.everything.keys())
+
+
+def _ids(text: str) -> set[int]:
+    return {int(part) for part in text.split(",") if part.isascii() and part.isdecimal() and len(part) < 19}
+
+
+def _joined(keys: set[int]) -> str:
+    return ",".join(str(key) for key in sorted(keys))
+
+
+def _number(values: Mapping[str, Any]) -> int:
+    """The number of the page asked for; the first one where it is none."""
+    text = str(values.get("page", ""))
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 1
 
 
 def _load(request: HttpRequest, pk: int) -> Incident:
@@ -68,12 +136,14 @@ def _load(request: HttpRequest, pk: int) -> Incident:
 
 
 def _show(request: HttpRequest, incident: Incident, form: CloseForm, status: int = 200) -> HttpResponse:
-    rows = selectors.rows_of(incident)
+    handles = incident.is_open and may_handle(person(request))
     context = {
         "incident": incident,
-        "rows": rows,
-        "suspended": sum(1 for row in rows if row.grant.state == "suspended"),
-        "form": form if incident.is_open and may_handle(person(request)) else None,
+        "page": selectors.incident_rows(incident, _number(request.GET)),
+        "pending": selectors.requests_about(incident),
+        "since": len(selectors.found_since(incident).direct) if incident.is_open else 0,
+        "may_handle": handles,
+        "form": form if handles else None,
     }
     return render(request, "incidents/incident.html", context, status=status)
 
@@ -81,8 +151,37 @@ def _show(request: HttpRequest, incident: Incident, form: CloseForm, status: int
 @login_required
 @require_safe
 def incident_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """One incident: why, each permission as it stands now, who was told, and what came of it."""
+    """One incident: why, each permission as it stands now, what is asked for, who was told, and what came of it."""
     return _show(request, _load(request, pk), CloseForm())
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def add(request: HttpRequest, pk: int) -> HttpResponse:
+    """Add to an open incident what its subject concerns and is not part of it, such as what was approved since."""
+    incident = _load(request, pk)
+    check_may_handle(person(request))
+    if not incident.is_open:
+        raise WrongState("This incident is closed. Open a new one.")
+    found = selectors.found_since(incident)
+    if not found.everything:
+        messages.info(request, f"Nothing else allows {incident.subject} now.")
+        return redirect(incident)
+    notice, status = "", 200
+    if "confirm" in request.POST:
+        try:
+            count = services.extend_incident(
+                incident=incident, actor=person(request), seen=request.POST.get("seen", ""),
+                chosen=_chosen(request, found),
+            )  # fmt: skip
+        except ValidationError as error:
+            notice, status = " ".join(error.messages), 422
+        except Stale as problem:
+            notice, status = str(problem), 409
+        else:
+            messages.success(request, f"Added to the incident: {count}.")
+            return redirect(incident)
+    return _choose(request, found, kept={}, incident=incident, notice=notice, status=status)
 
 
 @login_required

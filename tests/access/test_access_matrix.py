@@ -215,6 +215,7 @@ TABLE: dict[str, Row] = {
         "/incidents/new/", "302 403 403 403 200 200 200 403 403", "302 403 403 403 422 422 422 403 403"
     ),
     "incident": Row("/incidents/1/", "302 | 404", "302 | 405"),
+    "incident_add": Row("/incidents/1/add/", "302 | 404", "302 | 404"),
     "incident_close": Row("/incidents/1/close/", "302 | 405", "302 | 404"),
     "ownerless": Row("/ownerless/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
     "ownerless_offer": Row("/ownerless/{grant}/", "302 | 404", "302 | 404"),

@@ -1,0 +1,137 @@
+"""Which permissions an incident is about: what is allowed now, what depends on that, and what is asked for.
+
+Each kind searches its own rows (`GrantingKind.grants_that_allow`), so that a permission is found by what it allows
+today and not by the words of an old request. People are looked for here, since owners are the grants' own.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from django.db.models import Q
+
+from portal.grants.kinds import GrantingKind
+from portal.grants.models import Grant
+from portal.grants.states import OPEN_STATES
+from portal.grants.subjects import (
+    Basis,
+    Hit,
+    MailboxSubject,
+    NameSubject,
+    PersonSubject,
+    Subject,
+    merged,
+)
+from portal.workflow import registry
+from portal.workflow.models import ServiceRequest
+from portal.workflow.states import LIVE_STATES
+
+MOST_GRANTS = 100_000
+"""Permissions that one incident may be about; beyond this the mail system itself is the emergency."""
+ROUNDS = 3
+"""How far dependence is followed: a whitelist entry, the authorization of its vendor, the campaigns under that."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a subject concerns, by id, each with the reason."""
+
+    direct: Mapping[int, str]
+    """Open permissions that allow it now."""
+    dependent: Mapping[int, str] = field(default_factory=dict)
+    """Open permissions that lean on those, or could do the same by other means."""
+    pending: Mapping[int, str] = field(default_factory=dict)
+    """Requests in review that would allow it."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of which permissions were found: the same as long as they are the same."""
+        words = f"{sorted(self.direct)} {sorted(self.dependent)}"
+        return hashlib.sha256(words.encode()).hexdigest()[:32]
+
+    @property
+    def everything(self) -> Mapping[int, str]:
+        """All permissions, direct ones first."""
+        return {**self.direct, **self.dependent}
+
+
+def permissions_about(subject: Subject) -> Found:
+    """The open permissions and the requests in review that `subject` concerns; a bounded number of queries."""
+    direct = merged(_direct(subject))
+    return Found(direct, _dependent(subject, direct), pending_about(subject))
+
+
+def pending_about(subject: Subject) -> dict[int, str]:
+    """The requests in review (new ones, renewals, changes) that ask for it, or that the person has part in."""
+    return merged(_pending(subject))
+
+
+def _kinds() -> Iterator[GrantingKind]:
+    return (kind for kind in registry.kinds() if isinstance(kind, GrantingKind))
+
+
+def _direct(subject: Subject) -> Iterator[Hit]:
+    open_ones = Grant.objects.filter(state__in=OPEN_STATES)
+    if isinstance(subject, PersonSubject):
+        yield from _of_people(subject.address, open_ones, "owner")
+        return
+    if isinstance(subject, NameSubject):
+        for pk, reference in open_ones.filter(reference__iexact=subject.words).values_list("pk", "reference"):
+            yield Hit(pk, f"is {reference}")
+    for kind in _kinds():
+        yield from kind.grants_that_allow(subject)
+
+
+def _pending(subject: Subject) -> Iterator[Hit]:
+    in_review = ServiceRequest.objects.filter(state__in=LIVE_STATES)
+    if isinstance(subject, PersonSubject):
+        yield from _of_people(subject.address, in_review, "requester")
+        return
+    if isinstance(subject, NameSubject):
+        named = Q(reference__iexact=subject.words) | Q(about_grant__grant__reference__iexact=subject.words)
+        for pk, reference in in_review.filter(named).values_list("pk", "reference"):
+            yield Hit(pk, f"is {reference}")
+    for kind in _kinds():
+        yield from kind.requests_that_would_allow(subject)
+
+
+def _of_people(address: str, rows: object, owner: str) -> Iterator[Hit]:
+    """Whose they are: one query for each part, since an index answers each and none answers all."""
+    roles = {
+        f"{owner}__email": owner,
+        "co_owner__email": "co-owner",
+        "functional_mailbox": "functional mailbox",
+    }
+    for column, role in roles.items():
+        found = rows.filter(**{f"{column}__iexact": address})  # type: ignore[attr-defined] # grants or requests
+        for pk in found.values_list("pk", flat=True):
+            yield Hit(pk, f"{address} is its {role}")
+
+
+def _dependent(subject: Subject, direct: Mapping[int, str]) -> dict[int, str]:
+    """What leans on what was found, step by step, until nothing new turns up."""
+    found: dict[int, str] = {}
+    newest: Iterable[int] = direct
+    is_person = isinstance(subject, PersonSubject)
+    hits: list[Hit] = []
+    if isinstance(subject, PersonSubject):
+        # Whoever has the person's account may send as that address elsewhere.
+        mailbox = MailboxSubject(subject.address)
+        hits = [hit for kind in _kinds() for hit in kind.grants_that_allow(mailbox)]
+    for number in range(ROUNDS):
+        ids = frozenset(newest)
+        if ids or number == 0:
+            # A person's vendors are others' as well: they say nothing of who was compromised.
+            vendors = (
+                frozenset(v for kind in _kinds() for v in kind.vendors_of(ids))
+                if not is_person
+                else frozenset()
+            )
+            basis = Basis(subject, ids, vendors)
+            hits += [hit for kind in _kinds() for hit in kind.dependents(basis)]
+        fresh = {pk: why for pk, why in merged(hits).items() if pk not in direct and pk not in found}
+        if not fresh:
+            break
+        found |= fresh
+        newest, hits = fresh, []
+    return found
