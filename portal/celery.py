@@ -46,6 +46,10 @@ app.conf.update(
         },
         "resume-renewals": {"task": "portal.renewals.tasks.resume_runs", "schedule": 60.0},
         "judge-samples": {"task": "portal.samples.tasks.judge_waiting", "schedule": 60.0},
+        "send-proof-reminders": {
+            "task": "portal.samples.tasks.send_proof_reminders",
+            "schedule": crontab(hour=7, minute=15),
+        },
         "prove-senders": {"task": "senders.tasks.recheck_unproven", "schedule": 600.0},
         "check-dns-records": {
             "task": "senders.tasks.check_dns_records",

@@ -134,6 +134,10 @@ class Institution:
     ownerless_step_days: int = 5
     """Days between asking the co-owner, the functional mailbox and the head of the department."""
     reminder_days: tuple[int, ...] = (60, 30, 14, 7, 1, 0)
+    unproven_after_days: int = 14
+    """Days after which a permission without the proof that its mail is signed shows in the lists (OVR-4)."""
+    proof_reminder_days: tuple[int, ...] = (7, 14)
+    """Days after which its owner is reminded of that proof; after the last of them once a month."""
     idle_days: int = 180
     """Days without mail after which a permission counts as unused; shorter silence proves nothing."""
     compliance_grace_days: int = 7

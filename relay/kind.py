@@ -15,7 +15,13 @@ from portal.grants.subjects import Hit, Subject
 from portal.institution import institution
 from portal.lib.dates import term_end
 from portal.lib.networks import parse_network, shown
+from portal.lib.outcome import Outcome
 from portal.lib.text import sentence_list
+from portal.mailauth.message_intake import Message
+from portal.mailauth.message_report import MessageReport
+from portal.samples.kinds import SampledKind, Wanted
+from portal.samples.models import SignedSample
+from portal.samples.services import give_token
 from portal.workflow.demo import DemoRequest
 from portal.workflow.findings import Found
 from portal.workflow.forms import PeopleStep
@@ -23,7 +29,7 @@ from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
 from portal.workflow.models import Counter, ServiceRequest
 from portal.workflow.services.reviewing import ApprovalBlocked
-from relay import forms, rules, services, subjects
+from relay import forms, proving, rules, services, subjects
 from relay.answers import answer_groups
 from relay.demo import demo_requests
 from relay.guide import guide
@@ -46,7 +52,7 @@ def _is_new_or_changed(service_request: ServiceRequest) -> bool:
     return not _is_unchanged(service_request)
 
 
-class RelayKind(GrantingKind):
+class RelayKind(SampledKind):
     """SMTP relay: a system on campus may hand mail to the mail service as named senders, for a year."""
 
     key = "relay"
@@ -74,7 +80,8 @@ class RelayKind(GrantingKind):
 
     # ------------------------------------------------------------------ the form
     def new_detail(self, service_request: ServiceRequest) -> RelayRequest:
-        """An empty detail row."""
+        """An empty detail row, and a probe address."""
+        give_token(service_request=service_request)
         return RelayRequest.objects.create(service_request=service_request)
 
     def prefill(self, service_request: ServiceRequest, answers: str) -> None:
@@ -158,6 +165,7 @@ class RelayKind(GrantingKind):
     def write_permission(self, *, grant: Grant, service_request: ServiceRequest, terms: Terms) -> None:
         """Addresses, senders and recipients of the grant."""
         services.write_permission(grant=grant, service_request=service_request, terms=terms)
+        proving.after_writing(grant=grant)
 
     def copy_answers(self, *, grant: Grant, service_request: ServiceRequest) -> None:
         """The answers in force."""
@@ -192,6 +200,41 @@ class RelayKind(GrantingKind):
     def recheck(self, grant: Grant) -> list[Found]:
         """Whether the senders still exist, and, as advice, whether the host name still leads to the system."""
         return standing_findings(grant.relay)
+
+    # ------------------------------------------------------------------ the proof of signing
+    proves_signing = True
+    takes_uploads = False
+    samples_title = "Proof of signing"
+    probe_words = (
+        "Let the system send one message to this address through the relay, in the way it always sends. "
+        "The address belongs to this permission alone."
+    )
+
+    def wanted(self, service_request: ServiceRequest, grant: Grant | None) -> Wanted:
+        """From at the domain of a sender, signed as our mail domain."""
+        senders = proving.senders_of(grant) if grant else services.senders_of(service_request)
+        return proving.wanted_of(senders)
+
+    def closer_verdict(
+        self, *, sample: SignedSample, grant: Grant | None, message: Message, report: MessageReport
+    ) -> tuple[Outcome, str] | None:
+        """Exactly a permitted sender, and made for this probe address."""
+        senders = proving.senders_of(grant) if grant else services.senders_of(sample.service_request)
+        return proving.closer_verdict(sample=sample, senders=senders, message=message, report=report)
+
+    def on_judged(self, *, sample: SignedSample, grant: Grant | None, wanted: Wanted) -> None:
+        """A message that shows it is kept as the proof of the grant."""
+        if sample.is_proof and grant is not None:
+            proving.keep_proof(grant=grant, sample=sample, wanted=wanted)
+
+    def on_disproved(self, *, sample: SignedSample, grant: Grant) -> bool:
+        """The permission stays in force and asks for a new proof."""
+        proving.forget_proof(grant=grant, sample=sample)
+        return True
+
+    def proof_instructions(self, grant: Grant) -> list[tuple[str, str]]:
+        """Probe address, senders, relay host."""
+        return proving.instructions(grant)
 
     # ------------------------------------------------------------------ what concerns whom
     def grants_that_allow(self, subject: Subject) -> Iterable[Hit]:

@@ -252,6 +252,11 @@ class SendersKind(SampledKind):
         proving.withdraw_proof(grant=grant, sample=sample)
         return True
 
+    def proof_instructions(self, grant: Grant) -> list[tuple[str, str]]:
+        """Probe address, signing domain, and each DNS record that is not in place yet."""
+        probe, *records = instructions.proof_instructions(grant) or super().proof_instructions(grant)
+        return [probe, ("Signed as", grant.senders.signing_domain), *records]
+
     def samples_context(self, service_request: ServiceRequest, grant: Grant | None) -> Mapping[str, Any]:
         """The DNS records with what the zone holds, or those that an approval would add."""
         if grant is not None:

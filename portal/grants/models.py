@@ -166,6 +166,7 @@ PAST_WORDS = {
     "hold": "filed a renewal in time; it stays in force until that is decided",
     "release": "the renewal holds it open no longer",
     "prove": "proof arrived; it is active",
+    "signed": "a message to the probe address showed that its mail is signed",
     "lapse": "the term ended without a renewal",
     "close": "the term is over",
     "end": "ended it",

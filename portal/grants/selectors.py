@@ -57,6 +57,18 @@ def offers_to(actor: User) -> list[Handover]:
     return list(waiting.select_related("grant", "offered_by").order_by("offered_at")[:MOST_OFFERS])
 
 
+def with_notes(grants: list[Grant]) -> list[Grant]:
+    """`grants`, each with `note`: what its kind says of it in a list besides its state; one call for each kind."""
+    by_kind: dict[str, list[Grant]] = {}
+    for grant in grants:
+        by_kind.setdefault(grant.kind, []).append(grant)
+    for same in by_kind.values():
+        notes = same[0].kind_entry.row_notes(same)
+        for grant in same:
+            grant.__dict__["note"] = notes.get(grant.pk, "")
+    return grants
+
+
 def grant_timeline(grant: Grant) -> list[GrantEvent]:
     """The grant's events with their actors, oldest first."""
     return list(grant.events.select_related("actor"))

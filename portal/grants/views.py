@@ -44,7 +44,7 @@ def _load(request: HttpRequest, reference: str) -> Grant:
 def grants(request: HttpRequest) -> HttpResponse:
     """The person's own grants, what needs action first."""
     today = timezone.localdate()
-    rows = list(selectors.my_grants(person(request), today)[:SHOWN])
+    rows = selectors.with_notes(list(selectors.my_grants(person(request), today)[:SHOWN]))
     return render(request, "grants/grants.html", {"grants": rows, "today": today})
 
 

@@ -8,3 +8,10 @@ class SamplesConfig(AppConfig):
 
     name = "portal.samples"
     verbose_name = "Signed samples"
+
+    def ready(self) -> None:
+        """Ask for the proof of signing on the pages of permissions that owe one."""
+        from portal.grants import panels
+        from portal.samples.selectors import proof_panel
+
+        panels.register(panels.GrantPanel("samples/proof_panel.html", proof_panel))

@@ -1,7 +1,11 @@
-"""What a kind says so that real messages count for its requests: whose they must be, and what they bring about."""
+"""What a kind says so that real messages count for its requests: whose they must be, and what they bring about.
+
+Of some kinds a permission waits for its proof (`needs_proof`); of others it is in force at once, and its proof is asked
+for afterwards (`proves_signing`).
+"""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +14,13 @@ from django.urls import reverse
 from portal.grants.kinds import GrantingKind
 from portal.lib.text import sentence_list
 from portal.workflow import registry
+from portal.workflow.states import State
 
 if TYPE_CHECKING:
     from portal.grants.models import Grant
+    from portal.lib.outcome import Outcome
+    from portal.mailauth.message_intake import Message
+    from portal.mailauth.message_report import MessageReport
     from portal.samples.models import SignedSample
     from portal.workflow.models import ServiceRequest
 
@@ -39,12 +47,40 @@ class SampledKind(GrantingKind):
     """A kind whose requests have a probe address of their own and a page of samples."""
 
     samples_title = "Samples"
+    proves_signing = False
+    """Whether a permission is in force without proof, and is to show afterwards that its mail is signed (OVR-4)."""
+    takes_uploads = True
+    """Whether a message may be uploaded as a file; False where only one that was sent to the probe address counts."""
+    probe_words = (
+        "Let the service send one real message, as it will send later, to this address. "
+        "It belongs to this request alone."
+    )
     samples_template = ""
     """A template of the kind's own below the samples, with what `samples_context` gives; "" for none."""
 
     @abstractmethod
     def wanted(self, service_request: "ServiceRequest", grant: "Grant | None") -> Wanted:
         """What a sample of the request must show; of its grant, once there is one."""
+
+    def closer_verdict(
+        self, *, sample: "SignedSample", grant: "Grant | None", message: "Message", report: "MessageReport"
+    ) -> "tuple[Outcome, str] | None":
+        """What the kind says of a message that shows what is `wanted`; None where that is enough. No queries of the DNS."""
+        return None
+
+    def proof_instructions(self, grant: "Grant") -> list[tuple[str, str]]:
+        """(label, value) of what the owner needs to prove the permission: for its page, and for the reminders."""
+        from portal.samples.probe import probe_address
+
+        return [("Probe address", probe_address(grant.latest_request))]
+
+    def row_notes(self, grants: "Sequence[Grant]") -> Mapping[int, str]:
+        """Which of them should have shown by now that their mail is signed, and have not."""
+        if not self.proves_signing:
+            return {}
+        from portal.samples.selectors import overdue_among
+
+        return dict.fromkeys(overdue_among(grants), "Signing not proven")
 
     def on_judged(self, *, sample: "SignedSample", grant: "Grant | None", wanted: Wanted) -> None:
         """A sample was judged against `wanted`. Outside transactions."""
@@ -61,7 +97,9 @@ class SampledKind(GrantingKind):
         return {}
 
     def links(self, service_request: "ServiceRequest") -> list[tuple[str, str]]:
-        """The grant, and the page of samples."""
+        """The grant, and the page of samples; where mail flows only after the approval, from then on."""
+        if self.proves_signing and service_request.state != State.APPROVED:
+            return super().links(service_request)
         page = reverse("samples", args=[service_request.reference])
         return [*super().links(service_request), (self.samples_title, page)]
 
@@ -74,6 +112,11 @@ def sampled_kind(key: str) -> SampledKind | None:
     """The registry's entry for `key`; None where that kind wants no samples."""
     kind = registry.get(key)
     return kind if isinstance(kind, SampledKind) else None
+
+
+def proving_keys() -> list[str]:
+    """The kinds whose permissions are to show, once they are in force, that their mail is signed."""
+    return [kind.key for kind in registry.kinds() if isinstance(kind, SampledKind) and kind.proves_signing]
 
 
 def sampled_keys() -> list[str]:

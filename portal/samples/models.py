@@ -5,6 +5,7 @@ import secrets
 from django.db import models
 from django.utils import timezone
 
+from portal.grants.models import Grant
 from portal.workflow.models import ServiceRequest
 
 
@@ -79,3 +80,41 @@ class SignedSample(models.Model):
     def from_domain(self) -> str:
         """The domain in From as it was read at the last judgement; empty where there is none."""
         return str(self.evidence.get("from_domain") or "")
+
+
+class SigningProof(models.Model):
+    """The newest message that showed that a permission's mail is signed (OVR-4). It stays, whatever comes later."""
+
+    grant = models.OneToOneField(
+        Grant, on_delete=models.CASCADE, primary_key=True, related_name="signing_proof"
+    )
+    sample = models.ForeignKey(SignedSample, on_delete=models.PROTECT, related_name="+")
+    from_address = models.EmailField()
+    """The sender that it was from, in lower case."""
+    signing_domain = models.CharField(max_length=253)
+    proven_at = models.DateTimeField()
+    """When the message came."""
+    outdated_at = models.DateTimeField(null=True, blank=True)
+    """When the permission was changed so that its sender is no longer permitted; a new message is needed then."""
+
+    def __str__(self) -> str:
+        return f"{self.grant_id} {self.from_address}"
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it still speaks for what the permission allows."""
+        return self.outdated_at is None
+
+
+class ProofReminder(models.Model):
+    """A reminder of a missing proof that was queued; unique by grant and due day, so running twice writes once."""
+
+    grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="proof_reminders")
+    due_on = models.DateField()
+    queued_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("due_on",)
+        constraints = (
+            models.UniqueConstraint(fields=("grant", "due_on"), name="one_proof_reminder_per_due_day"),
+        )

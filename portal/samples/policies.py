@@ -5,6 +5,7 @@ from portal.grants.models import Grant
 from portal.grants.policies import is_holder, is_manager
 from portal.grants.selectors import grant_of
 from portal.lib.problems import NotAllowed, WrongState
+from portal.samples.kinds import sampled_kind
 from portal.samples.probe import takes_samples
 from portal.workflow.models import ServiceRequest
 from portal.workflow.policies import is_decider, is_requester
@@ -23,5 +24,8 @@ def check_may_add(service_request: ServiceRequest, actor: User) -> None:
         raise NotAllowed(
             "Samples are added by the requester, the co-owner and the people who judge the request."
         )
+    kind = sampled_kind(service_request.kind)
+    if kind is not None and not kind.takes_uploads:
+        raise WrongState("Messages are not uploaded here. Let the system send one to the probe address.")
     if not takes_samples(service_request):
         raise WrongState(f"{service_request.reference} is over; its samples stay as they are.")

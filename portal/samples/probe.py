@@ -40,9 +40,10 @@ def live_request(token: str) -> ServiceRequest | None:
 
 def takes_samples(service_request: ServiceRequest) -> bool:
     """Whether a sample may still change anything for the request."""
-    if sampled_kind(service_request.kind) is None:
+    kind = sampled_kind(service_request.kind)
+    if kind is None:
         return False
     if service_request.state in OPEN_STATES:
-        return True
+        return not kind.proves_signing  # before the approval none of its mail passes
     grant = grant_of(service_request) if service_request.state == State.APPROVED else None
     return grant is not None and grant.is_open

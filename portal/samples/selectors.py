@@ -1,12 +1,20 @@
 """Which samples belong to what."""
 
-from django.db.models import Q, QuerySet
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db.models import Count, Max, Q, QuerySet
+from django.utils import timezone
 
 from portal.accounts.models import User
 from portal.grants.models import Grant
 from portal.grants.selectors import grant_of
-from portal.samples.kinds import sampled_keys
-from portal.samples.models import SignedSample
+from portal.grants.states import GrantState
+from portal.institution import institution
+from portal.lib.outcome import Outcome
+from portal.samples.kinds import SampledKind, proving_keys, sampled_keys, sampled_kind
+from portal.samples.models import ProbeToken, SignedSample, SigningProof
 from portal.samples.verdict import RULES
 from portal.workflow.models import ServiceRequest
 
@@ -63,3 +71,163 @@ def sampled_request(actor: User, reference: str) -> ServiceRequest | None:
     grant = grant_of(found)
     sees_grant = grant is not None and Grant.objects.visible_to(actor).filter(pk=grant.pk).exists()
     return found if sees_grant else None
+
+
+# ---------------------------------------------------------------- what is not proven yet
+def awaiting_proof(today: date) -> QuerySet[Grant]:
+    """The permissions inside their term that wait for their proof, or are in force and have not shown theirs."""
+    waits = Q(state=GrantState.UNPROVEN)
+    owes = Q(state=GrantState.ACTIVE, kind__in=proving_keys()) & (
+        Q(signing_proof__isnull=True) | Q(signing_proof__outdated_at__isnull=False)
+    )
+    running = Q(ends_on__gte=today) | Q(held_open_by__isnull=False)
+    return Grant.objects.filter(running, waits | owes, starts_on__lte=today)
+
+
+def waiting_since(grant: Grant) -> date:
+    """The day from which the proof of a grant of `awaiting_proof` is awaited, in the institution's zone."""
+    if grant.state == GrantState.UNPROVEN:
+        return max(timezone.localdate(grant.state_changed_at), grant.starts_on)
+    return max(timezone.localdate(grant.created_at), grant.starts_on)
+
+
+def overdue_proof(today: date, *, days: int | None = None) -> QuerySet[Grant]:
+    """Those that have waited for `days`, by default the institution's `unproven_after_days`."""
+    limit = today - timedelta(days=institution().unproven_after_days if days is None else days)
+    # Days are the institution's: midnight after the limit, in its zone, is the first moment too late.
+    before = timezone.make_aware(datetime.combine(limit + timedelta(days=1), datetime.min.time()))
+    waits = Q(state=GrantState.UNPROVEN, state_changed_at__lt=before)
+    owes = Q(state=GrantState.ACTIVE, created_at__lt=before)
+    return awaiting_proof(today).filter(waits | owes, starts_on__lte=limit)
+
+
+def overdue_among(grants: Sequence[Grant]) -> list[int]:
+    """The ids of those of `grants` whose proof is overdue today; one query."""
+    return list(
+        overdue_proof(timezone.localdate())
+        .filter(pk__in=[grant.pk for grant in grants])
+        .values_list("pk", flat=True)
+    )
+
+
+def newest_messages(grants: Sequence[Grant]) -> Mapping[int, SignedSample]:
+    """The newest judged message to a probe address of each grant, by grant; two queries."""
+    judged = SignedSample.objects.filter(source=SignedSample.Source.PROBE).exclude(outcome="")
+    keys = [grant.pk for grant in grants]
+    own = Q(service_request__grant__in=keys) | Q(service_request__about_grant__grant__in=keys)
+    rows = (
+        judged.filter(own)
+        .order_by()
+        .values_list("service_request__grant", "service_request__about_grant__grant")
+        .annotate(newest=Max("pk"))
+    )
+    newest: dict[int, int] = {}
+    for first, later, pk in rows:
+        grant = first or later
+        newest[grant] = max(newest.get(grant, 0), pk)
+    samples = SignedSample.objects.in_bulk(list(newest.values()))
+    return {grant: samples[pk] for grant, pk in newest.items() if pk in samples}
+
+
+def _has_waited_long(grant: Grant) -> bool:
+    """The same as `overdue_proof`, of one grant in force that has no proof; without a query."""
+    limit = timezone.localdate() - timedelta(days=institution().unproven_after_days)
+    return grant.is_in_force_today and waiting_since(grant) <= limit
+
+
+@dataclass(frozen=True)
+class ProofPanel:
+    """What a permission's page says of the proof that its mail is signed."""
+
+    grant: Grant
+    kind: SampledKind
+    proof: SigningProof | None
+    newest: SignedSample | None
+    """The newest judged message to its probe address."""
+    is_overdue: bool
+    has_address: bool
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether a message showed it, from a sender that is still permitted."""
+        return self.proof is not None and self.proof.is_current
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the newest message, where it came after the proof or there is none; else ""."""
+        if self.newest is None or self.newest.outcome == Outcome.PASS:
+            return ""
+        if self.proof is not None and self.newest.received_at <= self.proof.proven_at:
+            return ""
+        return self.newest.reason
+
+    @property
+    def instructions(self) -> list[tuple[str, str]]:
+        """What the owner needs for it; nothing while the request has no probe address."""
+        return self.kind.proof_instructions(self.grant) if self.has_address and self.grant.is_open else []
+
+
+def proof_panel(grant: Grant) -> ProofPanel | None:
+    """The panel of a grant whose kind proves its signing; None for others, and for one that is over unproven."""
+    kind = sampled_kind(grant.kind)
+    if kind is None or not kind.proves_signing:
+        return None
+    proof = SigningProof.objects.filter(grant=grant).first()
+    if proof is None and not grant.is_open:
+        return None
+    token = ProbeToken.objects.filter(service_request=grant.latest_request_id).first()
+    if token is not None:
+        token.service_request = grant.latest_request  # known from both sides now, so nobody asks for it again
+    is_current = proof is not None and proof.is_current
+    return ProofPanel(
+        grant=grant,
+        kind=kind,
+        proof=proof,
+        newest=newest_messages([grant]).get(grant.pk),
+        is_overdue=not is_current and _has_waited_long(grant),
+        has_address=token is not None,
+    )
+
+
+UNPROVEN_SHOWN = 50
+
+
+@dataclass(frozen=True)
+class UnprovenRow:
+    """One permission whose proof is missing."""
+
+    grant: Grant
+    since: date
+    newest: SignedSample | None
+    reminded: int
+    """How many reminders were queued."""
+
+
+@dataclass(frozen=True)
+class UnprovenPage:
+    """One page of them, those that wait longest first."""
+
+    rows: Sequence[UnprovenRow]
+    number: int
+    pages: int
+    total: int
+
+
+def unproven_page(today: date, *, days: int, kind: str = "", number: int = 1) -> UnprovenPage:
+    """Page `number` (kept inside what there is) of what has waited for `days`, of one kind or of all."""
+    found = overdue_proof(today, days=days)
+    if kind:
+        found = found.filter(kind=kind)
+    total = found.count()
+    pages = max(1, -(-total // UNPROVEN_SHOWN))
+    number = min(max(number, 1), pages)
+    ordered = (
+        found.select_related("owner").annotate(reminded=Count("proof_reminders")).order_by("created_at", "pk")
+    )
+    grants = list(ordered[(number - 1) * UNPROVEN_SHOWN : number * UNPROVEN_SHOWN])
+    newest = newest_messages(grants)
+    rows = [
+        UnprovenRow(grant, waiting_since(grant), newest.get(grant.pk), getattr(grant, "reminded", 0))
+        for grant in grants
+    ]
+    return UnprovenPage(rows, number, pages, total)

@@ -5,7 +5,7 @@ DNS is asked before any transaction begins.
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Any
 
@@ -14,15 +14,17 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from portal.grants.models import Grant, GrantEvent
 from portal.grants.selectors import grant_of
+from portal.grants.services.locking import locked_grant
 from portal.grants.states import GrantState
 from portal.lib import confined
 from portal.lib.outcome import Outcome
 from portal.lib.problems import Problem
-from portal.mailauth.message_intake import LARGEST_BYTES, MessageRefused
+from portal.mailauth.message_intake import LARGEST_BYTES, MessageRefused, read_message
 from portal.mailauth.message_report import MEGABYTES, READ_SECONDS, check_message, limits_of
 from portal.samples.kinds import SampledKind, Wanted, sampled_kind
-from portal.samples.models import ProbeToken, SignedSample
+from portal.samples.models import ProbeToken, SignedSample, SigningProof
 from portal.samples.selectors import judged_by_older_rules, unjudged
 from portal.samples.verdict import RULES, evidence_of, resolver, verdict_on
 from portal.workflow.models import CheckRun, ServiceRequest
@@ -43,8 +45,8 @@ class SampleRefused(Problem):
 
 
 def give_token(*, service_request: ServiceRequest) -> None:
-    """Give a new draft its probe address; `new_detail` of a kind that wants samples calls it."""
-    ProbeToken.objects.create(service_request=service_request)
+    """Give a request its probe address, where it has none; `new_detail` of a kind that wants samples calls it."""
+    ProbeToken.objects.get_or_create(service_request=service_request)
 
 
 # ---------------------------------------------------------------- taking in
@@ -85,6 +87,8 @@ def receive_sample(
 
 def adopt_attachments(*, service_request: ServiceRequest) -> None:
     """Take in and judge the newest .eml files of the request that are no samples yet."""
+    if not _kind_of(service_request).takes_uploads:
+        return
     files = service_request.attachments.filter(content_type="message/rfc822")
     known = SignedSample.objects.filter(service_request=service_request).values("sha256")
     fresh = files.exclude(sha256__in=known).select_related("uploaded_by").order_by("-id")[:MOST_ATTACHMENTS]
@@ -141,7 +145,8 @@ def _kind_of(service_request: ServiceRequest) -> SampledKind:
 def _verdict(sample: SignedSample, wanted: Wanted) -> tuple[Outcome, str, dict[str, Any]]:
     try:
         with sample.file.open("rb") as opened:
-            report = check_message(opened.read(), resolver=resolver())
+            raw = opened.read()
+        report = check_message(raw, resolver=resolver())
     except MessageRefused as error:
         return Outcome.FAIL, str(error), {}
     except confined.Busy as error:
@@ -149,7 +154,54 @@ def _verdict(sample: SignedSample, wanted: Wanted) -> tuple[Outcome, str, dict[s
     except OSError:
         return Outcome.UNKNOWN, "The stored message could not be read.", {}
     outcome, reason = verdict_on(report, wanted)
-    return outcome, reason, evidence_of(report, wanted)
+    evidence = evidence_of(report, wanted)
+    if outcome is Outcome.PASS:
+        kind, grant = _kind_of(sample.service_request), grant_of(sample.service_request)
+        try:
+            message = confined.run(read_message, raw, seconds=READ_SECONDS, megabytes=MEGABYTES)
+        except (confined.Exceeded, confined.Busy) as error:
+            return Outcome.UNKNOWN, str(error), evidence
+        closer = kind.closer_verdict(sample=sample, grant=grant, message=message, report=report)
+        outcome, reason = closer or (outcome, reason)
+    return outcome, reason, evidence
+
+
+@transaction.atomic
+def keep_signing_proof(
+    *, grant: Grant, sample: SignedSample, signing_domain: str, holds: Callable[[Grant], bool]
+) -> bool:
+    """Note that `sample` shows that the mail of `grant` is signed; returns whether it was noted.
+
+    `holds` says, of the grant locked and read anew, whether what the sample was judged against still is so. A proof
+    that came later than `sample` stays.
+    """
+    held = locked_grant(grant.pk)
+    if not held.is_open or not sample.is_proof or not holds(held):
+        return False
+    before = SigningProof.objects.filter(grant=held).first()
+    if before is not None and before.is_current and before.proven_at >= sample.received_at:
+        return False
+    address = str(sample.evidence.get("from") or "").lower()
+    SigningProof.objects.update_or_create(
+        grant=held,
+        defaults={
+            "sample": sample, "from_address": address, "signing_domain": signing_domain,
+            "proven_at": sample.received_at, "outdated_at": None,
+        },
+    )  # fmt: skip
+    if before is None or not before.is_current:
+        GrantEvent.objects.create(
+            grant=held, action="signed", from_state=held.state, to_state=held.state, reason=sample.reason
+        )
+    return True
+
+
+def outdate_signing_proof(*, grant: Grant, senders: Collection[str]) -> None:
+    """After a change of `grant`: a proof from a sender that it may no longer use asks for a new one."""
+    stale = SigningProof.objects.filter(grant=grant, outdated_at__isnull=True).exclude(
+        from_address__in=[sender.lower() for sender in senders]
+    )
+    stale.update(outdated_at=timezone.now())
 
 
 def take_into_account(*, sample: SignedSample) -> None:

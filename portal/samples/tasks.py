@@ -1,8 +1,9 @@
 """Celery's way to the services of the samples room."""
 
 from celery import shared_task
+from django.utils import timezone
 
-from portal.samples import services
+from portal.samples import reminding, services
 from portal.samples.models import SignedSample
 
 
@@ -19,3 +20,9 @@ def judge_waiting() -> None:
     """Judge what the broker lost, and again what older rules took for a proof."""
     services.judge_waiting()
     services.review_old_proofs()
+
+
+@shared_task
+def send_proof_reminders() -> None:
+    """Queue today's reminders of missing proofs."""
+    reminding.send_proof_reminders(today=timezone.localdate())

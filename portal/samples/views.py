@@ -9,18 +9,22 @@ from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.accounts.models import User
 from portal.accounts.signed_in import person
 from portal.grants.models import Grant
 from portal.grants.selectors import grant_of
+from portal.institution import institution
+from portal.lib.problems import NotAllowed
 from portal.samples import selectors, services
 from portal.samples.forms import SampleForm
-from portal.samples.kinds import sampled_kind
+from portal.samples.kinds import SampledKind, sampled_kind
 from portal.samples.models import SignedSample
 from portal.samples.policies import check_may_add, may_add_samples
 from portal.samples.probe import probe_address, takes_samples
+from portal.workflow import registry
 from portal.workflow.models import ServiceRequest
 
 JUDGE_SECONDS = 20
@@ -33,6 +37,30 @@ def _load(request: HttpRequest, reference: str) -> ServiceRequest:
     if found is None:
         raise Http404("No such request.")
     return found
+
+
+@login_required
+@require_safe
+def unproven(request: HttpRequest) -> HttpResponse:
+    """The permissions whose proof is missing, those that wait longest first, for those who look after mail."""
+    actor = person(request)
+    if not actor.sees_everything:
+        raise NotAllowed("This page is for those who look after the mail system, and for auditors.")
+    chosen, limit = request.GET.get("kind", ""), institution().unproven_after_days
+    kinds = [kind for kind in registry.kinds() if isinstance(kind, SampledKind)]
+    shows_all = request.GET.get("all") == "1"
+    page = selectors.unproven_page(
+        timezone.localdate(),
+        days=0 if shows_all else limit,
+        kind=chosen if chosen in {kind.key for kind in kinds} else "",
+        number=_number(request.GET.get("page", "")),
+    )
+    context = {"page": page, "kinds": kinds, "kind": chosen, "shows_all": shows_all, "limit": limit}
+    return render(request, "samples/unproven.html", context)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 1
 
 
 @login_required
@@ -81,8 +109,9 @@ def _show(request: HttpRequest, service_request: ServiceRequest, form: SampleFor
         "version": version,
         "wanted": kind.wanted(service_request, grant),
         "live": live,
-        "probe": probe_address(service_request) if live else "",
+        "probe": probe_address(service_request) if live and hasattr(service_request, "probe_token") else "",
         "may_add": live and may_add_samples(service_request, grant, person(request)),
+        "proof": selectors.proof_panel(grant) if grant else None,
         "form": form,
         "show_evidence": True,
         **kind.samples_context(service_request, grant),

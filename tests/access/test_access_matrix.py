@@ -174,6 +174,7 @@ TABLE: dict[str, Row] = {
         "302 404 302 404 404 404 404 404 404",
     ),
     "rechecks": Row("/in-force/rechecks/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
+    "unproven": Row("/in-force/unproven/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
     "samples": Row(
         "/requests/{senders}/samples/",
         "302 200 200 404 200 200 200 200 200",

@@ -93,7 +93,7 @@ def test_the_page_of_a_request(cast: Cast) -> None:
 
 def test_my_grants(cast: Cast) -> None:
     client = client_of(cast.requester)
-    assert at_both_sizes(lambda n: grants_up_to(cast, n), lambda: queries(client, "/grants/")) == [4, 4]
+    assert at_both_sizes(lambda n: grants_up_to(cast, n), lambda: queries(client, "/grants/")) == [5, 5]
 
 
 def test_the_page_of_a_grant(cast: Cast) -> None:
@@ -105,4 +105,4 @@ def test_the_page_of_a_grant(cast: Cast) -> None:
             grant.events.create(action="suspend", at=timezone.now() + timedelta(minutes=number))
 
     found = at_both_sizes(remind, lambda: queries(client, path))
-    assert found == [16, 16]
+    assert found == [21, 21]
