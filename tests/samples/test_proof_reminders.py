@@ -129,7 +129,7 @@ def test_an_authorization_that_waits_names_its_keys_and_what_was_wrong(names: Dn
     assert run(START + timedelta(days=7)) == 1
     (message,) = {one.text: one for one in reminders()}.values()
     assert "is not in force yet" in message.text
-    assert "DKIM key s1: s1._domainkey.crm.ttu.edu" in message.text
+    assert "s1._domainkey.crm.ttu.edu. CNAME" in message.text
     assert f"Probe address: probe+{grant.request.probe_token.token}@ttu.edu" in message.text
     with on(START + timedelta(days=8)):
         sample = add_sample(grant.request, signed())
