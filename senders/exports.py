@@ -51,6 +51,7 @@ class DnsRecords:
     key = "dns"
     label = "DNS records of authorized senders"
     kind = "senders"
+    page = "dns_records"
 
     def render(self, *, day: date, install_path: str, held: Held = NOTHING_HELD) -> Export:
         """Both files for `day`. The entries are those in force; a waiting grant lets nothing through yet."""

@@ -9,6 +9,7 @@ from portal.grants.models import Grant
 from portal.grants.notices import people_of
 from portal.institution import institution
 from portal.outbox.services import enqueue
+from portal.ui.moments import day_in_words
 from senders.dns_records import Listed
 from senders.models import Alarm, PlannedRecord
 
@@ -44,7 +45,7 @@ def removals_due(*, entries: Sequence[Listed], more: int, today: date) -> bool:
     """Records that are to be removed still stand: the DNS team and IT, once a day. Returns whether anybody is told."""
     lines = []
     for entry in entries:
-        since = f"{entry.removal.since:%Y-%m-%d}" if entry.removal else ""
+        since = day_in_words(entry.removal.since) if entry.removal else ""
         lines.append(f"{entry.row.name} {entry.row.rdtype}, {entry.grant.reference}, to remove since {since}")
     told = [
         enqueue(

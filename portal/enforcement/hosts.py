@@ -11,7 +11,7 @@ from django.utils import timezone
 from portal.enforcement import announcements
 from portal.enforcement.models import HOSTS, HeldChange, HostState, HostToken, Pending, Release, RunState
 from portal.enforcement.releasing import latest_release
-from portal.enforcement.targets import targets
+from portal.enforcement.targets import page_of, targets
 from portal.institution import institution
 from portal.outbox.services import enqueue
 
@@ -71,6 +71,8 @@ class TargetStanding:
     key: str
     newest: Release | None
     hosts: list[HostStanding]
+    page_url: str = ""
+    """The target's own page for people."""
 
 
 def target_standings() -> list[TargetStanding]:
@@ -85,7 +87,7 @@ def target_standings() -> list[TargetStanding]:
             for state in states
             if state.target == target.key
         ]
-        found.append(TargetStanding(target.label, target.key, newest, hosts))
+        found.append(TargetStanding(target.label, target.key, newest, hosts, page_of(target)))
     return found
 
 

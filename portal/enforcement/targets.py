@@ -7,6 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from portal.ui.links import url_or_none
+
 
 class Entry(NamedTuple):
     """One thing that a grant puts into force: which, until when. The manifest lists them all."""
@@ -86,6 +88,12 @@ def register(target: Target) -> None:
 def targets() -> Iterable[Target]:
     """All targets."""
     return list(_targets.values())
+
+
+def page_of(target: Target) -> str:
+    """The address of the target's own page for people, named by its attribute `page`; "" where it has none."""
+    name = getattr(target, "page", "")
+    return (url_or_none(name) or "") if name else ""
 
 
 def as_json(facts: Any) -> str:

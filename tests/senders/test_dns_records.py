@@ -282,7 +282,7 @@ def test_after_the_end_it_is_looked_at_every_day_until_it_is_gone(
     assert {letter.recipient for letter in told} == {"hostmaster@ttu.edu", "techmail@ttu.edu"}
     days = sorted({(letter.created_at - NOON).days for letter in told})
     assert days == [7, 14, 21, 28]  # and then it is on the list alone
-    assert f"{NAME} CNAME, {grant.reference}, to remove since 2026-11-24" in told[0].text
+    assert f"{NAME} CNAME, {grant.reference}, to remove since Nov 24, 2026" in told[0].text
     assert "2 DNS records to remove" in told[0].subject
 
     published.remove(NAME, "CNAME")
@@ -590,6 +590,8 @@ def test_the_dns_teams_page_is_for_those_who_see_everything(names: DnsServer, ca
     assert client.get("/dns-records/files/manage.py").status_code == 404
     assert client.get("/dns-records/1/confirm/").status_code == 403
     assert client_of(cast.requester).get("/dns-records/").status_code == 403
+    linked = '<a href="/dns-records/">DNS records of authorized senders</a>'
+    assert linked in client.get("/in-force/").content.decode()
 
 
 def test_the_records_of_a_permission_show_what_needs_somebody_first(
