@@ -9,6 +9,7 @@ from campaigns import message_rules, services
 from campaigns.forms import CampaignStep
 from campaigns.messages.composing import compose_message
 from campaigns.messages.parsing import UnreadableMessage
+from portal.lib import confined
 from portal.lib.outcome import Outcome
 from portal.lib.text import one_line
 from portal.workflow.models import ServiceRequest
@@ -83,7 +84,7 @@ class MessageStep(CampaignStep):
         people = services.audience_of(self.service_request)
         try:
             found = message_rules.findings_of(self.detail, raw, people=people, is_composed=is_composed)
-        except UnreadableMessage as error:
+        except (UnreadableMessage, confined.Busy) as error:
             raise ValidationError(str(error)) from None
         failing = [one for one in found if one.must and one.outcome == Outcome.FAIL and not one.waivable]
         if failing:

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from campaigns import services
-from campaigns.messages.checks import CampaignFacts, check_message
-from campaigns.messages.parsing import parse_message
+from campaigns.messages.checks import CampaignFacts, check_octets
 from campaigns.models import Anonymity, CampaignRequest, Consent, Irb
 from portal.institution import institution
 from portal.lib.outcome import Outcome
@@ -29,13 +28,13 @@ def message_findings(service_request: ServiceRequest) -> list[Found]:
 def findings_of(
     detail: CampaignRequest, raw: bytes, *, people: Mapping[str, int], is_composed: bool
 ) -> list[Found]:
-    """The same of a message that is not kept yet. Raises UnreadableMessage where `raw` is none.
+    """The same of a message that is not kept yet. Raises UnreadableMessage where `raw` is none, and `confined.Busy`.
 
     A composed message has no headers of the platform's yet, so those of one-click unsubscribing are advice.
     """
     found = [
         finding.as_found()
-        for finding in check_message(parse_message(raw), facts_of(detail, people))
+        for finding in check_octets(raw, facts_of(detail, people))
         if finding.rule not in ANSWERED
     ]
     return [_platform_adds(one) for one in found] if is_composed else found

@@ -1,7 +1,6 @@
 """What `manage.py check_message FILE --campaign` adds: the findings of a message without a request's answers."""
 
-from campaigns.messages.checks import CampaignFacts, check_message
-from campaigns.messages.parsing import parse_message
+from campaigns.messages.checks import CampaignFacts, check_octets
 from portal.institution import institution
 from portal.mailauth.management.message_checks import MessageCheck
 
@@ -18,7 +17,7 @@ def findings_of(raw: bytes) -> list[dict[str, str]]:
             "message": finding.message,
             "where": finding.where,
         }
-        for finding in check_message(parse_message(raw), facts)
+        for finding in check_octets(raw, facts)
     ]
 
 

@@ -7,14 +7,17 @@ never taken for one that is shown.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from typing import Final
 from urllib.parse import urlsplit
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from campaigns.messages.styles import Rule, hides, parse_declarations, rules_of
+from campaigns.messages.budgets import DEEPEST_ELEMENT, MOST_LINKS, UnreadableMessage, check_html
+from campaigns.messages.styles import Styles, hides
 
 MOST_NODES: Final = 20_000
 _SILENT: Final = frozenset(
@@ -59,6 +62,10 @@ _BLOCK: Final = frozenset(
     ]
 )
 _URL: Final = re.compile(r"\bhttps?://[^\s<>\"')\]]+", re.IGNORECASE)
+_LONGEST_HOST: Final = 253
+_LONGEST_WORDS: Final = 500
+_MOST_IN_LINK: Final = 200
+"""Nodes of a link that are read for its words."""
 _BLANKS: Final = re.compile(r"[ \t\f\v\u00a0\u200b-\u200d\ufeff]+")
 
 
@@ -70,11 +77,15 @@ class Link:
     text: str
     is_hidden: bool = False
 
-    @property
+    @cached_property
     def host(self) -> str:
         """The real host, in lower case and in ASCII (RFC 5890); "" where it has none, as mailto: has not."""
         try:
             host = (urlsplit(self.url).hostname or "").rstrip(".")
+            if (
+                len(host) > _LONGEST_HOST
+            ):  # no name in the DNS; encoding it would take the square of its length
+                return ""
             return host.encode("idna").decode("ascii").lower() if host else ""
         except (ValueError, UnicodeError):
             return ""
@@ -109,13 +120,17 @@ class Markup:
     @classmethod
     def of_plain(cls, text: str) -> "Markup":
         """The same of plain text, whose links are its addresses."""
-        links = tuple(Link(url.rstrip(".,;:!?"), url) for url in _URL.findall(text))
+        links = tuple(
+            Link(match[0].rstrip(".,;:!?"), match[0][:_LONGEST_WORDS])
+            for match in islice(_URL.finditer(text), MOST_LINKS + 1)
+        )
+        _check_links(links)
         return cls(text=text, links=links)
 
 
 @dataclass
 class _Reading:
-    rules: tuple[Rule, ...]
+    styles: Styles
     shown: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
@@ -133,9 +148,13 @@ class _Place:
 
 
 def read_markup(html: str) -> Markup:
-    """Read an HTML part of any quality; what lies beyond 20,000 nodes is left out, and counts as not shown."""
+    """Read an HTML part of any quality; what lies beyond 20,000 nodes is left out, and counts as not shown.
+
+    Raises UnreadableMessage beyond a budget (`budgets`).
+    """
+    check_html(html)
     tree = LexborHTMLParser(html)
-    reading = _Reading(rules_of(node.text() for node in tree.css("style")))
+    reading = _Reading(Styles(node.text() for node in tree.css("style")))
     if tree.root is not None:
         _walk(tree.root, reading)
     return Markup(
@@ -149,9 +168,13 @@ def read_markup(html: str) -> Markup:
 
 def _walk(root: LexborNode, reading: _Reading) -> None:
     """Depth first without recursion: mail may nest deeper than Python's stack."""
-    waiting: list[tuple[LexborNode | str, _Place]] = [(root, _Place())]
+    waiting: list[tuple[LexborNode | str, _Place, int]] = [(root, _Place(), 0)]
     while waiting and reading.nodes < MOST_NODES:
-        node, place = waiting.pop()
+        node, place, depth = waiting.pop()
+        if depth > DEEPEST_ELEMENT:
+            raise UnreadableMessage(
+                f"Its HTML is nested more than {DEEPEST_ELEMENT} elements deep. Make it simpler."
+            )
         reading.nodes += 1
         if isinstance(node, str):
             (reading.hidden if place.is_hidden else reading.shown).append(node)
@@ -163,15 +186,15 @@ def _walk(root: LexborNode, reading: _Reading) -> None:
         _note_active(tag, reading)
         if tag in _SILENT or tag.startswith("-") or tag == "!doctype":
             continue
-        inner = _place_of(node, place, reading.rules)
+        inner = _place_of(node, place, reading.styles)
         _note(node, tag, inner, reading)
         around = "\n" if tag in _BLOCK else ""
         if around:
-            waiting.append((around, inner))
+            waiting.append((around, inner, depth))
         children = list(node.iter(include_text=True))
-        waiting.extend((child, inner) for child in reversed(children))
+        waiting.extend((child, inner, depth + 1) for child in reversed(children))
         if around:
-            waiting.append((around, inner))
+            waiting.append((around, inner, depth))
 
 
 def _note_active(tag: str, reading: _Reading) -> None:
@@ -179,19 +202,18 @@ def _note_active(tag: str, reading: _Reading) -> None:
         reading.active.append(tag)
 
 
-def _place_of(node: LexborNode, place: _Place, rules: Iterable[Rule]) -> _Place:
+def _place_of(node: LexborNode, place: _Place, styles: Styles) -> _Place:
     attributes = node.attributes
-    own: dict[str, str] = {}
-    important: dict[str, str] = {}
-    for rule in rules:
-        if rule.fits(node.tag or "", attributes.get("id") or "", (attributes.get("class") or "").split()):
-            own |= rule.declarations
-            important |= rule.important
+    sheet = styles.of(node.tag or "", attributes.get("id") or "", attributes.get("class") or "")
+    inline = styles.inline(attributes.get("style") or "")
+    own = dict(sheet.plain)
     if color := attributes.get("color"):
         own["color"] = color
     if ground := attributes.get("bgcolor"):
         own["background-color"] = ground
-    own |= parse_declarations(attributes.get("style") or "") | important
+    own |= {**inline.plain, **sheet.important, **inline.important}
+    if not own and "hidden" not in attributes:
+        return place  # it says nothing of its own, so it is seen as what it stands in is seen
     style = {**place.style, **own}
     hidden = place.is_hidden or "hidden" in attributes or hides(own, style)
     return _Place(hidden, {name: style[name] for name in _INHERITED if name in style})
@@ -203,9 +225,8 @@ _INHERITED: Final = ("color", "background-color", "font-size", "visibility")
 def _note(node: LexborNode, tag: str, place: _Place, reading: _Reading) -> None:
     attributes = node.attributes
     if tag in ("a", "area") and (url := (attributes.get("href") or "").strip()):
-        pictures = " ".join(image.attributes.get("alt") or "" for image in node.css("img"))
-        words = " ".join(f"{node.text(separator=' ')} {pictures}".split())
-        reading.links.append(Link(url, words[:500], place.is_hidden))
+        reading.links.append(Link(url, _words_of(node), place.is_hidden))
+        _check_links(reading.links)
     if tag == "img":
         reading.pictures.append(
             Picture(
@@ -215,6 +236,28 @@ def _note(node: LexborNode, tag: str, place: _Place, reading: _Reading) -> None:
                 _pixels(attributes.get("height")),
             )
         )
+
+
+def _words_of(node: LexborNode) -> str:
+    """The text of a link and of the pictures in it: its beginning, since links may be nested in one another."""
+    words: list[str] = []
+    for inner in islice(node.traverse(include_text=True), _MOST_IN_LINK):
+        said = (
+            inner.text_content
+            if inner.tag == "-text"
+            else inner.attributes.get("alt")
+            if inner.tag == "img"
+            else ""
+        )
+        words += (said or "")[:_LONGEST_WORDS].split()
+        if len(words) > _LONGEST_WORDS:
+            break
+    return " ".join(words)[:_LONGEST_WORDS]
+
+
+def _check_links(links: Sequence[Link]) -> None:
+    if len(links) > MOST_LINKS:
+        raise UnreadableMessage(f"It has more than {MOST_LINKS:,} links. Use fewer.")
 
 
 def _pixels(text: str | None) -> int | None:

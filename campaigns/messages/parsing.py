@@ -12,12 +12,20 @@ from email.message import Message as Message_
 from email.parser import BytesParser
 from typing import Any
 
+from campaigns.messages.budgets import (
+    BEYOND,
+    MEGABYTES,
+    MOST_MARKS,
+    SECONDS,
+    UnreadableMessage,
+    check_structure,
+    check_text,
+)
 from campaigns.messages.markup import Markup, read_markup
+from portal.lib import confined
 from portal.mailauth.message_intake import Message, MessageRefused, read_message
 
-
-class UnreadableMessage(ValueError):
-    """The bytes are no message that could be sent; `str(error)` says what is wrong and what to do."""
+__all__ = ["CampaignMessage", "Part", "UnreadableMessage", "carried", "parse_message"]
 
 
 @dataclass(frozen=True)
@@ -78,13 +86,28 @@ class CampaignMessage:
 
 
 def parse_message(raw: bytes) -> CampaignMessage:
-    """Read an .eml. Raises UnreadableMessage, with one sentence, for anything that is no message."""
+    """Read an .eml, in a confined process.
+
+    Raises UnreadableMessage, with one sentence, for anything that is no message or costs more than a message may;
+    `confined.Busy`, which says nothing of the message.
+    """
+    try:
+        return confined.run(read_here, raw, seconds=SECONDS, megabytes=MEGABYTES)
+    except confined.Exceeded as error:
+        raise UnreadableMessage(BEYOND.get(error.limit, str(error))) from error
+
+
+def read_here(raw: bytes) -> CampaignMessage:
+    """The same within this process, which is to be a confined one. Raises UnreadableMessage."""
     try:
         source = read_message(raw)
     except MessageRefused as error:
         raise UnreadableMessage(str(error)) from None
+    check_structure(source)
     try:
         return _read(source)
+    except UnreadableMessage:
+        raise
     # The parser of the standard library is lenient, and still fails on some broken headers in many ways.
     except (MessageError, ValueError, LookupError, TypeError, AttributeError, IndexError, RecursionError):
         raise UnreadableMessage(
@@ -97,6 +120,9 @@ def _read(source: Message) -> CampaignMessage:
     message = BytesParser(policy=policy.default).parsebytes(whole)
     assert isinstance(message, EmailMessage)
     html, plain = _text_of(message, "html"), _text_of(message, "plain")
+    markup = read_markup(html) if html else Markup.of_plain(plain)
+    for text in (plain, markup.text, markup.hidden):
+        check_text(text)
     return CampaignMessage(
         source=source,
         subject=" ".join(str(message.get("Subject", "")).split()),
@@ -105,7 +131,7 @@ def _read(source: Message) -> CampaignMessage:
         reply_to=tuple(_addresses(message, "Reply-To")),
         html=html,
         plain=plain,
-        markup=read_markup(html) if html else Markup.of_plain(plain),
+        markup=markup,
         authors=tuple(_shown(message, "From")),
         parts=tuple(_parts(message)),
         size=len(whole),
@@ -159,8 +185,20 @@ def _decoded(part: Message_, octets: bytes) -> str:
 
 def carried(text: str) -> str:
     """Text without what carriers change: Unicode form C, line ends of LF, no blanks at line ends or lines around."""
+    _check_marks(text)
     plain = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
     return "\n".join(line.rstrip() for line in plain.split("\n")).strip("\n")
+
+
+def _check_marks(text: str) -> None:
+    """Raise UnreadableMessage for a letter with so many marks that putting them in order takes the square of them."""
+    if text.isascii():
+        return
+    run = 0
+    for sign in text:
+        run = run + 1 if sign > "\u02ff" and unicodedata.combining(sign) else 0
+        if run > MOST_MARKS:
+            raise UnreadableMessage(f"A letter in it has more than {MOST_MARKS} accents. Take them out.")
 
 
 def _unfolded(value: bytes) -> str:

@@ -23,7 +23,12 @@ _BOX: Final = r"\b(?:P\.?\s?O\.?\s?Box|Post Office Box|Box|MS|Mail Stop|PMB)\s+#
 _ADDRESS: Final = re.compile(
     rf"(?:{_STREET}|{_BOX}|{_NAMED})[^@]{{0,120}}?{_PLACE}", re.IGNORECASE | re.DOTALL
 )
-_LONGEST: Final = 200_000
+_CODE: Final = re.compile(r"(?<=\s)\d{5}(?:-\d{4})?\b")
+_STATE: Final = re.compile(rf"\b(?:{_STATES}|Texas)\.?,?\s{{1,10}}$", re.IGNORECASE)
+_BEFORE: Final = 400
+"""Characters in which all of an address stands, up to its ZIP code."""
+_MOST_CODES: Final = 25
+"""Codes from the beginning, and as many from the end, where an address usually stands."""
 
 OPT_OUT: Final = re.compile(
     r"\b(?:unsubscribe|opt[\s-]?out|opting out|stop receiving|no longer (?:wish|want) to (?:receive|get|hear)|"
@@ -77,8 +82,17 @@ def postal_address(text: str) -> str:
 
     "" where there is none. 16 CFR 316.2(p): a street address, a registered post office box or private mailbox.
     """
-    match = _ADDRESS.search(text[:_LONGEST])
-    return " ".join(match[0].split()) if match else ""
+    # From each ZIP code backwards: looking for a street first takes seconds in a text full of numbers.
+    ends = [
+        match.end()
+        for match in _CODE.finditer(text)
+        if _STATE.search(text, max(match.start() - 30, 0), match.start())
+    ]
+    for end in dict.fromkeys((*ends[:_MOST_CODES], *ends[-_MOST_CODES:])):
+        match = _ADDRESS.search(text[max(end - _BEFORE, 0) : end])
+        if match:
+            return " ".join(match[0].split())
+    return ""
 
 
 def opt_out_links(links: Iterable[Link]) -> list[Link]:

@@ -2,7 +2,9 @@
 
 import nh3
 
+from campaigns.messages.budgets import BEYOND, MEGABYTES, SECONDS, UnreadableMessage
 from campaigns.messages.parsing import CampaignMessage
+from portal.lib import confined
 
 _TAGS = frozenset(
     [
@@ -134,12 +136,20 @@ def sanitised_html(message: CampaignMessage) -> str:
     """The HTML part without scripts, forms, frames, style sheets or anything loaded from elsewhere.
 
     Links lose their targets (they are listed beside the preview); pictures show their alternative text. Plain
-    text, where there is no HTML, is shown as it is.
+    text, where there is no HTML, is shown as it is. It is made in a confined process; raises UnreadableMessage where
+    that takes more than it may, and `confined.Busy`.
     """
-    if not message.html:
-        return f"<pre>{nh3.clean_text(message.plain)}</pre>"
+    try:
+        return confined.run(_sanitise, message.html, message.plain, seconds=SECONDS, megabytes=MEGABYTES)
+    except confined.Exceeded as error:
+        raise UnreadableMessage(BEYOND.get(error.limit, str(error))) from error
+
+
+def _sanitise(html: str, plain: str) -> str:
+    if not html:
+        return f"<pre>{nh3.clean_text(plain)}</pre>"
     return nh3.clean(
-        message.html,
+        html,
         tags=set(_TAGS),
         attributes={"*": set(_ANY), "img": {"alt", "width", "height"}, "font": {"color", "face", "size"}},
         filter_style_properties=set(_STYLES),

@@ -42,6 +42,9 @@ class Message:
     """The header section with the CRLF of its last field."""
     body: bytes = field(repr=False)
     notes: tuple[Note, ...] = ()
+    parts: int = 1
+    depth: int = 0
+    """How deep its parts are nested; 0 for a message of one part."""
 
     def values(self, name: str) -> list[bytes]:
         """The raw values of every field with this name, from the top."""
@@ -80,7 +83,7 @@ def read_message(raw: bytes) -> Message:
         )
     if parts > MOST_PARTS:
         raise MessageRefused(f"It has more than {MOST_PARTS} parts, more than we evaluate.")
-    return Message(fields, header.removesuffix(b"\r\n") + b"\r\n", body, tuple(notes))
+    return Message(fields, header.removesuffix(b"\r\n") + b"\r\n", body, tuple(notes), parts, depth)
 
 
 def refuse_size(size: int) -> None:

@@ -20,8 +20,8 @@ from portal.mailauth.signature_fields import SignatureFields, read_fields
 from portal.mailauth.signatures import MOST_SIGNATURES, Verification, Verifier, keys_wanted
 from portal.mailauth.verdict import Signature, Verdict, judge
 
-READ_SECONDS: Final = 0.5
-VERIFY_SECONDS: Final = 0.8
+READ_SECONDS: Final = 0.4
+VERIFY_SECONDS: Final = 0.6
 MEGABYTES: Final = 256
 _BEYOND: Final = {
     "time": "It takes longer to read than any ordinary message. Send the same mail with fewer parts, or smaller.",

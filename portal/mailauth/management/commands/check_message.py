@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from portal.lib.confined import Busy
 from portal.mailauth.management import message_checks
 from portal.mailauth.management.reporting import ReportCommand, refuse
 from portal.mailauth.message_intake import LARGEST_BYTES, MessageRefused, refuse_size
@@ -34,7 +35,7 @@ class Command(ReportCommand):
             raw = _read(options["file"])
             report = check_message(raw, resolver=resolver)
             findings = [finding for check in wanted for finding in check.find(raw)]
-        except ValueError as error:  # MessageRefused is one
+        except (ValueError, Busy) as error:  # MessageRefused is a ValueError
             refuse(str(error))
         data = message_as_json(report) | ({"findings": findings} if wanted else {})
         more = f"\n{message_checks.as_text(findings)}" if wanted else ""
