@@ -8,6 +8,7 @@ and what would be right; its message never repeats the value, since a value may 
 import base64
 import binascii
 import os
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", ""})
+_MILTER: Final = re.compile(r"inet:(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}|unix:/?[A-Za-z0-9._/-]+")
 _ROOT: Final = Path(__file__).resolve().parent.parent
 
 
@@ -113,3 +115,13 @@ def host_port(name: str, default: str = "") -> tuple[str, int] | None:
     if not separator or not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise ConfigurationError(f"{name} must have the form HOST:PORT, such as 127.0.0.1:53.")
     return host.strip("[]"), int(port)
+
+
+def milter(name: str) -> str:
+    """The variable as a milter's place the way Postfix writes it, inet:HOST:PORT or unix:PATH; "" where not set."""
+    value = text(name, "").strip()
+    if value and not _MILTER.fullmatch(value):
+        raise ConfigurationError(
+            f"{name} must have the form inet:127.0.0.1:10032 or unix:/run/techmail/milter."
+        )
+    return value

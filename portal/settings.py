@@ -196,6 +196,7 @@ DIRECTORY = env.text("DIRECTORY", "portal.accounts.directory.TableDirectory")
 PROBE_MAILBOX = env.text("PROBE_MAILBOX", f"probe@{INSTITUTION.mail_domain}")
 PUBLISH_DIR = env.text("PUBLISH_DIR", "")
 POSTFIX_MAP_DIR = env.text("POSTFIX_MAP_DIR", "/etc/postfix/portal")
+RELAY_MILTER = env.milter("RELAY_MILTER")
 EXPORT_SIGNING_KEY = env.key("EXPORT_SIGNING_KEY", length=32)
 
 # ---------------------------------------------------------------- webhooks

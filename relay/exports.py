@@ -208,8 +208,25 @@ def _main_cf(live: Sequence[Permitted], install_path: str) -> str:
         "smtpd_relay_restrictions =",
         f"    check_client_access cidr:{install_path}/{CLIENTS}",
         "    reject_unauth_destination",
+        *_milter(),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _milter() -> list[str]:
+    # A name of its own, so that a host with other milters can put it beside them (docs/policy-service.md).
+    if not settings.RELAY_MILTER:
+        return [
+            "# No milter is configured (RELAY_MILTER in docs/policy-service.md): this host checks neither the From",
+            "# that recipients see nor mail to gated lists, and the volume only by the policy service.",
+        ]
+    bounds = "connect_timeout=5s, command_timeout=30s, content_timeout=90s, default_action=tempfail"
+    return [
+        f"techmail_milter = {{ {settings.RELAY_MILTER}, {bounds} }}",
+        "smtpd_milters = $techmail_milter",
+        "non_smtpd_milters = $techmail_milter",
+        "milter_protocol = 6",
+    ]
 
 
 def _grant_classes(permission: Permitted, install_path: str) -> list[str]:

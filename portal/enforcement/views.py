@@ -15,6 +15,7 @@ from portal.enforcement.hosts import target_standings
 from portal.enforcement.models import DateConfirmation, HeldChange, Pending, Publication, Receipt
 from portal.enforcement.services import is_published_by_itself
 from portal.enforcement.tokens import may_handle_tokens
+from portal.grants import panels
 from portal.grants.models import Grant
 from portal.lib.problems import NotAllowed
 from portal.workflow import registry
@@ -49,6 +50,7 @@ def in_force(request: HttpRequest) -> HttpResponse:
         "may_decide": holding.may_decide(actor),
         "counts": [(kind, counts.get(kind.key, 0)) for kind in registry.kinds()],
         "targets": target_standings(),
+        "panels": panels.overview(),
         "receipts": list(Receipt.objects.all()[:SHOWN]),
         "may_read_webhooks": actor.has_role(Role.ADMINISTRATOR, Role.AUDITOR),
         "may_handle_tokens": may_handle_tokens(actor),

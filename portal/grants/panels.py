@@ -37,3 +37,25 @@ def panels_for(grant: "Grant") -> list[FilledGrantPanel]:
     """The panels that have something to show of `grant`, in the order in which they were registered."""
     filled = [FilledGrantPanel(panel.template, panel.content_for(grant)) for panel in _panels]
     return [panel for panel in filled if panel.content]
+
+
+@dataclass(frozen=True)
+class OverviewPanel:
+    """A section of the page that shows what the mail system holds: its template, and what that shows as `content`."""
+
+    template: str
+    content: Callable[[], Any]
+
+
+_overview: list[OverviewPanel] = []
+
+
+def register_overview(panel: OverviewPanel) -> None:
+    """Show `panel` on the overview from now on; registering it again changes nothing."""
+    if panel not in _overview:
+        _overview.append(panel)
+
+
+def overview() -> list[FilledGrantPanel]:
+    """The sections of the overview, in the order in which they were registered."""
+    return [FilledGrantPanel(panel.template, panel.content()) for panel in _overview]

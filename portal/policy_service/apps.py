@@ -13,8 +13,10 @@ class PolicyServiceConfig(AppConfig):
     def ready(self) -> None:
         """Wake the service on every change of a grant; show its counts on the grant's page."""
         from portal.grants import panels, publication
-        from portal.policy_service.selectors import panel_of
+        from portal.policy_service.selectors import checks_now, checks_of, panel_of
         from portal.policy_service.services import announce
 
         publication.listen(announce)
         panels.register(panels.GrantPanel("policy_service/usage_panel.html", panel_of))
+        panels.register(panels.GrantPanel("policy_service/checks_panel.html", checks_of))
+        panels.register_overview(panels.OverviewPanel("policy_service/checks_panel.html", checks_now))

@@ -1,14 +1,17 @@
 """What was counted of a grant's mail, for its page and for its renewal."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.db.models import Max, Min, Q, Sum
 from django.utils import timezone
 
 from portal.grants.models import Grant
 from portal.institution import institution
-from portal.policy_service.models import AuthorUse, CountedDay, DailyUse, SenderUse
+from portal.policy_service.models import AuthorUse, CountedDay, DailyUse, MilterHost, SenderUse
+
+MILTER_DAYS = 30
+"""A mail host that showed the milter no message for so long is not said to be checked."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,30 @@ def usage_of(grant: Grant, today: date | None = None) -> Usage | None:
         is_idle=CountedDay.objects.filter(day__gt=quiet_since, day__lte=day).count()
         >= institution().idle_days,
     )
+
+
+@dataclass(frozen=True)
+class Checks:
+    """Where the milter judges messages, by the messages that it was shown."""
+
+    hosts: list[MilterHost]
+    """The mail hosts that put a message before it in the last MILTER_DAYS days, by name."""
+
+    @property
+    def days(self) -> int:
+        """MILTER_DAYS, for the sentence."""
+        return MILTER_DAYS
+
+
+def checks_now() -> Checks:
+    """On which mail hosts From and gated lists are checked; a host that is not among them runs maps alone."""
+    since = timezone.now() - timedelta(days=MILTER_DAYS)
+    return Checks(list(MilterHost.objects.filter(last_at__gte=since).order_by("host")))
+
+
+def checks_of(grant: Grant) -> Checks | None:
+    """What a permission's page says of it, while the permission lets a system relay."""
+    return checks_now() if is_counted(grant) and grant.is_in_force(timezone.localdate()) else None
 
 
 def panel_of(grant: Grant) -> Usage | None:

@@ -47,6 +47,8 @@ def test_production_values_pass_the_deployment_check() -> None:
         ({"DEBUG": "perhaps"}, "DEBUG must be true or false"),
         ({"SMTP_PORT": "smtp"}, "SMTP_PORT must be a whole number"),
         ({"DNS_RESOLVER": "localhost"}, "HOST:PORT"),
+        ({"RELAY_MILTER": "127.0.0.1:10032"}, "RELAY_MILTER must have the form inet:127.0.0.1:10032"),
+        ({"RELAY_MILTER": "inet:a:1, default_action=accept"}, "RELAY_MILTER must have the form"),
         ({"INSTITUTION_FILE": "/nowhere.toml"}, "INSTITUTION_FILE cannot be read"),
     ],
 )

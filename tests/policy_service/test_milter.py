@@ -366,7 +366,7 @@ def _unavailable() -> str:
     raise GateUnavailable("The database does not answer.")
 
 
-def _broken() -> str:
+def broken() -> str:
     raise ZeroDivisionError
 
 
@@ -376,7 +376,7 @@ def test_a_gate_that_cannot_tell_or_takes_too_long_puts_off(no_gates: list[Any])
         for says, is_closed in (
             (_unavailable, False),
             (lambda: time.sleep(1.0) or "", False),
-            (_broken, True),
+            (broken, True),
         ):
             gate.says = says
             with MailServer(served.port) as server:

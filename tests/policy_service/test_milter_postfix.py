@@ -1,6 +1,7 @@
 """A real Postfix speaks to the real milter: what a message shows as its author is what its permission names."""
 
 import os
+import re
 import smtplib
 import tempfile
 import time
@@ -11,14 +12,18 @@ from typing import Any
 
 import pytest
 
+from portal.enforcement.services import publish
 from portal.grants.models import Grant
 from portal.grants.services import managing
 from portal.grants.states import GrantAction
+from portal.policy_service import gates
 from portal.policy_service.models import AuthorUse, DailyUse, MilterHost, SenderUse
 from portal.policy_service.selectors import usage_of
 from relay.models import PermittedSender, RelayPermission
 from tests.cast import SENDER, Cast, approved, client_of
 from tests.conftest import CI, program
+from tests.policy_service.test_milter import ListGate, answering, broken
+from tests.support.milter import Milter
 from tests.support.policy import PolicyService
 from tests.support.postfix import PostfixServer
 from tests.support.smtp import SmtpSink
@@ -318,6 +323,54 @@ def test_the_milter_keeps_the_volume_where_no_policy_request_is_made(
     over = postfix.send(COPIER, SENDER, INSIDE)
     assert (over.code, over.text.startswith("4.7.1")) == (451, True)
     assert f"{grant.reference} is over 3 messages an hour" in over.text
+
+
+def test_the_exported_fragment_puts_the_milter_into_force(
+    cast: Cast, postfix: PostfixServer, service: PolicyService, settings: Any, tmp_path: Path
+) -> None:
+    grant = granted(cast, service)
+    for place in (f"inet:127.0.0.1:{service.milter_port}", ""):
+        settings.RELAY_MILTER = place
+        publish(folder=tmp_path / "published", accept_change=True, install_path=str(postfix.published))
+        postfix.install(tmp_path / "published")
+        assert postfix.send(COPIER, SENDER, INSIDE).code == 250
+        foreign = postfix.send(COPIER, SENDER, INSIDE, mail("From: president@ttu.edu\r\n"))
+        assert foreign.code == (550 if place else 250)
+        assert ("neither the From" in (postfix.config / "main.cf").read_text()) == (not place)
+        if place:
+            assert f"{grant.reference} may show only {SENDER} in From" in foreign.text
+            service.kill()
+            assert postfix.send(COPIER, SENDER, INSIDE).code == 451
+            service.start()
+
+
+def test_a_gate_of_this_process_sees_what_postfix_got(
+    postfix: PostfixServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mail of anybody to a gated list: whole, byte for byte, and only that."""
+    monkeypatch.setattr(gates, "_gates", [gate := ListGate("all@ttu.edu")])
+    body = b"Hello\r\n.hidden dot\r\n" + b"x" * 60_000 + b"\r\n" * 40_000
+    whole = b"From: <somebody@example.com>\r\nSubject: A long\r\n\tone\r\n\r\n" + body
+    with Milter(answering()) as served, SmtpSink() as sink:
+        more = "mynetworks = 127.0.0.0/8\nsmtpd_relay_restrictions = permit_mynetworks, reject\n"
+        postfix.ask_policy(None, milter=served.port, deliver_to=sink.port, more=more)
+        assert postfix.send(COPIER, "somebody@example.com", [INSIDE, OUTSIDE], whole).code == 250
+        assert gate.asked == []
+        assert postfix.send(COPIER, "somebody@example.com", [INSIDE, "All@ttu.edu"], whole).code == 250
+        gate.says = "This list needs an approved campaign. See https://portal.example/"
+        refused = postfix.send(COPIER, "somebody@example.com", "all+x@ttu.edu", whole)
+        assert (refused.code, refused.text) == (550, f"5.7.1 {gate.says}")
+        gate.says = broken
+        assert postfix.send(COPIER, "somebody@example.com", "all@ttu.edu", whole).code == 451
+    first, second, _ = gate.asked
+    assert first.content == second.content == whole
+    assert (first.client, first.sender, first.recipients) == (
+        COPIER,
+        "somebody@example.com",
+        (INSIDE, "all@ttu.edu"),
+    )
+    assert re.fullmatch("[0-9A-F]{6,}", first.queue_id)
+    assert first.queue_id != second.queue_id
 
 
 def _counts() -> tuple[int, int]:

@@ -27,12 +27,13 @@ smtpd_data_restrictions =
 """The lines that docs/policy-service.md gives."""
 
 MILTER_FRAGMENT = """\
-smtpd_milters = {{ inet:127.0.0.1:{port}, connect_timeout=5s, command_timeout=20s, content_timeout=60s,
+techmail_milter = {{ inet:127.0.0.1:{port}, connect_timeout=5s, command_timeout=30s, content_timeout=90s,
     default_action=tempfail }}
-milter_default_action = tempfail
+smtpd_milters = $techmail_milter
+non_smtpd_milters = $techmail_milter
 milter_protocol = 6
 """
-"""The lines that docs/policy-service.md gives for the milter."""
+"""The lines that docs/policy-service.md and the exported fragment give for the milter."""
 
 
 @dataclass
