@@ -34,6 +34,8 @@ CLICKED = "TM-R-CLICK"
 WARMING = 4
 """Clicks before the ones that count: a portal that serves has its templates read."""
 CLIENT, SENDER = "127.0.0.2", "noreply-click@ttu.edu"
+BUSY, BUSY_CLIENT, BUSY_SENDER = "TM-R-BUSY", "127.0.0.1", "noreply-busy@ttu.edu"
+"""The grant that Postfix's own load generator sends with."""
 
 
 def address_of(number: int) -> str:
@@ -50,14 +52,14 @@ def sender_of(number: int) -> str:
 
 
 def load(grants: int) -> None:
-    """Write `grants` grants in force, and the one that `click` works on."""
+    """Write `grants` grants in force, the one that `click` works on, and the one that mail is sent with."""
     owner = User.objects.create_user("owner@ttu.edu", None, name="Owner")
     reviewer = User.objects.create_user("reviewer@ttu.edu", None, name="Reviewer")
     reviewer.groups.add(Group.objects.get_or_create(name=str(Role.REVIEWER))[0])
     for start in range(0, grants, BATCH):
         numbers = range(start, min(start + BATCH, grants))
         _write(owner, [(f"TM-R-{n:06}", address_of(n), sender_of(n), n % 4 == 0) for n in numbers])
-    _write(owner, [(CLICKED, CLIENT, SENDER, False)])
+    _write(owner, [(CLICKED, CLIENT, SENDER, False), (BUSY, BUSY_CLIENT, BUSY_SENDER, False)])
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
@@ -116,7 +118,12 @@ def click(rounds: int, ask: Callable[[], bool]) -> Iterator[dict[str, Any]]:
             yield {"action": str(action), "seconds": time.perf_counter() - started}
 
 
-def _postfix(service_port: int, rounds: int) -> None:
+PERMIT_ALL = "mynetworks = 127.0.0.0/8\nsmtpd_relay_restrictions = permit_mynetworks, reject\n"
+"""Lines of main.cf that leave every decision to the milter."""
+
+
+def _postfix(service_port: int, rounds: int, milter_port: int = 0) -> None:
+    """Click; Postfix asks the policy protocol at `service_port`, or the milter alone where its port is given."""
     import shutil
     import tempfile
     from pathlib import Path
@@ -134,7 +141,10 @@ def _postfix(service_port: int, rounds: int) -> None:
         server = PostfixServer(Path(folder), program)
         server.start()
         try:
-            server.ask_policy(service_port)
+            if milter_port:
+                server.ask_policy(None, milter=milter_port, more=PERMIT_ALL)
+            else:
+                server.ask_policy(service_port)
             print(json.dumps(list(click(rounds, is_taken))))
         finally:
             server.stop()
@@ -144,4 +154,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "load":
         load(int(sys.argv[2]))
     else:
-        _postfix(int(sys.argv[2]), int(sys.argv[3]))
+        _postfix(*map(int, sys.argv[2:]))

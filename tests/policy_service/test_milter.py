@@ -75,7 +75,7 @@ def served() -> Iterator[Milter]:
 
 
 # ---------------------------------------------------------------- who may pass
-def test_a_permitted_message_costs_one_reply_and_no_body(served: Milter) -> None:
+def test_a_permitted_message_costs_few_replies_and_no_body(served: Milter) -> None:
     with MailServer(served.port) as server:
         server.begin(CLIENT, LAB)
         assert server.action_flags == constants.SMFIF_ADDHDRS | constants.SMFIF_CHGHDRS
@@ -85,6 +85,7 @@ def test_a_permitted_message_costs_one_reply_and_no_body(served: Milter) -> None
         )  # fmt: skip
         assert all(server.protocol_flags & flag for flag in silent)
         for _ in range(3):  # One session, several messages.
+            server.say(constants.SMFIC_DATA)
             command, _ = server.header(FROM, ("Received", " x"), ("Subject", " Test"))
             assert command == CONTINUE  # No policy request was made: the stamp is put in at the end.
             assert server.ending() == [
