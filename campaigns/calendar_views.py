@@ -1,5 +1,6 @@
 """The calendar of campaigns: a month, an agenda, and the address by which calendar programs read it."""
 
+import re
 from datetime import date
 from typing import Any
 
@@ -28,23 +29,31 @@ from portal.workflow.models import ServiceRequest
 AGENDA_MONTHS = 6
 
 
-def _month_asked(request: HttpRequest) -> date:
-    """The first day of the month in ?month=YYYY-MM; this month where it is missing or none."""
-    year, _, month = request.GET.get("month", "").partition("-")
-    try:
-        asked = date(int(year), int(month), 1)
-    except ValueError:
-        return timezone.localdate().replace(day=1)
-    return asked if 2000 <= asked.year <= 2100 else timezone.localdate().replace(day=1)
+_MONTH = re.compile(r"(2\d{3})-(0?[1-9]|1[0-2])", re.ASCII)
 
 
-def _population_asked(request: HttpRequest) -> str:
-    asked = institution().population(request.GET.get("population", ""))
-    return asked.key if asked else ""
+def _month_asked(request: HttpRequest) -> tuple[date, str]:
+    """The first day of the month in ?month=YYYY-MM, and a sentence where that is no month from 2000 to 2100."""
+    text, present = request.GET.get("month", ""), timezone.localdate().replace(day=1)
+    if not text:
+        return present, ""
+    found = _MONTH.fullmatch(text)
+    if found is None or int(found[1]) > 2100:
+        return present, f"“{text[:40]}” is no month from 2000-01 to 2100-12. This month is shown."
+    return date(int(found[1]), int(found[2]), 1), ""
+
+
+def _population_asked(request: HttpRequest) -> tuple[str, str]:
+    """The key of the population asked for, and a sentence where there is no such population."""
+    text = request.GET.get("population", "")
+    asked = institution().population(text)
+    if text and asked is None:
+        return "", f"“{text[:40]}” is no population. Campaigns to everybody are shown."
+    return (asked.key if asked else ""), ""
 
 
 def _common(request: HttpRequest, first: date, last: date) -> dict[str, Any]:
-    population = _population_asked(request)
+    population, problem = _population_asked(request)
     rows = [
         booking
         for booking in selectors.bookings(first=first, last=last)
@@ -53,6 +62,7 @@ def _common(request: HttpRequest, first: date, last: date) -> dict[str, Any]:
     return {
         "rows": sorted(rows, key=lambda booking: (booking.starts_on, booking.reference)),
         "population": population,
+        "filter_problems": [problem] if problem else [],
         "populations": institution().populations,
         "opened": _that_may_be_opened(request, rows),
         "may_subscribe": feeds.may_subscribe(person(request)),
@@ -71,9 +81,11 @@ def _that_may_be_opened(request: HttpRequest, rows: list[Booking]) -> set[str]:
 @require_safe
 def month(request: HttpRequest) -> HttpResponse:
     """One month, for all or for one population."""
-    first = _month_asked(request)
+    first, problem = _month_asked(request)
     begins, ends = shown_days(first)
     context = _common(request, begins, ends)
+    if problem:
+        context["filter_problems"] = [problem, *context["filter_problems"]]
     shown = month_of(
         first, context["rows"], institution(), business_calendar(), today=timezone.localdate(),
         population=context["population"],

@@ -8,10 +8,17 @@ from ninja import Field, Schema
 MOST = 100
 
 
+def _kinds(shown: dict[str, Any]) -> None:
+    # Written when the document is made: by then every kind is registered.
+    from portal.workflow import registry
+
+    shown["enum"] = ["", *(kind.key for kind in registry.kinds())]
+
+
 class GrantFilters(Schema):
     """What a list is narrowed by, and where it goes on."""
 
-    kind: str = Field("", max_length=20, description="relay, senders, whitelist or campaign")
+    kind: str = Field("", max_length=20, description="Empty for all.", json_schema_extra=_kinds)
     state: str = Field("", max_length=20)
     after: str = Field("", max_length=18, pattern="^[0-9]*$", description="`next` of the page before.")
     limit: int = Field(25, ge=1, le=MOST)

@@ -1,6 +1,7 @@
 """The operations of `/api/v1/`. Each asks the same services and policies as the pages."""
 
 import json
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -16,10 +17,13 @@ from portal.api import filing, idempotency, reading
 from portal.api import schemas as s
 from portal.api.accounts import usable_token
 from portal.api.models import ApiToken, Scope
+from portal.grants.states import GrantState
 from portal.lib.client_address import client_network
 from portal.lib.problem_json import Missing, NoToken, Unusable, problem_response
 from portal.lib.problems import NotAllowed, Problem
 from portal.lib.throttle import Rate, TooOften, seconds_to_wait
+from portal.workflow import registry
+from portal.workflow.states import State
 
 CALLS = Rate(300, 60)
 WRONG_TOKENS = Rate(20, 60)
@@ -116,6 +120,32 @@ def _token(request: HttpRequest, scope: Scope) -> ApiToken:
     return token
 
 
+def _check_words(filters: s.GrantFilters, states: set[str]) -> None:
+    """Raise Unusable for a kind or a state that there is none of: nothing found would say something else."""
+    errors: dict[str, list[str]] = {}
+    for name, value, known in (
+        ("kind", filters.kind, {kind.key for kind in registry.kinds()}),
+        ("state", filters.state, states),
+    ):
+        if value and value not in known:
+            errors[name] = [f"It is none of {', '.join(sorted(known))}."]
+    if errors:
+        raise Unusable("A filter has a value that there is none of. See errors.", errors)
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    """The moment in UTC; nothing was changed before 1970. Raises Unusable for one beyond the calendar."""
+    if moment is None:
+        return None
+    try:
+        return max(moment.astimezone(UTC), datetime(1970, 1, 1, tzinfo=UTC))
+    except OverflowError:
+        raise Unusable(
+            "updated_since is no moment of our calendar.",
+            {"updated_since": ["Send a year from 1970 to 9998."]},
+        ) from None
+
+
 _READ = {400: s.Problem, 401: s.Problem, 403: s.Problem, 429: s.Problem}
 _READ_ONE = {**_READ, 404: s.Problem}
 _LIST = {**_READ, 422: s.Problem}
@@ -132,10 +162,11 @@ def list_requests(
 ) -> Any:
     """The requests that the account's owner may see."""
     owner = _token(request, Scope.READ_REQUESTS).account.owner
+    _check_words(filters, set(State.values))
     since = filters.updated_since
     if since is not None and since.tzinfo is None:
         raise Unusable("Say the zone of updated_since.", {"updated_since": ["It has no zone, such as Z."]})
-    rows = reading.requests(owner, kind=filters.kind, state=filters.state, updated_since=since)
+    rows = reading.requests(owner, kind=filters.kind, state=filters.state, updated_since=_in_utc(since))
     found, following = reading.page(rows, after=filters.after, limit=filters.limit)
     return {"items": [reading.as_request(row) for row in found], "next": following}
 
@@ -182,6 +213,7 @@ def list_grants(
 ) -> Any:
     """The permissions that the account's owner may see."""
     owner = _token(request, Scope.READ_GRANTS).account.owner
+    _check_words(filters, set(GrantState.values))
     found, following = reading.page(
         reading.grants(owner, kind=filters.kind, state=filters.state),
         after=filters.after,

@@ -17,6 +17,7 @@ from portal.standards.clauses import clause
 from portal.ui.parts import RouteStop
 from portal.workflow import owner_rule, panels, registry, selectors
 from portal.workflow.evidence import evidence_of
+from portal.workflow.filters import queue_filters, stage_choices
 from portal.workflow.forms import (
     ApproveForm,
     AskForm,
@@ -97,33 +98,6 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 # ---------------------------------------------------------------- the queue
-def _filters(request: HttpRequest) -> QueueFilters:
-    query = request.GET
-
-    def number(name: str) -> int | None:
-        text = query.get(name, "")
-        return int(text) if text.isdecimal() and len(text) < 10 else None
-
-    tab = query.get("tab", "role")
-    state = query.get("state", "") if query.get("state", "") in State.values else ""
-    sort = query.get("sort", "")
-    if sort not in ("due", "newest", "oldest"):
-        sort = "newest" if tab == "all" else "due"
-    if sort == "due" and state and state not in LIVE_STATES:
-        sort = "newest"  # A closed request is due no more.
-    return QueueFilters(
-        tab=tab if tab in dict(selectors.TABS) else "role",
-        kind=query.get("kind", "")[:20],
-        state=state,
-        stage=query.get("stage", "")[:30],
-        department=query.get("department", "").strip()[:150],
-        assignee=number("assignee"),
-        older_than_days=number("older"),
-        query=query.get("q", "").strip()[:255],
-        sort=sort,
-    )
-
-
 @login_required
 @require_safe
 def queue(request: HttpRequest) -> HttpResponse:
@@ -131,7 +105,8 @@ def queue(request: HttpRequest) -> HttpResponse:
     actor = person(request)
     if not actor.sees_everything:
         raise NotAllowed("The queue is for reviewers, the CIO office and auditors.")
-    filters = _filters(request)
+    asked = queue_filters(request.GET)
+    filters = asked.filters
     page = selectors.page_of(
         selectors.queue(actor, filters),
         sort=filters.sort,
@@ -143,9 +118,11 @@ def queue(request: HttpRequest) -> HttpResponse:
     context = {
         "page": page,
         "filters": filters,
+        "filter_problems": asked.problems,
+        "older_typed": asked.older_typed,
         "tabs": _tabs(request, filters),
         "kinds": registry.kinds(),
-        "stages": _stage_choices(),
+        "stages": stage_choices(),
         "states": [(state.value, state.label) for state in State if state != State.DRAFT],
         "deciders": deciders,
         "chips": _chips(filters, dict(deciders)),
@@ -166,17 +143,13 @@ def _tabs(request: HttpRequest, filters: QueueFilters) -> list[dict[str, Any]]:
     ]
 
 
-def _stage_choices() -> list[tuple[str, str]]:
-    return list(dict.fromkeys((stage.key, stage.label) for kind in registry.kinds() for stage in kind.stages))
-
-
 def _chips(filters: QueueFilters, people: Mapping[int, str]) -> list[tuple[str, str]]:
     kinds = {kind.key: kind.label for kind in registry.kinds()}
     shown = [
         ("q", f"“{filters.query}”" if filters.query else ""),
         ("kind", kinds.get(filters.kind, filters.kind)),
         ("state", State(filters.state).label if filters.state in State.values else filters.state),
-        ("stage", dict(_stage_choices()).get(filters.stage, filters.stage)),
+        ("stage", dict(stage_choices()).get(filters.stage, filters.stage)),
         ("department", filters.department),
         ("assignee", people.get(filters.assignee or 0, "somebody") if filters.assignee else ""),
         (
