@@ -13,6 +13,7 @@ from portal.workflow.findings import Found, blocking
 from portal.workflow.models import CheckRun, Event, Finding, ServiceRequest, Waiver
 from portal.workflow.owner_rule import owner_finding
 from portal.workflow.policies import is_decider, may_recheck
+from portal.workflow.services.limits import refuse_too_often
 from portal.workflow.states import LIVE_STATES, State
 
 if TYPE_CHECKING:
@@ -20,7 +21,16 @@ if TYPE_CHECKING:
 
 OF_ONE_REQUEST = Rate(times=6, seconds=60)
 OF_ONE_PERSON = Rate(times=20, seconds=600)
+LIVE_OF_ONE_PERSON = Rate(times=120, seconds=120)
 """How often checks run again because somebody asked: other people's name servers answer them."""
+
+
+def refuse_live_check(*, service_request: ServiceRequest, actor: "User") -> None:
+    """Count one live check of a field. Raises TooOften where a person could not have typed so much."""
+    refuse_too_often(
+        "live", service_request, actor, of_person=LIVE_OF_ONE_PERSON,
+        sentence="This was checked many times in a short time.",
+    )  # fmt: skip
 
 
 def look(service_request: ServiceRequest) -> list[Found]:

@@ -9,6 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from portal.lib.problems import NotAllowed, Stale, WrongState
+from portal.lib.throttle import Rate
 from portal.workflow import calendar, notices
 from portal.workflow.kinds import Kind, Stage
 from portal.workflow.models import (
@@ -25,6 +26,7 @@ from portal.workflow.models import (
 )
 from portal.workflow.policies import check_action, is_requester
 from portal.workflow.services import checking, searching, taking_part
+from portal.workflow.services.limits import refuse_too_often
 from portal.workflow.services.transition import apply_transition
 from portal.workflow.states import Action, State
 
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from portal.accounts.models import User
     from portal.workflow.forms import StepForm
 
+DRAFTS_OF_ONE_PERSON = Rate(times=40, seconds=3600)
+SAVES_OF_ONE_PERSON = Rate(times=180, seconds=300)
+"""Pages save themselves two seconds after a pause, and a person may have several open."""
+LARGEST_PAGE = 256 * 1024
 EDITABLE = (State.DRAFT, State.NEEDS_INFORMATION)
 
 
@@ -53,8 +59,12 @@ def create_draft(
 ) -> ServiceRequest:
     """Begin a request of `kind` for `requester`; returns the draft with the kind's empty detail row.
 
-    `prefill` is an answer of the guide that the kind may carry into the form.
+    `prefill` is an answer of the guide that the kind may carry into the form. Raises TooOften.
     """
+    refuse_too_often(
+        "drafts", None, requester, of_person=DRAFTS_OF_ONE_PERSON,
+        sentence="You began many requests in a short time. Those you began are under My requests.",
+    )  # fmt: skip
     service_request = ServiceRequest.objects.create(
         kind=kind.key,
         reference=next_reference(kind),
@@ -109,8 +119,16 @@ def save_late(
 def save_typed(
     *, service_request: ServiceRequest, actor: "User", step: str, typed: Mapping[str, list[str]]
 ) -> DraftStep:
-    """Keep what was typed on one page, right or wrong. Raises NotAllowed or WrongState."""
+    """Keep what was typed on one page, right or wrong.
+
+    Raises NotAllowed, WrongState, TooOften, or ValidationError for more than any page of a form can hold.
+    """
     check_editable(service_request, actor)
+    refuse_too_often(
+        "saves", None, actor, of_person=SAVES_OF_ONE_PERSON, sentence="This was saved many times in a short time."
+    )  # fmt: skip
+    if sum(len(name) + sum(map(len, values)) for name, values in typed.items()) > LARGEST_PAGE:
+        raise ValidationError("This is more text than the page can hold. Shorten it.")
     draft, _ = DraftStep.objects.update_or_create(
         service_request=service_request,
         step=step,

@@ -12,13 +12,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal.accounts.signed_in import person
 from portal.lib.problems import Stale
+from portal.lib.throttle import TooOften
 from portal.workflow import guide as guide_tree
 from portal.workflow import registry, selectors
 from portal.workflow.forms import RevisionForm, StepForm
 from portal.workflow.kinds import Step
 from portal.workflow.models import ServiceRequest
 from portal.workflow.policies import available_actions
-from portal.workflow.services import requesting
+from portal.workflow.services import checking, requesting
 from portal.workflow.states import Action, State
 from portal.workflow.views.loading import load
 
@@ -98,7 +99,15 @@ def _keep_for_after_sign_in(request: HttpRequest) -> HttpResponse:
 
 def _take_answers(request: HttpRequest, service_request: ServiceRequest, entry: Step) -> HttpResponse:
     actor = person(request)
-    requesting.save_typed(service_request=service_request, actor=actor, step=entry.key, typed=_typed(request))
+    try:
+        requesting.save_typed(
+            service_request=service_request, actor=actor, step=entry.key, typed=_typed(request)
+        )
+    except (TooOften, ValidationError) as problem:
+        form = entry.form_class(service_request, request.POST, request.FILES)
+        form.add_error(None, problem if isinstance(problem, ValidationError) else str(problem))
+        status = problem.status if isinstance(problem, TooOften) else 422
+        return _show_step(request, service_request, entry, form, status=status)
     if row := request.POST.get("row_add"):
         form = entry.form_class(service_request, typed=_typed(request))
         form.add_row(row)
@@ -189,6 +198,13 @@ def check_field(request: HttpRequest, reference: str, key: str, field: str) -> H
     form = entry.form_class(service_request, request.POST)
     if field not in form.live_fields:
         raise Http404("This field has no live check.")
+    try:
+        checking.refuse_live_check(service_request=service_request, actor=person(request))
+    except TooOften as problem:
+        context = {"errors": [str(problem)], "findings": []}
+        response = render(request, "workflow/live.html", context, status=problem.status)
+        response["Retry-After"] = str(problem.wait)
+        return response
     form.is_valid()
     errors: list[str] = [str(error) for error in form.errors.get(field, [])]
     value = form.cleaned_data.get(field)
