@@ -31,6 +31,10 @@ app.conf.update(
         },
         "chase-owners": {"task": "portal.leaving.tasks.chase_owners", "schedule": crontab(hour=6, minute=0)},
         "forget-api-calls": {"task": "portal.api.tasks.forget_calls", "schedule": crontab(hour=3, minute=0)},
+        "follow-directory": {
+            "task": "portal.accounts.tasks.follow_directory",
+            "schedule": crontab(minute=40),
+        },
         "clear-sessions": {
             "task": "portal.accounts.tasks.clear_sessions",
             "schedule": crontab(hour=3, minute=20),

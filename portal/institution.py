@@ -131,6 +131,8 @@ class Institution:
     renewal_opens_days: int = 60
     ownerless_days: int = 14
     """Days after which a permission whose owner has left, and that nobody took over, is IT's."""
+    ownerless_link_days: int = 30
+    """Days for which the link to take over such a permission works."""
     ownerless_step_days: int = 5
     """Days between asking the co-owner, the functional mailbox and the head of the department."""
     reminder_days: tuple[int, ...] = (60, 30, 14, 7, 1, 0)

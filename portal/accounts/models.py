@@ -73,8 +73,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @cached_property
     def roles(self) -> frozenset[Role]:
-        """The roles this person holds; one query, once per instance."""
-        names = set(self.groups.values_list("name", flat=True))
+        """The roles this person holds; one query, once per instance. Who is gone from the directory holds none."""
+        gone = DirectoryAddress.objects.filter(address=self.email, gone_at__isnull=False)
+        names = set(self.groups.filter(~models.Exists(gone)).values_list("name", flat=True))
         return frozenset(role for role in Role if role in names)
 
     def has_role(self, *roles: Role) -> bool:
@@ -93,8 +94,10 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 def people_with_role(roles: Iterable[Role]) -> models.QuerySet[User]:
-    """Active people who hold any of `roles`, each once."""
-    return User.objects.filter(is_active=True, groups__name__in=[str(role) for role in roles]).distinct()
+    """Active people who hold any of `roles` and are not gone from the directory, each once."""
+    gone = DirectoryAddress.objects.filter(address=models.OuterRef("email"), gone_at__isnull=False)
+    held = User.objects.filter(is_active=True, groups__name__in=[str(role) for role in roles])
+    return held.filter(~models.Exists(gone)).distinct()
 
 
 class AddressKind(models.TextChoices):

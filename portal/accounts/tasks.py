@@ -6,7 +6,7 @@ from typing import Any
 from celery import shared_task
 from django.core.management import call_command
 
-from portal.accounts import resetting
+from portal.accounts import presence, resetting
 
 
 @shared_task(bind=True, max_retries=5, default_retry_delay=30)
@@ -22,3 +22,9 @@ def send_reset_link(self: Any, address: str) -> None:
 def clear_sessions() -> None:
     """Delete the sessions that ended: every visitor who begins to type may leave one."""
     call_command("clearsessions")
+
+
+@shared_task
+def follow_directory() -> None:
+    """Note who is gone from a directory other than our own table, or is back."""
+    presence.follow_directory()

@@ -9,9 +9,9 @@ from django.db import transaction
 from portal.accounts import machine_tokens
 from portal.accounts.announcements import AccountNotice, account_notice
 from portal.accounts.models import User
+from portal.accounts.presence import is_gone
 from portal.accounts.roles import Role
 from portal.api.models import ApiToken, ServiceAccount
-from portal.leaving.selectors import is_gone
 from portal.lib.problems import NotAllowed
 
 logger = logging.getLogger(__name__)

@@ -4,6 +4,7 @@ A link only shows. Taking over takes a signed-in POST by somebody who was sent t
 that the grant itself names, or heads its department.
 """
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.core import signing
@@ -11,13 +12,15 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from portal.accounts.models import DirectoryAddress
+from portal.accounts.presence import is_gone
 from portal.grants import notices as grant_notices
 from portal.grants.models import Grant, GrantEvent, Handover
 from portal.grants.policies import MANAGERS, is_holder
 from portal.grants.services.locking import locked_grant
 from portal.grants.services.transition import change_grant, note_holders
+from portal.institution import institution
 from portal.leaving.models import Chase
-from portal.leaving.selectors import is_gone
 from portal.leaving.stages import Stage
 from portal.lib.problems import NotAllowed, WrongState
 
@@ -34,12 +37,46 @@ def claim_token(chase: Chase, stage: Stage) -> str:
 
 
 def read_token(token: str) -> tuple[int, Stage] | None:
-    """The search and the stage that a link is of; None for one that is not ours."""
+    """The search and the stage that a link is of; None for one that is not ours. Raises WrongState for an old one."""
+    days = institution().ownerless_link_days
     try:
-        pk, stage = signing.loads(token, salt=_SALT)
+        pk, stage = signing.loads(token, salt=_SALT, max_age=timedelta(days=days))
+    except signing.SignatureExpired:
+        raise WrongState(
+            f"This link is older than {days} days. Write to {institution().contact_email}: IT can offer you the permission."
+        ) from None
     except signing.BadSignature:
         return None
     return int(pk), Stage(stage)
+
+
+def may_claim(chase: Chase, actor: "User", stage: Stage) -> bool:
+    """Whether `actor` is somebody for whom the link of `stage` was made: the head it was sent to, or a person whom the
+    directory has in the department of the permission or of its mailbox.
+
+    Where neither has a department on record, any person of the directory may: the mailbox is all that is known.
+    """
+    row = DirectoryAddress.objects.filter(address=actor.email, gone_at__isnull=True).first()
+    if row is None or not actor.is_active:
+        return False
+    step = chase.steps.filter(stage=stage).first()
+    if step is not None and actor.email in step.asked.split():
+        return True
+    wanted = {chase.grant.department}
+    if stage == Stage.MAILBOX:
+        mailbox = DirectoryAddress.objects.filter(address=chase.grant.functional_mailbox).first()
+        wanted.add(mailbox.department if mailbox else "")
+    named = {name.strip().casefold() for name in wanted if name.strip()}
+    return not named or (row.department or actor.department).strip().casefold() in named
+
+
+def check_may_claim(chase: Chase, actor: "User", stage: Stage) -> None:
+    """Raise NotAllowed unless the link is for `actor`, who then also may see what the permission allows."""
+    if actor.pk == chase.owner_id or not may_claim(chase, actor, stage):
+        raise NotAllowed(
+            "This link is for people of the department that the permission belongs to, as the directory has them. "
+            f"If that is you, write to {institution().contact_email}."
+        )
 
 
 @transaction.atomic
@@ -48,8 +85,7 @@ def claim(*, chase: Chase, actor: "User", stage: Stage) -> Grant:
     grant = locked_grant(chase.grant_id)
     if not Chase.objects.running().filter(pk=chase.pk).exists():
         raise WrongState(SETTLED)
-    if is_gone(actor) or actor.pk == grant.owner_id:
-        raise NotAllowed("Only somebody who is here can take a permission over.")
+    check_may_claim(chase, actor, stage)
     _withdraw_offer(grant)
     event = change_grant(
         grant=grant, action="accept", actor=actor, reason=f"Asked through {stage.label}.", owner=actor,

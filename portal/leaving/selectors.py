@@ -6,6 +6,7 @@ from datetime import date
 from django.db.models import Q, QuerySet
 
 from portal.accounts.models import AddressKind, DirectoryAddress, User
+from portal.accounts.presence import gone_addresses, is_gone
 from portal.grants.models import Grant, GrantQuerySet
 from portal.grants.states import OPEN_STATES
 from portal.institution import institution
@@ -15,18 +16,8 @@ from portal.workflow.models import ServiceRequest
 from portal.workflow.states import LIVE_STATES
 
 
-def gone_addresses() -> "QuerySet[DirectoryAddress, str]":
-    """Addresses that the directory had and has no more. One it never had is nobody's loss."""
-    return DirectoryAddress.objects.filter(gone_at__isnull=False).values_list("address", flat=True)
-
-
 def _gone(person: str) -> Q:
     return Q(**{f"{person}__is_active": False}) | Q(**{f"{person}__email__in": gone_addresses()})
-
-
-def is_gone(person: User) -> bool:
-    """Whether the person's account is closed, or the directory has the address no more."""
-    return not person.is_active or gone_addresses().filter(address=person.email).exists()
 
 
 def orphaned_grants() -> GrantQuerySet:

@@ -11,13 +11,14 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from portal.accounts.presence import is_gone
 from portal.grants.models import Grant, GrantEvent
 from portal.grants.services.locking import locked_grant
 from portal.grants.services.scanning import guarded, ids_of
 from portal.institution import institution
 from portal.leaving import claiming, notices
 from portal.leaving.models import Chase, ChaseStep, Outcome
-from portal.leaving.selectors import askable, is_gone, orphaned_grants
+from portal.leaving.selectors import askable, orphaned_grants
 from portal.leaving.stages import Stage, rank, stage_due
 
 if TYPE_CHECKING:

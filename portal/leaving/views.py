@@ -82,6 +82,7 @@ def claim(request: HttpRequest, token: str) -> HttpResponse:
     )
     if chase is None:
         raise WrongState(claiming.SETTLED)
+    claiming.check_may_claim(chase, person(request), stage)
     if request.method == "POST":
         grant = claiming.claim(chase=chase, actor=person(request), stage=stage)
         messages.success(request, "The permission is yours.")

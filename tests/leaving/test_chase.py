@@ -154,6 +154,47 @@ def test_the_link_to_the_mailbox_only_shows_and_a_post_takes_it_over(cast: Cast,
     assert client_of(cast.sponsor).get(path[:-3] + "x/").status_code == 404
 
 
+def link(cast: Cast) -> str:
+    leaves(cast.requester)
+    run()
+    run(5)
+    letter = OutboxMessage.objects.get(unique_key__startswith="owner_wanted:")
+    return "/" + letter.text.partition("http://localhost:8000/")[2].split()[0]
+
+
+def test_the_link_is_for_people_of_the_department_as_the_directory_has_them(cast: Cast, grant: Grant) -> None:
+    path = link(cast)
+    User.objects.filter(pk=cast.outsider.pk).update(department="History")
+    DirectoryAddress.objects.filter(address=cast.sponsor.email).delete()
+    for person in (cast.outsider, cast.sponsor):
+        client = client_of(person)
+        page = client.get(path)
+        assert page.status_code == 403
+        assert "people of the department" in page.content.decode()
+        assert grant.title not in page.content.decode()
+        assert client.post(path).status_code == 403
+    assert Grant.objects.get(pk=grant.pk).owner == cast.requester
+    DirectoryAddress.objects.filter(address="printing@ttu.edu").update(department="History")
+    assert client_of(cast.outsider).post(path).status_code == 302
+
+
+def test_a_permission_without_a_department_goes_to_whom_the_mailbox_belongs(cast: Cast, grant: Grant) -> None:
+    Grant.objects.filter(pk=grant.pk).update(department="")
+    path = link(cast)
+    DirectoryAddress.objects.filter(address=cast.sponsor.email).delete()
+    assert client_of(cast.sponsor).post(path).status_code == 403
+    assert client_of(cast.outsider).post(path).status_code == 302
+
+
+def test_an_old_link_says_that_it_is_old(cast: Cast, grant: Grant) -> None:
+    path = link(cast)
+    later = timezone.now() + timedelta(days=institution().ownerless_link_days, minutes=1)
+    with time_machine.travel(later):
+        page = client_of(cast.outsider).get(path)
+    assert page.status_code == 409
+    assert "older than 30 days" in page.content.decode()
+
+
 def test_who_is_gone_takes_nothing_over(cast: Cast, grant: Grant) -> None:
     leaves(cast.requester, cast.outsider)
     run()
