@@ -121,7 +121,9 @@ def test_all_works_without_javascript(browser: Browser, live_server: Any, cast: 
     page.context.close()
 
 
-@pytest.mark.parametrize("path", ["/accounts/login/", "/accounts/password/reset/"])
+@pytest.mark.parametrize(
+    "path", ["/accounts/login/", "/accounts/password/reset/", "/accounts/3rdparty/signup/"]
+)
 def test_the_doors_are_accessible(browser: Browser, live_server: Any, path: str, db: None) -> None:
     page = browser.new_context(base_url=live_server.url).new_page()
     page.goto(path)
