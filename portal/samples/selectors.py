@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 
 from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
@@ -161,7 +162,7 @@ class ProofPanel:
             return ""
         return self.newest.reason
 
-    @property
+    @cached_property
     def instructions(self) -> list[tuple[str, str]]:
         """What the owner needs for it; nothing while the request has no probe address."""
         return self.kind.proof_instructions(self.grant) if self.has_address and self.grant.is_open else []

@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from playwright.sync_api import Browser
 
 from portal.grants.models import Grant, GrantRequest
 from portal.grants.services import managing
@@ -28,6 +29,7 @@ from tests.cast import Cast, approved, client_of, fresh, relay_draft, submitted
 from tests.engine.test_races import at_once
 from tests.incidents.test_incidents import hidden
 from tests.senders.cast import sender_draft
+from tests.support.browser import assert_accessible, picture, sign_in
 from tests.whitelist.cast import whitelist_draft
 
 pytestmark = pytest.mark.django_db
@@ -489,3 +491,46 @@ def test_two_workers_carry_on_at_once_and_each_permission_is_told_once(
     assert sum(results) == 20, results
     assert set(incident.rows.values_list("result", flat=True)) == {"suspended"}
     assert OutboxMessage.objects.filter(subject__contains="Suspended").count() == 20
+
+
+# ---------------------------------------------------------------- in a browser
+@pytest.mark.django_db(transaction=True)
+def test_the_list_in_a_browser_with_long_names_dependents_and_pages(
+    cast: Cast, live_server: Any, browser: Browser
+) -> None:
+    long = "the-copier-of-the-laboratory-for-condensed-matter-physics-room-1204.physics.ttu.edu"
+    with transaction.atomic():
+        sender = granted(a_key(cast, keys=(f"s1 {'a' * 40}.{'b' * 40}.dkim.vendor.example",)))
+        granted(campaign_draft(cast, platform="authorized", sender_grant=sender))
+        granted(a_range(cast, host=long, sender="alumni@ttu.edu"), co_owner=cast.reviewer)
+        in_review(a_range(cast, host=long, sender="alumni@ttu.edu"))
+        many(cast, 120)
+    page = sign_in(browser, live_server.url, cast.reviewer, java_script_enabled=False)
+    page.goto("/incidents/new/")
+    page.get_by_label("A vendor: its domain").check()
+    page.get_by_label("Which one?").fill("ttu.edu")
+    page.get_by_label("Why?").fill(REASON)
+    page.get_by_role("button", name="Show what it would suspend").click()
+    assert "123 permissions" in page.content()
+    picture(page, "incident-many-without-script")
+    page.get_by_role("button", name="Choose none", exact=True).click()
+    page.get_by_role("button", name="Next").click()
+    page.get_by_label("Suspend TM-R-5").last.check()
+    page.get_by_role("button", name="Suspend the chosen permissions now").click()
+    assert "1 of 1 is suspended now" in page.content()
+    page = sign_in(browser, live_server.url, cast.reviewer)
+    page.goto("/incidents/new/")
+    page.get_by_label("A DKIM key").check()
+    page.get_by_label("Which one?").fill("s1")
+    page.get_by_label("Why?").fill(REASON)
+    page.get_by_role("button", name="Show what it would suspend").click()
+    assert_accessible(page, "incident-dependents")
+    page.get_by_label("Suspend TM-C").check()
+    page.get_by_role("button", name="Suspend the chosen permissions now").click()
+    assert_accessible(page, "incident-with-dependents")
+    page.goto("/incidents/new/")
+    page.get_by_label("A system").check()
+    page.get_by_label("Which one?").fill("alumni@ttu.edu")
+    page.get_by_label("Why?").fill(REASON)
+    page.get_by_role("button", name="Show what it would suspend").click()
+    assert_accessible(page, "incident-pending-and-exceptions")
