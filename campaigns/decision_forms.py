@@ -54,4 +54,4 @@ class CampaignApproveForm(ApproveForm):
     def granted(self) -> Terms:
         """The terms as the office left them."""
         whole = super().granted()
-        return Terms(self.cleaned_data["starts_on"], whole.ends_on, whole.keep)
+        return Terms(self.cleaned_data["starts_on"], whole.ends_on, whole.keep, whole.at_most)

@@ -67,6 +67,9 @@ class Institution:
     mail_domain: str = "ttu.edu"
     authenticated_smtp_host: str = "smtp.office365.com"
     relay_host: str = "smtp.ttu.edu"
+    relay_port: int = 25
+    relay_tls: str = "STARTTLS, offered on the same port and recommended"
+    """What a system's administrator is told about encryption on the way to the relay."""
     brand_colour: str = "#cc0000"
     time_zone: str = "America/Chicago"
 
@@ -211,6 +214,8 @@ def load(path: Path | None) -> Institution:
     try:
         institution = Institution(**{name: _frozen(name, value) for name, value in values.items()})
         _ = institution.campus, institution.closed, institution.blackout_days
+        if not 0 < institution.relay_port < 65_536:
+            raise ValueError("relay_port must be a number from 1 to 65535")
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"INSTITUTION_FILE: {error}.") from error
     return institution

@@ -7,10 +7,6 @@ from portal.workflow.models import ServiceRequest
 from relay import services
 
 
-def _number(value: int | None) -> str:
-    return "" if value is None else f"{value:,}"
-
-
 def answer_groups(service_request: ServiceRequest, steps: Sequence[Step]) -> list[AnswerGroup]:
     """One group for each page; answers that a branch never asked for are left out."""
     detail, sr = services.detail_of(service_request), service_request
@@ -32,13 +28,14 @@ def answer_groups(service_request: ServiceRequest, steps: Sequence[Step]) -> lis
         "mail": [
             Answer("recipients", "Recipients", detail.get_recipients_display()),
             Answer("recipient_domains", "Other domains", detail.recipient_domains, is_code=True),
-            Answer("typical_per_day", "Messages on a typical day", _number(detail.typical_per_day)),
-            Answer("peak_per_hour", "Most in one hour", _number(detail.peak_per_hour)),
-            Answer("external_per_day", "To the outside, a day", _number(detail.external_per_day)),
+            Answer("typical_per_day", "Messages on a typical day", services.number(detail.typical_per_day)),
+            Answer("most_per_day", "Most on one day", services.number(detail.most_per_day)),
+            Answer("peak_per_hour", "Most in one hour", services.number(detail.peak_per_hour)),
+            Answer("external_per_day", "To the outside, a day", services.number(detail.external_per_day)),
             Answer(
                 "recipients_per_message",
                 "Recipients of one message",
-                _number(detail.recipients_per_message),
+                services.number(detail.recipients_per_message),
             ),
             Answer(
                 "is_fed_by_web_form",
@@ -60,7 +57,9 @@ def answer_groups(service_request: ServiceRequest, steps: Sequence[Step]) -> lis
             Answer("is_attested", "Statement", "Stated by the requester" if detail.is_attested else ""),
         ],
     }
-    optional = {"capability_reason", "range_reason", "recipient_domains", "external_per_day"}
+    optional = {
+        "capability_reason", "range_reason", "recipient_domains", "external_per_day", "most_per_day",
+    }  # fmt: skip
     return [
         AnswerGroup(step.key, step.title, [a for a in groups[step.key] if a.value or a.field not in optional])
         for step in steps

@@ -17,7 +17,24 @@ from relay import rules, services
 from relay.models import Capability, Contents, Recipients, RelayRequest, SystemKind, Tls
 
 MOST_ADDRESSES = 10
+MOST_DOMAINS = 50
 MOST_SENDERS = 10
+
+
+def parse_domains(text: str) -> list[str]:
+    """The domains in `text`, one a line, each once. Raises ValidationError."""
+    names = []
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        try:
+            names.append(parse_hostname(line))
+        except HostnameRefused as error:
+            raise ValidationError(f"“{line.strip()[:60]}”: {error}") from None
+    found = list(dict.fromkeys(names))
+    if len(found) > MOST_DOMAINS:
+        raise ValidationError(f"Name at most {MOST_DOMAINS} domains; these are {len(found)}.")
+    return found
 
 
 class RelayStep(StepForm):
@@ -184,22 +201,25 @@ class SendersStep(RelayStep):
         """Neither privileged nor unknown to the directory."""
         addresses: list[str] = self.cleaned_data["senders"]
         found = rules.sender_findings(self.service_request, addresses)
-        problems = [
-            finding.sentence for finding in found if finding.blocks and not finding.rule.startswith("consent")
-        ]
+        problems = [finding.sentence for finding in found if finding.blocks and not rules.can_wait(finding)]
         if problems:
             raise ValidationError(problems)
         return addresses
 
     def clean_bounce_address(self) -> str:
-        """An address on the mail domain, or nothing."""
+        """An address on the mail domain that the directory knows, or nothing."""
         text = self.cleaned_data["bounce_address"]
         if not text:
             return ""
         try:
-            return str(parse_mailbox(text, domain=institution().mail_domain))
+            address = str(parse_mailbox(text, domain=institution().mail_domain))
         except MailboxRefused as error:
             raise ValidationError(f"REL-3: {error}") from None
+        found = rules.bounce_findings(self.service_request, address, self.cleaned_data.get("senders", []))
+        problems = [finding.sentence for finding in found if finding.blocks and not rules.can_wait(finding)]
+        if problems:
+            raise ValidationError(problems)
+        return address
 
     def live_findings(self, field: str) -> list[Found]:
         """Senders against the directory."""
@@ -215,9 +235,10 @@ class MailStep(RelayStep):
     """How much, to whom, and what is in it."""
 
     columns = (
-        "recipients", "recipient_domains", "typical_per_day", "peak_per_hour", "external_per_day",
-        "recipients_per_message", "is_fed_by_web_form", "contents", "tls",
+        "recipients", "recipient_domains", "typical_per_day", "most_per_day", "external_per_day",
+        "peak_per_hour", "recipients_per_message", "is_fed_by_web_form", "contents", "tls",
     )  # fmt: skip
+    live_fields = ("typical_per_day", "most_per_day", "external_per_day", "tls")
     recipients = forms.ChoiceField(
         label="Who receives its mail?", choices=Recipients.choices, widget=forms.RadioSelect
     )
@@ -229,12 +250,30 @@ class MailStep(RelayStep):
         help_text="One domain in each line.",
     )
     recipient_domains.shown_when = ("recipients", ("domains",))  # type: ignore[attr-defined] # read by portal.ui.fields
-    typical_per_day = forms.IntegerField(label="Messages on a typical day", min_value=1, max_value=10_000_000)
-    peak_per_hour = forms.IntegerField(label="Most messages in one hour", min_value=1, max_value=10_000_000)
+    typical_per_day = forms.IntegerField(
+        label="Messages on a typical day",
+        min_value=1,
+        max_value=10_000_000,
+        help_text="A message to three people counts as three.",
+    )
+    most_per_day = forms.IntegerField(
+        label="Most on one day",
+        min_value=1,
+        max_value=10_000_000,
+        required=False,
+        help_text="Counted by recipients as well. The relay lets no more through; the rest waits until the next day. "
+        "Leave it empty for twice a typical day.",
+    )
     external_per_day = forms.IntegerField(
         label="Of these, to outside addresses on a day", min_value=0, max_value=10_000_000, required=False
     )
     external_per_day.shown_when = ("recipients", ("domains", "anyone"))  # type: ignore[attr-defined] # read by portal.ui.fields
+    peak_per_hour = forms.IntegerField(
+        label="Most messages in one hour",
+        min_value=1,
+        max_value=10_000_000,
+        help_text="Here a message counts once, however many people get it.",
+    )
     recipients_per_message = forms.IntegerField(
         label="Most recipients of one message", min_value=1, max_value=100_000, initial=1
     )
@@ -254,26 +293,61 @@ class MailStep(RelayStep):
         widget=forms.RadioSelect,
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        place = institution()
+        self.fields["external_per_day"].help_text = (
+            f"Recipients outside {place.mail_domain}. The relay lets no more through. MKT-4: for more than "
+            f"{place.daily_external_limit:,} of them, or {place.daily_volume_limit:,} in all, the {place.cio_office} "
+            "decides as well."
+        )
+        self.fields[
+            "most_per_day"
+        ].help_text += (
+            f" MKT-4: for more than {place.daily_volume_limit:,} the {place.cio_office} decides as well."
+        )
+
     def clean_recipient_domains(self) -> str:
         """Domains, one a line, each a domain."""
-        names = []
-        for line in self.cleaned_data["recipient_domains"].splitlines():
-            if not line.strip():
-                continue
-            try:
-                names.append(parse_hostname(line))
-            except HostnameRefused as error:
-                raise ValidationError(f"“{line.strip()[:60]}”: {error}") from None
-        return "\n".join(dict.fromkeys(names))
+        return "\n".join(parse_domains(self.cleaned_data["recipient_domains"]))
 
     def clean(self) -> dict[str, Any]:
-        """The domains where they are asked for; a day's mail is no less than its hour's share."""
+        """The domains and outside figures where they are asked for; the most is no less than its parts."""
         data = super().clean() or self.cleaned_data
         if data.get("recipients") == Recipients.DOMAINS and not data.get("recipient_domains"):
             self.add_error("recipient_domains", "Name the domains, one in each line.")
-        if data.get("recipients") == Recipients.ANYONE and data.get("external_per_day") is None:
-            self.add_error("external_per_day", "Estimate how many messages a day go outside; 0 is an answer.")
+        if data.get("recipients") == Recipients.INTERNAL:
+            data["external_per_day"] = None
+        elif "external_per_day" not in self.errors and not data.get("external_per_day"):
+            self.add_error("external_per_day", "MKT-4: say how many a day go outside at most. If none do, choose "
+                           "“Addresses of our own mail domain only” above.")  # fmt: skip
+        self._compare(data)
         return data
+
+    def _compare(self, data: dict[str, Any]) -> None:
+        most = data.get("most_per_day")
+        if most is None:
+            return
+        for name, words in (
+            ("typical_per_day", "a typical day"),
+            ("recipients_per_message", "one message"),
+            ("external_per_day", "the figure for outside addresses"),
+        ):
+            if (data.get(name) or 0) > most:
+                self.add_error(
+                    "most_per_day", f"The most on one day cannot be less than {words} ({data[name]:,})."
+                )
+
+    def live_findings(self, field: str) -> list[Found]:
+        """Whether it is large-volume mail, and sensitive contents without encryption."""
+        if field == "tls":
+            return rules.tls_findings(self.as_typed())
+        return rules.size_findings(self.as_typed())
+
+    def as_typed(self) -> RelayRequest:
+        """The row as it would be with what is typed so far; it is not saved."""
+        known = {name: self.cleaned_data[name] for name in self.columns if name in self.cleaned_data}
+        return RelayRequest(**known)
 
 
 class AttestStep(RelayStep):

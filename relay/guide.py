@@ -42,6 +42,7 @@ def guide() -> Branch:
                 (
                     "You need its IP address, its host name and the address it sends as. It takes five minutes.",
                     f"A permission is for one system and one year. {place.it_name} answers within three business days.",
+                    f"Once approved, it sends through {place.relay_host}, port {place.relay_port}, without signing in.",
                 ),
                 clause="REL-0",
                 kind="relay",

@@ -26,14 +26,16 @@ from portal.workflow.demo import DemoRequest
 from portal.workflow.findings import Found
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
-from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
+from portal.workflow.kinds import AnswerGroup, Choice, Cut, Limit, Stage, Step, Terms
 from portal.workflow.models import Counter, ServiceRequest
 from portal.workflow.services.reviewing import ApprovalBlocked
-from relay import forms, proving, rules, services, subjects
+from relay import forms, proving, rules, services, subjects, volume
 from relay.answers import answer_groups
+from relay.connecting import connect_rows
+from relay.decision_forms import RelayApproveForm
 from relay.demo import demo_requests
 from relay.guide import guide
-from relay.models import SHORT_NAMES, Recipients, RelayRequest, SystemKind
+from relay.models import SHORT_NAMES, Recipients, RelayPermission, RelayRequest, SystemKind
 from relay.policy import rules_of
 from relay.standing import standing_findings
 
@@ -41,6 +43,22 @@ from relay.standing import standing_findings
 def _has_mail_server(service_request: ServiceRequest) -> bool:
     mail_server = services.detail_of(service_request).system_kind == SystemKind.MAIL_SERVER
     return mail_server and not _is_unchanged(service_request)
+
+
+def _names_an_office(service_request: ServiceRequest) -> bool:
+    # By the name alone: the checks refuse a mailbox of another office, so what is left is one of the person's own.
+    offices = institution().privileged_mailboxes
+    named = any(sender.partition("@")[0] in offices for sender in services.senders_of(service_request))
+    return named and not _is_unchanged(service_request)
+
+
+def _needs_postmaster(service_request: ServiceRequest) -> bool:
+    return _has_mail_server(service_request) or _names_an_office(service_request)
+
+
+def _is_large(service_request: ServiceRequest) -> bool:
+    # A renewal without changes as well: MKT-4 asks for the CIO's approval of the mail, not of the form.
+    return volume.is_large(services.detail_of(service_request))
 
 
 def _is_unchanged(service_request: ServiceRequest) -> bool:
@@ -72,11 +90,13 @@ class RelayKind(SampledKind):
         Step("statement", "Your statement", forms.AttestStep),
     )
     stages = (
-        Stage("postmaster", Role.POSTMASTER, "Postmaster’s review", 3, _has_mail_server),
+        Stage("postmaster", Role.POSTMASTER, "Postmaster’s review", 3, _needs_postmaster),
         Stage("review", Role.REVIEWER, "IT review", 3, _is_new_or_changed),
         Stage("renewal", Role.REVIEWER, "Renewal review", 1, _is_unchanged),
+        Stage("cio", Role.CIO, "Office of the CIO", 5, _is_large),
     )
     confirmed_steps = ("statement",)
+    approve_form_class = RelayApproveForm
 
     # ------------------------------------------------------------------ the form
     def new_detail(self, service_request: ServiceRequest) -> RelayRequest:
@@ -123,6 +143,7 @@ class RelayKind(SampledKind):
             services.senders_of(service_request),
             detail.recipients,
             detail.recipient_domains,
+            volume.in_words(volume.per_day(detail), volume.external_per_day(detail), detail.peak_per_hour),
         )
 
     def default_terms(self, service_request: ServiceRequest, today: date) -> Terms:
@@ -137,21 +158,42 @@ class RelayKind(SampledKind):
         return Terms(today, term_end(today, months))
 
     def choices(self, service_request: ServiceRequest) -> list[Choice]:
-        """A reviewer may cut senders and addresses where there are several."""
+        """A reviewer may cut senders, addresses and domains where there are several, and narrow the recipients."""
+        detail = services.detail_of(service_request)
+        labels = {scope.value: scope.label for scope in Recipients}
+        scopes = [scope.value for scope in services.narrower(detail.recipients)]
+        domains = detail.recipient_domains.split() if detail.recipients == Recipients.DOMAINS else []
         wanted = [
             Choice("senders", "Senders", services.senders_of(service_request)),
             Choice("addresses", "Addresses", services.addresses_of(service_request)),
+            Choice("recipients", "Recipients", scopes, labels, is_single=True),
+            Choice("recipient_domains", "Other domains", domains),
         ]
         return [choice for choice in wanted if len(choice.values) > 1]
 
-    def on_submitted(self, *, service_request: ServiceRequest, actor: User) -> None:
-        """Ask the people whose own addresses are named; keep a grant under renewal in force."""
-        super().on_submitted(service_request=service_request, actor=actor)
-        found = rules.sender_findings(service_request, services.senders_of(service_request))
-        personal = [
-            finding.rule.removeprefix("consent:") for finding in found if finding.rule.startswith("consent:")
+    def limits(self, service_request: ServiceRequest) -> list[Limit]:
+        """A reviewer may lower how much is sent."""
+        detail = services.detail_of(service_request)
+        asked = [
+            ("per_day", "Most recipients on one day", volume.per_day(detail)),
+            (
+                "external_per_day",
+                f"Of these, outside {institution().mail_domain}",
+                volume.external_per_day(detail),
+            ),
+            ("peak_per_hour", "Most messages in one hour", detail.peak_per_hour),
         ]
-        services.ask_consent(service_request=service_request, personal=personal, actor=actor)
+        return [Limit(field, label, most) for field, label, most in asked if most]
+
+    def cuts(self, service_request: ServiceRequest, terms: Terms) -> list[Cut]:
+        """What the decision leaves out, in the words of the answers, so that a renewal can be compared with them."""
+        return services.cuts(service_request, terms, super().cuts(service_request, terms))
+
+    def on_submitted(self, *, service_request: ServiceRequest, actor: User) -> None:
+        """Ask the people whose addresses or mailboxes are named; keep a grant under renewal in force."""
+        super().on_submitted(service_request=service_request, actor=actor)
+        needed = rules.consent_needed(service_request)
+        services.ask_consent(service_request=service_request, needed=needed, actor=actor)
 
     def on_approved(self, *, service_request: ServiceRequest, actor: User, terms: Terms) -> None:
         """Issue the grant; of two approvals for one address at the same moment the later one is barred."""
@@ -172,21 +214,28 @@ class RelayKind(SampledKind):
         services.copy_answers(grant=grant, service_request=service_request)
 
     def permission_sentence(self, grant: Grant) -> str:
-        """What the grant allows."""
+        """What the grant allows, and how much."""
         permission = grant.relay
         addresses = [shown(parse_network(row.network)) for row in permission.addresses.all()]
         senders = [row.address for row in permission.senders.all()]
-        return _sentence(addresses, senders, permission.recipients, permission.recipient_domains)
+        return _sentence(
+            addresses, senders, permission.recipients, permission.recipient_domains, _limits(permission)
+        )
 
     def permission_rows(self, grant: Grant) -> list[tuple[str, list[str]]]:
-        """Host, addresses, senders, recipients."""
+        """Host, addresses, senders, recipients, and how much the mail system lets through."""
         permission = grant.relay
         return [
             ("Host", [permission.hostname]),
             ("May relay from", [shown(parse_network(row.network)) for row in permission.addresses.all()]),
             ("May send as", [row.address for row in permission.senders.all()]),
             ("To", [permission.get_recipients_display(), *permission.recipient_domains.split()]),
+            ("At most", _limits(permission) or ["No limit: it was approved before there was one."]),
         ]
+
+    def connect_rows(self, grant: Grant) -> list[tuple[str, list[str]]]:
+        """The relay's host, port and encryption, and what it lets this system send."""
+        return connect_rows(grant.relay)
 
     def relay_rules(self, grants: QuerySet[Grant]) -> Iterable[RelayRule]:
         """Addresses, senders, recipients and volume, for the policy service."""
@@ -261,13 +310,20 @@ class RelayKind(SampledKind):
         return list(urlpatterns)
 
 
-def _sentence(addresses: list[str], senders: list[str], recipients: str, domains: str) -> str:
+def _limits(permission: RelayPermission) -> list[str]:
+    return volume.in_words(permission.per_day, permission.external_per_day, permission.peak_per_hour)
+
+
+def _sentence(
+    addresses: list[str], senders: list[str], recipients: str, domains: str, limits: list[str]
+) -> str:
     to = {
         Recipients.INTERNAL: f"to addresses @{institution().mail_domain}",
         Recipients.DOMAINS: f"to @{institution().mail_domain} and {sentence_list(domains.split())}",
         Recipients.ANYONE: "to anyone",
     }[Recipients(recipients)]
+    at_most = f", at most {sentence_list(limits)}" if limits else ""
     return (
         f"{sentence_list(addresses) or 'No address'} may relay through {institution().mail_service} as "
-        f"{sentence_list(senders, 'or') or 'no sender'}, {to}."
+        f"{sentence_list(senders, 'or') or 'no sender'}, {to}{at_most}."
     )

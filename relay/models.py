@@ -82,6 +82,8 @@ class RelayRequest(models.Model):
     recipient_domains = models.TextField(blank=True)
     """One domain a line."""
     typical_per_day = models.PositiveIntegerField(null=True, blank=True)
+    most_per_day = models.PositiveIntegerField(null=True, blank=True)
+    """Recipients; None where it was left to follow from a typical day (relay.volume)."""
     peak_per_hour = models.PositiveIntegerField(null=True, blank=True)
     external_per_day = models.PositiveIntegerField(null=True, blank=True)
     recipients_per_message = models.PositiveIntegerField(null=True, blank=True)
@@ -109,10 +111,12 @@ class RelayAddress(models.Model):
 
 
 class RelaySender(models.Model):
-    """One sender a request names; a person's own address needs that person's consent."""
+    """One sender a request names; a person's own address, or another department's mailbox, needs consent."""
 
     relay_request = models.ForeignKey(RelayRequest, on_delete=models.CASCADE, related_name="senders")
     address = models.EmailField()
+    asked_of = models.EmailField(blank=True)
+    """Whose consent it takes, by address: the person's whose address it is, or the shared mailbox's owner's."""
     consent_asked_at = models.DateTimeField(null=True, blank=True)
     consent_given_at = models.DateTimeField(null=True, blank=True)
     consent_refused_at = models.DateTimeField(null=True, blank=True)
@@ -129,6 +133,11 @@ class RelayPermission(models.Model):
     recipients = models.CharField(max_length=8, choices=Recipients.choices)
     recipient_domains = models.TextField(blank=True)
     peak_per_hour = models.PositiveIntegerField(null=True, blank=True)
+    """Messages."""
+    per_day = models.PositiveIntegerField(null=True, blank=True)
+    """Recipients; None for no limit, which only permissions from before there was one have."""
+    external_per_day = models.PositiveIntegerField(null=True, blank=True)
+    """Of these, recipients outside the mail domain; None where the scope lets none through, or as above."""
 
     history = HistoricalRecords()
 
@@ -152,7 +161,7 @@ class PermittedSender(models.Model):
     """One sender that the system may use."""
 
     permission = models.ForeignKey(RelayPermission, on_delete=models.CASCADE, related_name="senders")
-    address = models.EmailField()
+    address = models.EmailField(db_index=True)
 
     class Meta:
         ordering = ("address",)

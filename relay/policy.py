@@ -14,6 +14,7 @@ from relay.permitted import CHUNK, grouped
 _COLUMNS = (
     "grant_id", "grant__reference", "grant__state", "grant__state_changed_at", "grant__starts_on",
     "grant__ends_on", "grant__held_open_by_id", "recipients", "recipient_domains", "peak_per_hour",
+    "per_day", "external_per_day",
 )  # fmt: skip
 
 
@@ -29,7 +30,8 @@ def rules_of(grants: QuerySet[Grant]) -> Iterator[RelayRule]:
 
 
 def _rule(row: tuple[Any, ...], networks: Iterable[str], senders: Iterable[str]) -> RelayRule:
-    grant_id, reference, state, changed_at, starts_on, ends_on, holder, recipients, domains, peak = row
+    grant_id, reference, state, changed_at, starts_on, ends_on, holder, recipients, domains, *caps = row
+    per_hour, per_day, external_per_day = caps
     scope = None
     if recipients != Recipients.ANYONE:
         scope = tuple(dict.fromkeys(name.lower() for name in [institution().mail_domain, *domains.split()]))
@@ -44,5 +46,7 @@ def _rule(row: tuple[Any, ...], networks: Iterable[str], senders: Iterable[str])
         networks=tuple(networks),
         senders=tuple(sorted(address.lower() for address in senders)),
         recipient_domains=scope,
-        per_hour=peak,
+        per_hour=per_hour,
+        per_day=per_day,
+        external_per_day=external_per_day,
     )

@@ -1,25 +1,38 @@
 """The checks of a relay request. Each finding cites a clause, says one sentence, and keeps its evidence."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
 from ipaddress import IPv4Network
 from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
 
-from portal.accounts.directory import DirectoryUnavailable, Entry, directory
-from portal.accounts.models import AddressKind
+from portal.accounts.directory import DirectoryUnavailable
+from portal.accounts.mailboxes import Mailbox, Tie, mailboxes_for
 from portal.grants.models import Grant, GrantRequest
 from portal.institution import institution
 from portal.lib.networks import Network, is_inside, overlaps, parse_network, shown
 from portal.lib.outcome import Outcome
 from portal.workflow.findings import Found
 from portal.workflow.models import ServiceRequest
-from relay import names, services
-from relay.models import Capability, Contents, PermittedAddress, Recipients, SystemKind, Tls, bounds
+from relay import names, services, volume
+from relay.models import (
+    Capability,
+    Contents,
+    PermittedAddress,
+    Recipients,
+    RelayRequest,
+    SystemKind,
+    Tls,
+    bounds,
+)
 
 LARGEST_RANGE = 1 << 7
 """No range that was ever granted is larger; it bounds the index scan for overlaps."""
+LONGEST_RULE = 60
+"""The column that keeps a finding's rule."""
+_NAMED = 5
 
 
 # ---------------------------------------------------------------- addresses: REL-2, WKS-1, REL-1
@@ -160,47 +173,112 @@ def _reverse(found: Callable[..., Found], hostname: str, address: str, back: lis
 
 # ---------------------------------------------------------------- senders: REL-3, OVR-5
 def sender_findings(service_request: ServiceRequest, addresses: Sequence[str]) -> list[Found]:
-    """Every sender known to the directory, not privileged, and agreed to by the person whose it is."""
+    """Every sender known to the directory, and the requester's to lend: their own, their department's, or agreed to."""
     try:
-        entries = directory().lookup(addresses)
+        boxes = mailboxes_for(service_request.requester.email, addresses)
     except DirectoryUnavailable:
         return [Found("REL-3", "directory", Outcome.UNKNOWN, "The directory did not answer; the senders are "
                       "checked again later.", field="senders")]  # fmt: skip
     consents = _consents(service_request)
-    return [_sender(service_request, address, entries, consents) for address in addresses]
+    return [_sender(boxes[address], consents.get(address)) for address in addresses]
+
+
+def consent_needed(service_request: ServiceRequest) -> dict[str, str]:
+    """Whose consent each sender takes that is not the requester's to lend; empty while the directory is silent."""
+    try:
+        boxes = mailboxes_for(service_request.requester.email, services.senders_of(service_request))
+    except DirectoryUnavailable:
+        return {}
+    return {address: box.asked for address, box in boxes.items() if box.tie is Tie.CONSENT}
+
+
+def can_wait(finding: Found) -> bool:
+    """Whether the form takes the answer all the same: somebody's consent, or a reviewer, has to come first."""
+    return finding.waivable or finding.rule.startswith("consent:")
 
 
 def _consents(service_request: ServiceRequest) -> Mapping[str, Any]:
     return {row.address: row for row in services.detail_of(service_request).senders.all()}
 
 
-def _sender(
-    service_request: ServiceRequest, address: str, entries: Mapping[str, Entry], consents: Mapping[str, Any]
-) -> Found:
-    place, entry = institution(), entries.get(address)
-    local = address.partition("@")[0]
-    if local in place.privileged_mailboxes:
-        return _fail("OVR-5", "privileged", f"OVR-5: {address} speaks for an office and is not lent to systems. "
-                     "Use a mailbox of the system’s own.", address, field="senders")  # fmt: skip
-    if entry is None:
-        return _fail("REL-3", "directory", f"REL-3: the directory does not know {address}. Ask {place.it_name} to "
-                     "create the mailbox first, or correct the address.", address, field="senders")  # fmt: skip
-    if entry.kind == AddressKind.PERSON and address != service_request.requester.email:
-        return _consent(address, consents.get(address))
-    return _pass("REL-3", "directory", f"{address} is a valid sender.", address, field="senders")
+def _sender(box: Mailbox, consent: Any) -> Found:
+    if box.tie is Tie.CONSENT:
+        return _consent(box, consent)
+    return _box_finding(box, "senders") or _pass(
+        "REL-3", "directory", f"{box.address} is a valid sender.", box.address, field="senders"
+    )
 
 
-def _consent(address: str, sender: Any) -> Found:
-    rule = f"consent:{address}"
-    if sender is not None and sender.consent_given_at is not None:
-        return _pass(
-            "REL-3", rule, f"{address} is a person’s own; that person agreed.", address, field="senders"
+def _box_finding(box: Mailbox, field: str) -> Found | None:
+    """What speaks against a mailbox, whatever it is used for; None where it is the requester's to lend."""
+    address = box.address
+    if box.tie is Tie.FORBIDDEN:
+        return _fail("OVR-5", "privileged", f"OVR-5: {address} speaks for an office that the directory does not name "
+                     "as yours, and is not lent to systems. Use a mailbox of the system’s own.", address,
+                     field=field)  # fmt: skip
+    if box.tie is Tie.OFFICE:
+        return Found("OVR-5", "privileged", Outcome.WARN, f"{address} speaks for the requester’s own office. The "
+                     "postmaster judges whether a system may use it.", must=False, field=field,
+                     evidence={"value": address, "department": box.department})  # fmt: skip
+    if box.tie is Tie.UNKNOWN:
+        return _fail("REL-3", "directory", f"REL-3: the directory does not know {address}. Ask "
+                     f"{institution().it_name} to create the mailbox first, or correct the address.", address,
+                     field=field)  # fmt: skip
+    if box.tie is Tie.OWNERLESS:
+        of = (
+            f"a shared mailbox of {box.department}"
+            if box.department
+            else "a shared mailbox of no department on record"
         )
-    if sender is not None and sender.consent_refused_at is not None:
-        return _fail("REL-3", rule, f"REL-3: the person whose address is {address} refused. Use another sender.",
-                     address, field="senders")  # fmt: skip
-    return _fail("REL-3", rule, f"REL-3: {address} is a person’s own address. We ask that person by mail when you "
-                 "submit; it cannot be approved before they agree.", address, field="senders")  # fmt: skip
+        return Found("REL-3", rule_for("mailbox", address), Outcome.FAIL, f"REL-3: {address} is {of}, and the "
+                     "directory names nobody who answers for it. Ask for a mailbox of your own department, or have its "
+                     "owner recorded; a reviewer may set this aside with a reason.", waivable=True, field=field,
+                     evidence={"value": address, "department": box.department})  # fmt: skip
+    return None
+
+
+def _consent(box: Mailbox, sender: Any) -> Found:
+    rule, address = rule_for("consent", box.address), box.address
+    whose = f"{address} is a person’s own" if box.is_personal else f"{address} is a mailbox of {_of(box)}"
+    who = "that person" if box.is_personal else f"its owner, {box.asked},"
+    is_answered = sender is not None and sender.asked_of == box.asked
+    if is_answered and sender.consent_given_at is not None:
+        return _pass("REL-3", rule, f"{whose}; {who} agreed.", address, field="senders")
+    if is_answered and sender.consent_refused_at is not None:
+        return _fail("REL-3", rule, f"REL-3: {whose}, and {who} refused. Use another sender.", address,
+                     field="senders")  # fmt: skip
+    return _fail("REL-3", rule, f"REL-3: {whose}. We ask {who} by email when you submit; it cannot be approved before "
+                 "they agree.", address, field="senders")  # fmt: skip
+
+
+def _of(box: Mailbox) -> str:
+    return box.department or "another department"
+
+
+def rule_for(what: str, address: str) -> str:
+    """The name of a rule about one address; it fits the column, however long the address is."""
+    name = f"{what}:{address}"
+    if len(name) <= LONGEST_RULE:
+        return name
+    return f"{what}:{sha256(address.encode()).hexdigest()[:32]}"
+
+
+def bounce_findings(service_request: ServiceRequest, address: str, senders: Sequence[str]) -> list[Found]:
+    """The bounce address as a sender is judged: it gets mail that its owner never asked for. One of `senders` passes."""
+    if not address or address in senders:
+        return []
+    try:
+        box = mailboxes_for(service_request.requester.email, [address])[address]
+    except DirectoryUnavailable:
+        return [Found("REL-3", "bounce", Outcome.UNKNOWN, "The directory did not answer; the bounce address is "
+                      "checked again later.", field="bounce_address")]  # fmt: skip
+    if box.tie is Tie.CONSENT:
+        whose = "another person’s own address" if box.is_personal else f"a mailbox of {_of(box)}"
+        return [Found("REL-3", rule_for("bounce", address), Outcome.FAIL, f"REL-3: the bounce address {address} is "
+                      f"{whose}. Use one of your own department; a reviewer may set this aside with a reason.",
+                      waivable=True, field="bounce_address", evidence={"value": address})]  # fmt: skip
+    found = _box_finding(box, "bounce_address")
+    return [found or _pass("REL-3", "bounce", f"Bounces go to {address}.", address, field="bounce_address")]
 
 
 # ---------------------------------------------------------------- the whole request
@@ -214,7 +292,8 @@ def check(service_request: ServiceRequest) -> list[Found]:
         *(address_findings(service_request, networks) or [_missing("REL-2", "address", "an address")]),
         *hostname_findings(detail.hostname, networks),
         *(sender_findings(service_request, senders) or [_missing("REL-3", "sender", "a sender")]),
-        *_mail(detail),
+        *bounce_findings(service_request, detail.bounce_address, senders),
+        *_mail(service_request, detail),
     ]
 
 
@@ -238,26 +317,74 @@ def _system(detail: Any) -> Found:
     return Found("REL-0", "system-kind", Outcome.PASS, f"{label} may relay.")
 
 
-def _mail(detail: Any) -> list[Found]:
-    place, findings = institution(), []
-    external = detail.external_per_day or 0
-    if (detail.typical_per_day or 0) > place.daily_volume_limit or external > place.daily_external_limit:
-        findings.append(_warn("MKT-4", "volume", f"This is large-volume mail (more than {place.daily_volume_limit} a "
-                              f"day, or {place.daily_external_limit} to the outside). It needs the campaign route "
-                              "as well.", {"per_day": detail.typical_per_day, "external": external}))  # fmt: skip
+def _mail(service_request: ServiceRequest, detail: RelayRequest) -> list[Found]:
+    findings = [*size_findings(detail), *_together(service_request, detail)]
     if detail.is_fed_by_web_form:
         findings.append(
             _warn("MKT-2", "web-form", "A public form can cause mail: judge the protection against abuse.")
         )
-    if detail.contents in (Contents.PHI, Contents.PCI, Contents.FERPA) and detail.tls != Tls.YES:
-        findings.append(
-            _warn("OVR-2", "tls", f"{detail.get_contents_display()} without encryption on the way.")
-        )
+    findings += tls_findings(detail)
     if detail.recipients == Recipients.ANYONE:
         findings.append(
             _warn("MKT-4", "recipients", "The system may write to anyone: judge whether that is needed.")
         )
     return findings
+
+
+def size_findings(detail: RelayRequest) -> list[Found]:
+    """Whether it is large-volume mail (MKT-4); what nobody stated counts as more than any limit."""
+    place, most, external = institution(), volume.per_day(detail), volume.external_per_day(detail)
+    findings = []
+    if external is None and detail.contents:
+        findings.append(Found("MKT-4", "external", Outcome.FAIL, "MKT-4: it is not said how many recipients a day are "
+                              f"outside {place.mail_domain} at most.", field="external_per_day"))  # fmt: skip
+    if volume.is_large(detail):
+        findings.append(_warn(
+            "MKT-4", "volume", f"This is large-volume mail: more than {place.daily_volume_limit:,} recipients a day, or "
+            f"more than {place.daily_external_limit:,} outside {place.mail_domain}. The {place.cio_office} decides as "
+            "well.", {"per_day": most, "external": external},
+        ))  # fmt: skip
+    return findings
+
+
+def tls_findings(detail: RelayRequest) -> list[Found]:
+    """Sensitive contents go encrypted, or somebody sets that aside by name.
+
+    No clause of the standards is about encryption. OVR-2 is the nearest: it is about what happens to a message on its
+    way. So the finding may be waived; docs/decisions/0014-relay-volumes.md.
+    """
+    if detail.contents not in (Contents.PHI, Contents.PCI, Contents.FERPA) or detail.tls == Tls.YES:
+        return []
+    what = detail.get_contents_display()
+    said = (
+        "goes without encryption to the relay"
+        if detail.tls == Tls.NO
+        else "may go without encryption to the relay"
+    )
+    # The answers are in the rule's name, so that what was set aside for one kind of contents is not for another.
+    return [Found("OVR-2", f"tls:{detail.contents}:{detail.tls}", Outcome.FAIL if detail.tls == Tls.NO else
+                  Outcome.UNKNOWN, f"{what} {said}. Turn on TLS in the system and say so on the form; a reviewer may "
+                  "set this aside with a reason.", waivable=True, field="tls")]  # fmt: skip
+
+
+def _together(service_request: ServiceRequest, detail: RelayRequest) -> list[Found]:
+    """Volume split over several permissions: what the same owner, department or senders may send in all (MKT-4)."""
+    place, mine = institution(), volume.per_day(detail)
+    if mine is None or volume.is_large(detail):
+        return []
+    others = services.related_permissions(service_request)
+    most = mine + sum(other.per_day or 0 for other in others)
+    external = (volume.external_per_day(detail) or 0) + sum(other.external_per_day or 0 for other in others)
+    if most <= place.daily_volume_limit and external <= place.daily_external_limit:
+        return []
+    names = [other.grant.reference for other in others]
+    more = f" and {len(names) - _NAMED} others" if len(names) > _NAMED else ""
+    return [_warn(
+        "MKT-4", "volume-together", f"With {', '.join(names[:_NAMED])}{more} of the same owner, department or sender this "
+        f"allows {most:,} recipients a day, {external:,} of them outside {place.mail_domain}. Judge whether one mailing "
+        f"was split so as not to need the {place.cio_office}.",
+        {"per_day": most, "external": external, "permissions": names},
+    )]  # fmt: skip
 
 
 def _pass(clause: str, rule: str, sentence: str, value: str, *, field: str = "addresses") -> Found:

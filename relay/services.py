@@ -7,14 +7,18 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.accounts.models import User
+from portal.grants.models import Grant, GrantRequest
 from portal.lib.networks import Network, shown
 from portal.lib.problems import NotAllowed, WrongState
 from portal.outbox.services import enqueue
+from portal.workflow.kinds import TERM, Cut
 from portal.workflow.models import Event, ServiceRequest
 from portal.workflow.states import OPEN_STATES
+from relay import volume
 from relay.models import (
     PermittedAddress,
     PermittedSender,
+    Recipients,
     RelayAddress,
     RelayPermission,
     RelayRequest,
@@ -23,7 +27,6 @@ from relay.models import (
 )
 
 if TYPE_CHECKING:
-    from portal.grants.models import Grant
     from portal.workflow.kinds import Terms
 
 
@@ -53,6 +56,23 @@ def senders_of(service_request: ServiceRequest) -> list[str]:
     return [row.address for row in detail_of(service_request).senders.all()]
 
 
+def related_permissions(service_request: ServiceRequest) -> list[RelayPermission]:
+    """The permissions in force of the same owner, department or senders, apart from the request's own."""
+    own = GrantRequest.objects.filter(service_request=service_request).values("grant_id")
+    grants = Grant.objects.in_force(timezone.localdate()).filter(kind="relay").exclude(pk__in=own)
+    # One question each: with OR between them PostgreSQL reads every permission there is.
+    keys = set(grants.filter(owner=service_request.requester).values_list("pk", flat=True))
+    if service_request.department:
+        keys |= set(grants.filter(department=service_request.department).values_list("pk", flat=True))
+    senders = PermittedSender.objects.filter(
+        address__in=senders_of(service_request), permission__grant__in=grants
+    )
+    keys |= set(senders.values_list("permission_id", flat=True))
+    return list(
+        RelayPermission.objects.filter(pk__in=keys).select_related("grant").order_by("grant__reference")
+    )
+
+
 def write_columns(*, detail: RelayRequest, columns: Mapping[str, Any]) -> None:
     """Write columns of the detail row, with its history."""
     for name, value in columns.items():
@@ -77,17 +97,11 @@ def write_senders(*, detail: RelayRequest, addresses: Sequence[str]) -> None:
     forget(detail.service_request)
 
 
-def write_permission(*, grant: "Grant", service_request: ServiceRequest, terms: "Terms") -> RelayPermission:
+def write_permission(*, grant: Grant, service_request: ServiceRequest, terms: "Terms") -> RelayPermission:
     """Write what a grant allows: the request's answers, less what the reviewer cut."""
     detail = detail_of(service_request)
     permission, _ = RelayPermission.objects.update_or_create(
-        grant=grant,
-        defaults={
-            "hostname": detail.hostname,
-            "recipients": detail.recipients,
-            "recipient_domains": detail.recipient_domains,
-            "peak_per_hour": detail.peak_per_hour,
-        },
+        grant=grant, defaults={"hostname": detail.hostname, **permitted_mail(detail, terms)}
     )
     permission.addresses.all().delete()
     permission.senders.all().delete()
@@ -107,6 +121,71 @@ def write_permission(*, grant: "Grant", service_request: ServiceRequest, terms: 
     return permission
 
 
+def permitted_mail(detail: RelayRequest, terms: "Terms") -> dict[str, Any]:
+    """To whom and how much, as columns of the permission: what was asked for, less what `terms` cut, never more."""
+    recipients, domains = _permitted_scope(detail, terms)
+    per_day = _lowered("per_day", volume.per_day(detail), terms)
+    external = None
+    if recipients != Recipients.INTERNAL:
+        external = _lowered("external_per_day", volume.external_per_day(detail), terms)
+    return {
+        "recipients": recipients,
+        "recipient_domains": "\n".join(domains),
+        "peak_per_hour": _lowered("peak_per_hour", detail.peak_per_hour, terms),
+        "per_day": per_day,
+        "external_per_day": external if per_day is None or external is None else min(external, per_day),
+    }
+
+
+def _permitted_scope(detail: RelayRequest, terms: "Terms") -> tuple[str, list[str]]:
+    asked, domains = Recipients(detail.recipients), detail.recipient_domains.split()
+    wanted = Recipients(next(iter(terms.keep.get("recipients", [])), asked))
+    granted = wanted if wanted in narrower(asked) else asked
+    if granted != Recipients.DOMAINS:
+        return granted, []
+    kept = list(terms.keep.get("recipient_domains", domains))
+    return granted, kept if asked == Recipients.ANYONE else [name for name in domains if name in kept]
+
+
+def narrower(asked: str) -> list[Recipients]:
+    """The scopes that a reviewer may grant where `asked` is asked for: that one first, then what is less."""
+    widest_first = [Recipients.ANYONE, Recipients.DOMAINS, Recipients.INTERNAL]
+    return widest_first[widest_first.index(Recipients(asked)) :]
+
+
+def _lowered(name: str, asked: int | None, terms: "Terms") -> int | None:
+    return asked if asked is None else min(asked, terms.at_most.get(name, asked))
+
+
+def cuts(service_request: ServiceRequest, terms: "Terms", found: Sequence[Cut]) -> list[Cut]:
+    """The cuts of a decision, `found` by the engine, with recipients and volume in the words of the answers."""
+    detail = detail_of(service_request)
+    granted = permitted_mail(detail, terms)
+    others = [cut for cut in found if cut.field in ("senders", "addresses", TERM)]
+    asked_per_day = volume.per_day(detail)
+    figures = [
+        ("most_per_day", "Most recipients on one day", asked_per_day, granted["per_day"]),
+        ("external_per_day", "To the outside, a day", detail.external_per_day, granted["external_per_day"]),
+        ("peak_per_hour", "Most in one hour", detail.peak_per_hour, granted["peak_per_hour"]),
+    ]
+    words = [
+        (
+            "recipients",
+            "Recipients",
+            detail.get_recipients_display(),
+            Recipients(granted["recipients"]).label,
+        ),
+        ("recipient_domains", "Other domains", detail.recipient_domains, granted["recipient_domains"]),
+        *((field, label, number(asked), number(given)) for field, label, asked, given in figures),
+    ]
+    return [Cut(*row) for row in words if row[2] != row[3]] + others
+
+
+def number(value: int | None) -> str:
+    """A figure as people read it; "" for none."""
+    return "" if value is None else f"{value:,}"
+
+
 def _shown(network: str) -> str:
     from portal.lib.networks import parse_network
 
@@ -115,16 +194,16 @@ def _shown(network: str) -> str:
 
 _COPIED = (
     "system_kind", "capability", "capability_reason", "hostname", "range_reason", "bounce_address",
-    "recipients", "recipient_domains", "typical_per_day", "peak_per_hour", "external_per_day",
-    "recipients_per_message", "is_fed_by_web_form", "contents", "tls", "asset_tag", "after_hours_contact",
+    "typical_per_day", "most_per_day", "external_per_day", "recipients_per_message", "is_fed_by_web_form", "contents", "tls", "asset_tag", "after_hours_contact",
 )  # fmt: skip
 
 
-def copy_answers(*, grant: "Grant", service_request: ServiceRequest) -> None:
+def copy_answers(*, grant: Grant, service_request: ServiceRequest) -> None:
     """Fill a renewal's draft: the answers in force, with the addresses and senders that the grant allows."""
     old, new = detail_of(grant.latest_request), detail_of(service_request)
-    write_columns(detail=new, columns={name: getattr(old, name) for name in _COPIED})
     permission = grant.relay
+    columns = {name: getattr(old, name) for name in _COPIED}
+    write_columns(detail=new, columns=columns | _mail_in_force(permission, old))
     RelayAddress.objects.bulk_create(
         RelayAddress(relay_request=new, network=row.network) for row in permission.addresses.all()
     )
@@ -133,6 +212,7 @@ def copy_answers(*, grant: "Grant", service_request: ServiceRequest) -> None:
         RelaySender(
             relay_request=new,
             address=row.address,
+            asked_of=consents[row.address].asked_of if row.address in consents else "",
             consent_given_at=consents[row.address].consent_given_at if row.address in consents else None,
         )
         for row in permission.senders.all()
@@ -140,45 +220,73 @@ def copy_answers(*, grant: "Grant", service_request: ServiceRequest) -> None:
     forget(service_request)
 
 
+def _mail_in_force(permission: RelayPermission, old: RelayRequest) -> dict[str, Any]:
+    """To whom and how much a permission allows, as answers: what was granted, and not what was wished."""
+    columns: dict[str, Any] = {
+        "recipients": permission.recipients,
+        "recipient_domains": permission.recipient_domains,
+        "peak_per_hour": old.peak_per_hour if permission.peak_per_hour is None else permission.peak_per_hour,
+    }
+    asked = volume.per_day(old)
+    if permission.per_day is not None and (asked is None or permission.per_day < asked):
+        columns["most_per_day"] = permission.per_day
+    if permission.recipients == Recipients.INTERNAL:
+        columns["external_per_day"] = None
+    elif permission.external_per_day is not None and old.external_per_day is not None:
+        columns["external_per_day"] = min(permission.external_per_day, old.external_per_day)
+    return columns
+
+
 # ---------------------------------------------------------------- consent
 @transaction.atomic
-def ask_consent(*, service_request: ServiceRequest, personal: Sequence[str], actor: User) -> int:
-    """Ask the people whose own addresses are named, each once; returns how many were asked."""
-    senders = RelaySender.objects.filter(
-        relay_request_id=service_request.pk, address__in=personal,
-        consent_asked_at__isnull=True, consent_given_at__isnull=True,
-    ).exclude(address=actor.email)  # fmt: skip
+def ask_consent(*, service_request: ServiceRequest, needed: Mapping[str, str], actor: User) -> int:
+    """Ask for the senders that are not the requester's to lend; returns how many people were asked.
+
+    `needed` names, by sender, the person to ask. Each is asked once; where the person has changed since, the answer of
+    the former one counts no longer. What the actor may lend, the actor has lent by submitting.
+    """
+    senders = RelaySender.objects.filter(relay_request_id=service_request.pk, address__in=needed)
     count = 0
     for sender in senders:
-        sender.consent_asked_at = timezone.now()
-        sender.save(update_fields=["consent_asked_at"])
-        enqueue(
-            recipient=sender.address,
-            template="sender_consent",
-            thread=service_request.reference,
-            unique_key=f"sender_consent:{sender.pk}",
-            context={
-                "reference": service_request.reference,
-                "title": service_request.title,
-                "address": sender.address,
-                "actor": str(actor),
-                "comment": service_request.purpose,
-                "path": f"/relay/consent/{sender.pk}/",
-            },
-        )
-        count += 1
-    RelaySender.objects.filter(
-        relay_request_id=service_request.pk, address=actor.email, consent_given_at__isnull=True
-    ).update(consent_given_at=timezone.now())
+        asked_of, now = needed[sender.address], timezone.now()
+        if sender.asked_of != asked_of:
+            sender.asked_of = asked_of
+            sender.consent_asked_at = sender.consent_given_at = sender.consent_refused_at = None
+        if asked_of == actor.email:
+            sender.consent_given_at = sender.consent_given_at or now
+            sender.consent_refused_at = None
+        elif sender.consent_asked_at is None and sender.consent_given_at is None:
+            sender.consent_asked_at = now
+            _tell_of(service_request, sender, actor)
+            count += 1
+        sender.save()
     forget(service_request)
     return count
 
 
+def _tell_of(service_request: ServiceRequest, sender: RelaySender, actor: User) -> None:
+    enqueue(
+        recipient=sender.asked_of,
+        template="sender_consent",
+        thread=service_request.reference,
+        unique_key=f"sender_consent:{sender.pk}:{sender.asked_of}",
+        context={
+            "reference": service_request.reference,
+            "title": service_request.title,
+            "address": sender.address,
+            "is_own": sender.address == sender.asked_of,
+            "actor": str(actor),
+            "comment": service_request.purpose,
+            "path": f"/relay/consent/{sender.pk}/",
+        },
+    )
+
+
 @transaction.atomic
 def answer_consent(*, sender: RelaySender, actor: User, agree: bool) -> None:
-    """Record the answer of the person whose address it is. Raises NotAllowed or WrongState."""
-    if actor.email != sender.address:
-        raise NotAllowed("Only the person whose address it is can answer this.")
+    """Record the answer of the person who was asked. Raises NotAllowed or WrongState."""
+    if actor.email != sender.asked_of:
+        raise NotAllowed("Only the person whose address it is, or who owns the mailbox, can answer this.")
     service_request = sender.relay_request.service_request
     if service_request.state not in OPEN_STATES:
         raise WrongState(f"{service_request.reference} is decided already.")

@@ -1,4 +1,4 @@
-"""The page on which a person agrees, or not, that a system sends as their own address."""
+"""The page on which a person agrees, or not, that a system sends as their own address or their shared mailbox."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -14,11 +14,11 @@ from relay.models import RelaySender
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def consent(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show what is asked; a signed-in POST answers. 404 for everybody whose address it is not."""
+    """Show what is asked; a signed-in POST answers. 404 for everybody who was not asked."""
     actor = person(request)
     sender = (
         RelaySender.objects.select_related("relay_request__service_request__requester")
-        .filter(pk=pk, address=actor.email)
+        .filter(pk=pk, asked_of=actor.email)
         .first()
     )
     if sender is None:
@@ -28,5 +28,11 @@ def consent(request: HttpRequest, pk: int) -> HttpResponse:
         services.answer_consent(sender=sender, actor=actor, agree=agree)
         messages.success(request, "Thank you. Your answer is with the request.")
         return redirect("relay_consent", pk)
-    context = {"sender": sender, "service_request": sender.relay_request.service_request}
+    service_request = sender.relay_request.service_request
+    context = {
+        "sender": sender,
+        "service_request": service_request,
+        "is_own": sender.address == sender.asked_of,
+        "would_allow": service_request.kind_entry.would_allow(service_request),
+    }
     return render(request, "relay/consent.html", context)

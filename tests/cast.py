@@ -63,10 +63,12 @@ def make_cast() -> Cast:
         for role in roles:
             person.groups.add(Group.objects.get_or_create(name=str(role))[0])
         people[name] = person
-        DirectoryAddress.objects.get_or_create(address=person.email, defaults={"kind": AddressKind.PERSON})
+        DirectoryAddress.objects.get_or_create(
+            address=person.email, defaults={"kind": AddressKind.PERSON, "department": "Physics"}
+        )
     for local in ("noreply-lab", "alerts", "printing"):
         DirectoryAddress.objects.get_or_create(
-            address=f"{local}@{DOMAIN}", defaults={"kind": AddressKind.SHARED}
+            address=f"{local}@{DOMAIN}", defaults={"kind": AddressKind.SHARED, "department": "Physics"}
         )
     return Cast(**people)
 
@@ -102,7 +104,7 @@ def answer_relay(draft: ServiceRequest, *, address: str, sender: str, host: str)
         detail=detail,
         columns={
             "system_kind": "copier", "capability": "neither", "hostname": host, "recipients": "internal",
-            "typical_per_day": 20, "peak_per_hour": 10, "recipients_per_message": 1, "contents": "public",
+            "typical_per_day": 20, "most_per_day": 1000, "peak_per_hour": 10, "recipients_per_message": 1, "contents": "public",
             "tls": "yes", "after_hours_contact": "Riley, 555 0100", "is_attested": True,
         },
     )  # fmt: skip

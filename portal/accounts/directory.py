@@ -27,6 +27,9 @@ class Entry:
     address: str
     kind: AddressKind
     name: str = ""
+    department: str = ""
+    owner: str = ""
+    """The address of the person who answers for a shared mailbox or a list; "" where none is recorded."""
 
 
 class DirectoryUnavailable(Exception):
@@ -46,7 +49,10 @@ class TableDirectory:
     def lookup(self, addresses: Iterable[str]) -> Mapping[str, Entry]:
         """One query for all addresses."""
         rows = DirectoryAddress.objects.filter(address__in=list(addresses), gone_at__isnull=True)
-        return {row.address: Entry(row.address, AddressKind(row.kind), row.name) for row in rows}
+        return {
+            row.address: Entry(row.address, AddressKind(row.kind), row.name, row.department, row.owner)
+            for row in rows
+        }
 
 
 def directory() -> Directory:
@@ -70,7 +76,7 @@ class ImportReport:
     same: int
 
 
-COLUMNS = ("address", "kind", "name", "department", "head")
+COLUMNS = ("address", "kind", "name", "department", "head", "owner")
 _YES, _NO = ("yes", "true", "1"), ("", "no", "false", "0")
 MOST_GONE_SHARE = 0.5
 
@@ -78,7 +84,7 @@ MOST_GONE_SHARE = 0.5
 def _read(file: TextIO) -> dict[str, dict[str, Any]]:
     reader = csv.DictReader(file)
     if set(COLUMNS[:2]) - set(reader.fieldnames or ()):
-        raise ImportRefused("The first line must name the columns: address,kind,name,department,head.")
+        raise ImportRefused(f"The first line must name the columns: {','.join(COLUMNS)}.")
     rows: dict[str, dict[str, Any]] = {}
     for number, row in enumerate(reader, start=2):
         try:
@@ -96,8 +102,29 @@ def _read(file: TextIO) -> dict[str, dict[str, Any]]:
             "kind": kind,
             "name": one_line(row.get("name") or "")[:150],
             "department": one_line(row.get("department") or "")[:150],
+            "owner": _owner(number, kind, row.get("owner") or ""),
         }
+    _refuse_owners_who_are_no_people(rows)
     return rows
+
+
+def _owner(number: int, kind: str, text: str) -> str:
+    if not text.strip():
+        return ""
+    if kind == AddressKind.PERSON:
+        raise ImportRefused(f"Line {number}: a person's own address has no owner. Leave the column empty.")
+    try:
+        return str(parse_mailbox(text, domain=institution().mail_domain))
+    except MailboxRefused as error:
+        raise ImportRefused(f"Line {number}: owner: {error}") from None
+
+
+def _refuse_owners_who_are_no_people(rows: Mapping[str, Mapping[str, Any]]) -> None:
+    # An owner who is missing from the file has left, which the rules about mailboxes know how to take.
+    for address, values in rows.items():
+        owner = values["owner"]
+        if owner in rows and rows[owner]["kind"] != AddressKind.PERSON:
+            raise ImportRefused(f"{address}: its owner {owner} is not a person. Name a person's own address.")
 
 
 @transaction.atomic
@@ -122,7 +149,7 @@ def import_directory(*, file: TextIO, accept_change: bool = False) -> ImportRepo
         row.gone_at = now
     DirectoryAddress.objects.bulk_create(added, batch_size=1000)
     DirectoryAddress.objects.bulk_update(
-        [*changed, *gone], ["kind", "name", "department", "is_head", "gone_at"], batch_size=500
+        [*changed, *gone], ["kind", "name", "department", "is_head", "owner", "gone_at"], batch_size=500
     )
     report = ImportReport(len(added), len(changed), len(gone), len(rows) - len(added) - len(changed))
     directory_imported.tell(report)

@@ -117,6 +117,8 @@ class DirectoryAddress(models.Model):
     department = models.CharField(max_length=150, blank=True)
     is_head = models.BooleanField(default=False)
     """Whether the person heads the department, who is asked when an owner of it leaves."""
+    owner = models.EmailField(blank=True)
+    """The person who answers for a shared mailbox or a list, by address; "" where none is recorded."""
     gone_at = models.DateTimeField(null=True, blank=True)
     """When an import no longer had it; such an address is not valid."""
 

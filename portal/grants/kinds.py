@@ -46,6 +46,10 @@ class GrantingKind(Kind):
         """What the grant allows, as (label, values) for its page."""
         return []
 
+    def connect_rows(self, grant: "Grant") -> list[tuple[str, list[str]]]:
+        """What somebody enters in the system or service that the grant is for, as (label, values) for page and email."""
+        return []
+
     def is_proven(self, grant: "Grant") -> bool:
         """Whether the evidence that `needs_proof` asks for is there: only then a suspension ends as active."""
         return not self.needs_proof
@@ -80,6 +84,14 @@ class GrantingKind(Kind):
         else:
             way = "It is active within its term."
         return f"{self.permission_sentence(grant)} {way} Its term is {term}. We remind you before it ends."
+
+    def connect_lines(self, service_request: "ServiceRequest") -> list[str]:
+        """How to connect, a line each, for the email that tells of the approval; [] where there is nothing to enter."""
+        from portal.grants.selectors import grant_of
+
+        grant = grant_of(service_request)
+        rows = [] if grant is None else self.connect_rows(grant)
+        return [f"{label}: {', '.join(values)}" for label, values in rows]
 
     def links(self, service_request: "ServiceRequest") -> list[tuple[str, str]]:
         """The grant that the request led to, or that it is about."""

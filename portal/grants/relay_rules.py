@@ -31,6 +31,10 @@ class RelayRule:
     """The domains (and what lies below them) that it may send to; None for anyone."""
     per_hour: int | None
     """Messages an hour, None for no limit."""
+    per_day: int | None = None
+    """Recipients a calendar day in the institution's zone, None for no limit; a message to three counts three times."""
+    external_per_day: int | None = None
+    """Of these, recipients outside the mail domain."""
 
     def is_in_force(self, day: date) -> bool:
         """Whether it is in force on `day`; the same rule as `Grant.is_in_force`."""

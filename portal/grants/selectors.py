@@ -8,7 +8,9 @@ from portal.accounts.models import User
 from portal.grants.models import Grant, GrantEvent, GrantQuerySet, Handover
 from portal.grants.states import OPEN_STATES, GrantState
 from portal.institution import institution
+from portal.workflow.kinds import TERM
 from portal.workflow.models import Intention, ServiceRequest, Snapshot
+from portal.workflow.selectors import cuts_of
 
 
 def grant_of(service_request: ServiceRequest) -> Grant | None:
@@ -28,7 +30,17 @@ def answers_in_force(service_request: ServiceRequest) -> list[dict[str, str]]:
         .order_by("-id")
         .first()
     )  # fmt: skip
-    return newest.answers if newest else []
+    return _as_granted(newest) if newest else []
+
+
+def _as_granted(asked: Snapshot) -> list[dict[str, str]]:
+    """The answers with what the approval cut of them: a renewal that goes on with that changes nothing."""
+    cuts = {cut.field: cut for cut in cuts_of(asked.service_request_id) if cut.field != TERM}
+    answers = [
+        answer | {"value": cuts.pop(answer["field"]).after} if answer["field"] in cuts else answer
+        for answer in asked.answers
+    ]
+    return answers + [{"field": cut.field, "label": cut.label, "value": cut.after} for cut in cuts.values()]
 
 
 def my_grants(actor: User, today: date) -> GrantQuerySet:

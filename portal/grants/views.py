@@ -24,6 +24,7 @@ from portal.grants.states import BY_GRANT_ACTION, GrantAction
 from portal.institution import institution
 from portal.lib.problems import NotAllowed
 from portal.workflow.models import Intention
+from portal.workflow.selectors import cuts_of
 
 SHOWN = 200
 _REASONED = (GrantAction.SUSPEND, GrantAction.RESUME, GrantAction.REVOKE, GrantAction.END)
@@ -77,6 +78,11 @@ def _show(
         "rows": [
             {"label": label, "lines": lines, "is_code": True}
             for label, lines in grant.kind_entry.permission_rows(grant)
+        ],
+        "cuts": cuts_of(grant.latest_request_id),
+        "connect_rows": [
+            {"label": label, "lines": lines, "is_code": False}
+            for label, lines in grant.kind_entry.connect_rows(grant)
         ],
         "note": grant.kind_entry.state_note(grant),
         "links": grant.kind_entry.grant_links(grant),

@@ -5,16 +5,26 @@ asked it returns an awaitable. `Unready` means that nothing is known well enough
 """
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from django.utils import timezone
 
 from portal.grants.relay_rules import RelayRule
+from portal.institution import institution
 from portal.policy_service import replies
-from portal.policy_service.budgets import BudgetUnknown, LocalBuckets, Shared
-from portal.policy_service.decisions import Outcome, decide
+from portal.policy_service.budgets import (
+    NOTHING,
+    BudgetUnknown,
+    Caps,
+    Load,
+    LocalBuckets,
+    LocalDays,
+    Shared,
+    over_day,
+)
+from portal.policy_service.decisions import Outcome, decide, is_inside
 from portal.policy_service.header_from import HeaderRefusal
 from portal.policy_service.index import Found, Index, NoAddress
 from portal.policy_service.protocol import RELAY_CONTEXT, Ask, Malformed, parse
@@ -23,7 +33,8 @@ from portal.policy_service.tallies import Batch
 
 REMEMBERED_MESSAGES = 20_000
 _ACCEPTED, _REFUSED, _DEFERRED, _CHARGED, _PREPENDED = 1, 2, 4, 8, 16
-"""What is noted of a message."""
+"""What is noted of a message; above these bits stands how many recipients of it were counted."""
+_RECIPIENT = 32
 
 
 class Case(NamedTuple):
@@ -88,7 +99,8 @@ class Answering:
         self._index: Index | None = None
         self._as_of = 0.0
         self._max_age, self._shared = max_age, shared
-        self._local = LocalBuckets()
+        self._local, self._days = LocalBuckets(), LocalDays()
+        self._ours = (institution().mail_domain,)
         self._messages = Messages()
         self._sessions = Sessions()
         self._today = Today()
@@ -98,6 +110,10 @@ class Answering:
     def install(self, index: Index, as_of: float) -> None:
         """Answer from `index` from now on."""
         self._index, self._as_of = index, as_of
+
+    def begin_day(self, day: date, used: Mapping[int, Load]) -> None:
+        """Go on from the recipients that were counted of `day` before; call it before the first `install`."""
+        self._days.begin(day, used)
 
     def apply(self, changes: dict[int, RelayRule | None], as_of: float) -> None:
         """Change some rules, and note that the database confirmed the rest."""
@@ -138,36 +154,59 @@ class Answering:
             return _reply(replies.reject(decision.say()))
         if decision.is_recipient_open and not before & _ACCEPTED:
             return self._defer(case, f"{rule.reference}: the recipients are not known here.")
-        return self._within_volume(case)
+        return self._charge(case)
 
-    def _within_volume(self, case: Case) -> bytes | Awaitable[bytes]:
-        if case.rule.per_hour is None or case.before & _CHARGED:
-            return self._accept(case, 0)
-        return self._charge(case, case.rule.per_hour)
-
-    def _charge(self, case: Case, per_hour: int) -> bytes | Awaitable[bytes]:
-        wait = self._local.take(case.rule.grant_id, per_hour, time.monotonic())
-        if wait:
+    def _charge(self, case: Case, load: Load | None = None) -> bytes | Awaitable[bytes]:
+        rule, load = case.rule, self._load(case) if load is None else load
+        per_hour = None if case.before & _CHARGED else rule.per_hour
+        caps = Caps(per_hour, rule.per_day, rule.external_per_day)
+        known = self._days.used(rule.grant_id, case.day)
+        if over := over_day(known, load, caps):
+            return self._over_day(case, over)
+        if per_hour is not None and (wait := self._local.take(rule.grant_id, per_hour, time.monotonic())):
             return self._over(case, wait)
-        if self._shared is not None:
-            return self._charge_shared(self._shared, case, per_hour)
-        return self._accept(case, _CHARGED)
+        self._days.add(rule.grant_id, case.day, load)
+        is_limited = per_hour is not None or (load.recipients and caps[1:] != (None, None))
+        if self._shared is not None and is_limited:
+            return self._charge_shared(self._shared, case, load, caps, known)
+        return self._accept(case, 0 if per_hour is None else _CHARGED, load)
 
-    async def _charge_shared(self, shared: Shared, case: Case, per_hour: int) -> bytes:
+    async def _charge_shared(self, shared: Shared, case: Case, load: Load, caps: Caps, known: Load) -> bytes:
         grant_id = case.rule.grant_id
         try:
-            wait = await shared.take(grant_id, per_hour)
-            case = case._replace(before=self._messages.get(case.key))
+            charge = await shared.charge(grant_id, case.day, load, caps, known)
         except BudgetUnknown:
-            self._local.give_back(grant_id)
+            self._take_back(case, load, caps)
             return self._defer(case, replies.budget_unknown(case.rule))
-        if wait:
-            self._local.give_back(grant_id)
-            return self._over(case, wait)
-        return self._accept(case, _CHARGED)
+        case = case._replace(before=self._messages.get(case.key))
+        if charge.wait or charge.over:
+            self._take_back(case, load, caps)
+        self._days.learn(grant_id, case.day, charge.used)
+        if charge.over:
+            return self._over_day(case, charge.over)
+        if charge.wait:
+            return self._over(case, charge.wait)
+        return self._accept(case, 0 if caps.per_hour is None else _CHARGED, load)
+
+    def _take_back(self, case: Case, load: Load, caps: Caps) -> None:
+        self._days.add(case.rule.grant_id, case.day, Load(-load.recipients, -load.external))
+        if caps.per_hour is not None:
+            self._local.give_back(case.rule.grant_id)
+
+    def _load(self, case: Case) -> Load:
+        """The recipients that this ask brings, as far as they were not counted of the message before."""
+        ask = case.ask
+        if ask.state == "RCPT":
+            return Load(1, 0 if is_inside(ask.recipient, self._ours) else 1)
+        more = max((ask.recipients or 1) - case.before // _RECIPIENT, 0)
+        # Of several recipients Postfix names none here: unknown ones count as external.
+        return Load(more, 0 if is_inside(ask.recipient, self._ours) else more)
 
     def _over(self, case: Case, wait: float) -> bytes:
         return self._defer(case, replies.over_budget(case.rule, wait, timezone.now()))
+
+    def _over_day(self, case: Case, over: str) -> bytes:
+        return self._defer(case, replies.over_day(case.rule, over, case.day))
 
     def _defer(self, case: Case, text: str) -> bytes:
         self._count(case, Outcome.DEFERRED, _DEFERRED)
@@ -175,19 +214,21 @@ class Answering:
         verb = "DEFER" if case.ask.context == RELAY_CONTEXT else "DEFER_IF_PERMIT"
         return _reply(f"{verb} 4.7.1 {replies.safe(text)}")
 
-    def _accept(self, case: Case, noted: int) -> bytes:
+    def _accept(self, case: Case, noted: int, load: Load) -> bytes:
         state, before = case.ask.state, case.before
+        noted |= (before // _RECIPIENT + load.recipients) * _RECIPIENT
+        case = case._replace(before=before % _RECIPIENT)
         if state == "RCPT" and case.ask.context == RELAY_CONTEXT:
-            self._count(case, Outcome.ACCEPTED, _ACCEPTED, noted)
+            self._count(case, Outcome.ACCEPTED, _ACCEPTED, noted, load)
             return b"action=OK\n\n"  # PREPEND permits nothing: the header comes at DATA.
-        self._count(case, Outcome.ACCEPTED, _ACCEPTED, noted | _PREPENDED)
+        self._count(case, Outcome.ACCEPTED, _ACCEPTED, noted | _PREPENDED, load)
         if state == "END-OF-MESSAGE" or before & _PREPENDED:
             return b"action=DUNNO\n\n"  # Too late for a header, or the message has its one.
         return _reply(replies.prepend(case.rule))
 
     # ------------------------------------------------------------------ one message, several asks
-    def _count(self, case: Case, outcome: Outcome, flag: int, noted: int = 0) -> None:
-        """Count the outcome, `flag`, once for a message; also note `noted`.
+    def _count(self, case: Case, outcome: Outcome, flag: int, noted: int = 0, load: Load = NOTHING) -> None:
+        """Count the outcome, `flag`, once for a message, and the recipients of `load`; also note `noted`.
 
         Without an instance there is nothing to know a message by, and every ask counts.
         """
@@ -198,6 +239,8 @@ class Answering:
             if flag == _ACCEPTED and case.ask.port:
                 note = Accepted(case.key, case.rule.grant_id, case.day, case.ask.sender)
                 self._sessions.put(case.ask.client, case.ask.port, note)
+        if load.recipients:
+            self.batch.count_recipients(case.rule.grant_id, case.day, load.recipients, load.external)
 
     # ------------------------------------------------------------------ the same message, seen by the milter
     def about(self, client: str) -> tuple[Found | None, date]:
@@ -221,11 +264,15 @@ class Answering:
             return None, False
         return accepted, bool(self._messages.get(accepted.key) & _PREPENDED)
 
-    def settle(self, ask: Ask, rule: RelayRule, day: date) -> bytes | Awaitable[bytes]:
+    def settle(
+        self, ask: Ask, rule: RelayRule, day: date, recipients: Sequence[str]
+    ) -> bytes | Awaitable[bytes]:
         """The action for a message that no policy request was made for: its volume, and its count."""
         key = f"{ask.instance} {ask.client} {rule.grant_id}"
         ask = ask._replace(port="")  # Noted for its session it would be taken for the next message.
-        return self._within_volume(Case(ask, rule, day, time.time(), key, self._messages.get(key)))
+        external = sum(not is_inside(address, self._ours) for address in recipients)
+        load = Load(len(recipients), external) if recipients else Load(1, 1)
+        return self._charge(Case(ask, rule, day, time.time(), key, self._messages.get(key)), load)
 
     def count_author(self, rule: RelayRule, author: str) -> None:
         """A message passed that shows `author` in From."""

@@ -1,13 +1,18 @@
-"""How much a grant may send: a token bucket per grant, refilled evenly over the hour, as deep as one hour's share.
+"""How much a permission may send: messages an hour by a token bucket, recipients a day by a count.
 
-Every process keeps buckets of its own. Where Redis is configured the processes share one more per grant: one
-Lua script takes a token or says how long to wait, so two processes never pass the same token. A Redis that
-does not answer leaves unknown what the others passed, and unknown is no pass: `BudgetUnknown`.
+The bucket is refilled evenly over the hour and as deep as one hour's share. The count is of a calendar day in the
+institution's zone; it begins with what the database holds of the day, so a restart gives nobody a fresh day.
+
+Every process keeps buckets and counts of its own. Where Redis is configured the processes share one more of each: one
+Lua script charges both or neither, so two processes never pass the same token. A Redis that does not answer leaves
+unknown what the others passed, and unknown is no pass: `BudgetUnknown`.
 """
 
 import logging
 import time
-from typing import Protocol, cast
+from collections.abc import Mapping
+from datetime import date
+from typing import NamedTuple, Protocol, cast
 
 import redis.asyncio
 from redis.exceptions import RedisError
@@ -22,6 +27,77 @@ CONNECTIONS = 32
 
 class BudgetUnknown(Exception):
     """Whether the budget holds cannot be established."""
+
+
+class Load(NamedTuple):
+    """Recipients of a message: how many, and how many of them are outside the mail domain."""
+
+    recipients: int
+    external: int
+
+
+class Caps(NamedTuple):
+    """What a permission may send; None for no limit."""
+
+    per_hour: int | None
+    """Messages; None as well where the message is charged already."""
+    per_day: int | None
+    external_per_day: int | None
+
+
+class Charge(NamedTuple):
+    """What came of charging: all zero where the message may pass."""
+
+    wait: float = 0.0
+    """Seconds until the hour has room for a message."""
+    over: str = ""
+    """"recipients" or "external": which count of the day has no room."""
+    used: Load = Load(0, 0)
+    """What is counted of the day by all processes, this message included where it may pass."""
+
+
+NOTHING = Load(0, 0)
+
+
+def over_day(used: Load, more: Load, caps: Caps) -> str:
+    """Which cap of the day `more` would break after `used`: "recipients", "external", or ""."""
+    if caps.per_day is not None and used.recipients + more.recipients > caps.per_day:
+        return "recipients"
+    if more.external and caps.external_per_day is not None:
+        return "external" if used.external + more.external > caps.external_per_day else ""
+    return ""
+
+
+class LocalDays:
+    """What one process knows of the recipients of a day, by permission."""
+
+    def __init__(self) -> None:
+        self._day = date.min
+        self._used: dict[int, Load] = {}
+
+    def begin(self, day: date, used: Mapping[int, Load]) -> None:
+        """Go on from what was counted of `day` before this process started."""
+        self._day, self._used = day, dict(used)
+
+    def used(self, grant_id: int, day: date) -> Load:
+        """What is counted of `day`, which is never before a day asked for earlier."""
+        if day > self._day:
+            self._day, self._used = day, {}
+        return self._used.get(grant_id, NOTHING)
+
+    def add(self, grant_id: int, day: date, more: Load) -> None:
+        """Count `more`; negative figures undo it."""
+        held = self.used(grant_id, day)
+        if day == self._day:
+            self._used[grant_id] = Load(held.recipients + more.recipients, held.external + more.external)
+
+    def learn(self, grant_id: int, day: date, used: Load) -> None:
+        """All processes together counted `used`: no less is known from now on."""
+        held = self.used(grant_id, day)
+        if day == self._day:
+            self._used[grant_id] = Load(
+                max(used.recipients, held.recipients), max(used.external, held.external)
+            )
 
 
 class LocalBuckets:
@@ -48,29 +124,42 @@ class LocalBuckets:
 
 
 class Shared(Protocol):
-    """Buckets that several processes share."""
+    """Buckets and counts that several processes share."""
 
-    async def take(self, grant_id: int, per_hour: int) -> float:
-        """As LocalBuckets.take. Raises BudgetUnknown."""
+    async def charge(self, grant_id: int, day: date, load: Load, caps: Caps, known: Load) -> Charge:
+        """Charge hour and day, or neither. `known` was counted of the day for certain. Raises BudgetUnknown."""
 
     async def close(self) -> None:
         """Let go of the connections."""
 
 
-# The bucket's clock is the server's, so that the asking hosts' clocks do not matter.
-_TAKE = """
-local clock = redis.call('TIME')
-local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
-local size = tonumber(ARGV[1])
-local held = redis.call('HMGET', KEYS[1], 'tokens', 'at')
-local tokens = tonumber(held[1]) or size
-local at = tonumber(held[2]) or now
-tokens = math.min(size, tokens + math.max(now - at, 0) * size / 3600)
-local wait = 0
-if tokens >= 1 then tokens = tokens - 1 else wait = (1 - tokens) * 3600 / size end
-redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', string.format('%.6f', now))
-redis.call('EXPIRE', KEYS[1], 7200)
-return tostring(wait)
+# The bucket's clock is the server's, so that the asking hosts' clocks do not matter. A limit of -1 is none.
+_CHARGE = """
+local size, cap, cap_external = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local more, more_external = tonumber(ARGV[4]), tonumber(ARGV[5])
+local day = redis.call('HMGET', KEYS[2], 'recipients', 'external')
+local used = math.max(tonumber(day[1]) or 0, tonumber(ARGV[6]))
+local external = math.max(tonumber(day[2]) or 0, tonumber(ARGV[7]))
+if cap >= 0 and used + more > cap then return {'recipients', '0', used, external} end
+if more_external > 0 and cap_external >= 0 and external + more_external > cap_external then
+    return {'external', '0', used, external}
+end
+if size >= 0 then
+    local clock = redis.call('TIME')
+    local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
+    local held = redis.call('HMGET', KEYS[1], 'tokens', 'at')
+    local tokens = tonumber(held[1]) or size
+    local at = tonumber(held[2]) or now
+    tokens = math.min(size, tokens + math.max(now - at, 0) * size / 3600)
+    local wait = 0
+    if tokens >= 1 then tokens = tokens - 1 else wait = size > 0 and (1 - tokens) * 3600 / size or 3600 end
+    redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', string.format('%.6f', now))
+    redis.call('EXPIRE', KEYS[1], 7200)
+    if wait > 0 then return {'', tostring(wait), used, external} end
+end
+redis.call('HSET', KEYS[2], 'recipients', used + more, 'external', external + more_external)
+redis.call('EXPIRE', KEYS[2], 172800)
+return {'', '0', used + more, external + more_external}
 """
 
 
@@ -86,20 +175,23 @@ class RedisBuckets:
             socket_connect_timeout=DEADLINE_SECONDS,
         )
         self._redis = redis.asyncio.Redis(connection_pool=pool)
-        self._script = self._redis.register_script(_TAKE)
+        self._script = self._redis.register_script(_CHARGE)
         self._not_before = 0.0
 
-    async def take(self, grant_id: int, per_hour: int) -> float:
-        """As LocalBuckets.take. Raises BudgetUnknown within the deadline."""
+    async def charge(self, grant_id: int, day: date, load: Load, caps: Caps, known: Load) -> Charge:
+        """See Shared. Raises BudgetUnknown within the deadline."""
         if time.monotonic() < self._not_before:
             raise BudgetUnknown("Redis did not answer a moment ago.")
+        keys = [f"techmail:policy:{grant_id}", f"techmail:policy:{grant_id}:{day}"]
+        limits = [-1 if cap is None else cap for cap in caps]
         try:
-            waited = await self._script(keys=[f"techmail:policy:{grant_id}"], args=[per_hour])
-            return float(cast(bytes, waited))
+            said = await self._script(keys=keys, args=[*limits, *load, *known])
+            over, wait, recipients, external = cast(tuple[bytes, bytes, int, int], tuple(said))
+            return Charge(float(wait), over.decode(), Load(recipients, external))
         except (RedisError, OSError, TimeoutError, ValueError) as error:
             self._not_before = time.monotonic() + PAUSE_SECONDS
             logger.warning(
-                "Redis does not answer, grants with a budget are deferred: %s", type(error).__name__
+                "Redis does not answer, permissions with a limit are deferred: %s", type(error).__name__
             )
             raise BudgetUnknown(str(error)) from error
 

@@ -9,14 +9,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Protocol
 
 from django.db import connection
+from django.utils import timezone
 
 from portal.grants.relay_rules import RelayRule
 from portal.institution import institution
+from portal.policy_service.budgets import Load
 from portal.policy_service.changes import CHUNK, ChangeSerial, all_rules, rules_for
 from portal.policy_service.index import Index
+from portal.policy_service.selectors import recipients_on
 from portal.policy_service.services import CHANNEL
 
 logger = logging.getLogger(__name__)
@@ -29,6 +33,9 @@ RETRY_SECONDS = (0.2, 0.5, 1.0)
 
 class Receiver(Protocol):
     """Who is told; each call comes from the follower's thread."""
+
+    def begin_day(self, day: date, used: dict[int, Load]) -> None:
+        """What was counted of `day` so far, by permission; told once, before the index."""
 
     def install(self, index: Index, as_of: float) -> None:
         """A whole index, as the database was at the monotonic moment `as_of`."""
@@ -85,6 +92,10 @@ class Follower(threading.Thread):
             return
         as_of = time.monotonic()
         self._serial.start()
+        today = timezone.localdate()
+        self._receiver.begin_day(
+            today, {grant: Load(*counts) for grant, counts in recipients_on(today).items()}
+        )
         index = Index(all_rules(), institution().campus)
         self._receiver.install(index, as_of)
         self._is_loaded = True

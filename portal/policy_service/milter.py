@@ -277,7 +277,7 @@ class Conversation:
             return self._refuse(message, author.text)
         if message.accepted is not None:
             return self._pass_author(message, rule, author.found)
-        action = self._answering.settle(ask, rule, message.day)
+        action = self._answering.settle(ask, rule, message.day, message.recipients)
         if isinstance(action, bytes):
             return self._after_volume(message, rule, author.found, action)
         return self._when_settled(message, rule, author.found, action)

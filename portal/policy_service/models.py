@@ -14,6 +14,10 @@ class DailyUse(models.Model):
     refused = models.PositiveIntegerField(default=0)
     deferred = models.PositiveIntegerField(default=0)
     last_at = models.DateTimeField()
+    recipients = models.PositiveIntegerField(default=0, db_default=0)
+    """Recipients accepted, a message to three counting three times: what the daily limit is about."""
+    external = models.PositiveIntegerField(default=0, db_default=0)
+    """Of these, outside the mail domain."""
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("grant", "day"), name="one_use_per_grant_and_day"),)

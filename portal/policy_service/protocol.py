@@ -32,6 +32,8 @@ class Ask(NamedTuple):
     context: str
     port: str = ""
     """The client's, "" before Postfix 3.2."""
+    recipients: int = 0
+    """recipient_count: how many recipients the message has; known at DATA and END-OF-MESSAGE alone."""
 
 
 class Frames:
@@ -64,7 +66,7 @@ class Frames:
 
 
 _NAMES = ("protocol_state", "client_address", "sender", "recipient")
-_OPTIONAL = ("instance", "policy_context", "client_port")
+_OPTIONAL = ("instance", "policy_context", "client_port", "recipient_count")
 _MARKS = {name: f"\n{name}=" for name in (*_NAMES, *_OPTIONAL)}
 _START = "\nrequest=smtpd_access_policy\n"
 
@@ -83,6 +85,7 @@ _POSTFIX = re.compile(
     + "(?:\ncompatibility_level=[^\n]*\nmail_version=[^\n]*)?"
 )
 _USUAL_LENGTH = 2_048
+_LONGEST_NUMBER = 7
 
 
 def parse(block: bytes) -> Ask:
@@ -92,8 +95,8 @@ def parse(block: bytes) -> Ask:
     usual = _POSTFIX.fullmatch(text) if len(block) <= _USUAL_LENGTH else None
     if usual is None:
         return _parse_any(text)
-    state, client, port, sender, recipient, instance, context = usual.groups()
-    return Ask(state, client, _folded(sender), _folded(recipient), instance, context, port)
+    state, client, port, sender, recipient, count, instance, context = usual.groups()
+    return Ask(state, client, _folded(sender), _folded(recipient), instance, context, port, _number(count))
 
 
 def _parse_any(text: str) -> Ask:
@@ -109,8 +112,8 @@ def _parse_any(text: str) -> Ask:
     if _START not in text or text.count("\nrequest=") != 1:
         raise Malformed("This is no request for a policy.")
     state, client, sender, recipient = [_value(text, name) for name in _NAMES]
-    instance, context, port = [_value(text, name, "") for name in _OPTIONAL]
-    return Ask(state, client, _folded(sender), _folded(recipient), instance, context, port)
+    instance, context, port, count = [_value(text, name, "") for name in _OPTIONAL]
+    return Ask(state, client, _folded(sender), _folded(recipient), instance, context, port, _number(count))
 
 
 def _value(text: str, name: str, default: str | None = None) -> str:
@@ -123,6 +126,11 @@ def _value(text: str, name: str, default: str | None = None) -> str:
     if mark in rest:
         raise Malformed(f"The attribute {name} stands twice.")
     return rest[: rest.index("\n")]
+
+
+def _number(text: str) -> int:
+    # Postfix has no more than a million recipients a message (smtpd_recipient_limit); anything else is no number.
+    return int(text) if len(text) <= _LONGEST_NUMBER and text.isascii() and text.isdigit() else 0
 
 
 def _folded(address: str) -> str:

@@ -4,7 +4,7 @@ The sentences are those of the exported maps (relay/exports.py), so that a refus
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -13,6 +13,7 @@ from django.utils import timezone
 from portal.grants.links import public_page
 from portal.grants.relay_rules import RelayRule
 from portal.grants.states import GrantState
+from portal.institution import institution
 from portal.lib.text import ascii_word, one_line
 
 if TYPE_CHECKING:
@@ -122,7 +123,16 @@ def over_budget(rule: RelayRule, wait_seconds: float, now: datetime) -> str:
     """Too many messages: how many are allowed, and when the next one is."""
     # The next full minute: a time of day without seconds must not be too early.
     again = timezone.localtime(now + timedelta(seconds=wait_seconds + 60))
-    return f"{rule.reference} is over {rule.per_hour} messages an hour; try again after {again:%H:%M}. {link(rule)}"
+    return f"{rule.reference} is over {rule.per_hour} messages an hour. Try again after {again:%H:%M}. {link(rule)}"
+
+
+def over_day(rule: RelayRule, over: str, day: date) -> str:
+    """Too many recipients on `day`: how many are allowed, and when the next one is."""
+    if over == "external":
+        what = f"{rule.external_per_day} recipients outside {institution().mail_domain}"
+    else:
+        what = f"{rule.per_day} recipients"
+    return f"{rule.reference} is over {what} a day. Try again after 00:00 on {day + timedelta(days=1)}. {link(rule)}"
 
 
 def budget_unknown(rule: RelayRule) -> str:

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from django.conf import settings
@@ -17,7 +18,7 @@ from django.db import connection, connections
 from portal.env import ConfigurationError
 from portal.grants.relay_rules import RelayRule
 from portal.policy_service.answering import Answering
-from portal.policy_service.budgets import RedisBuckets
+from portal.policy_service.budgets import Load, RedisBuckets
 from portal.policy_service.client import Client, Limits
 from portal.policy_service.follower import Follower
 from portal.policy_service.index import Index
@@ -71,6 +72,10 @@ class Bridge:
 
     def __init__(self, answering: Answering, loop: asyncio.AbstractEventLoop) -> None:
         self._answering, self._loop = answering, loop
+
+    def begin_day(self, day: date, used: dict[int, Load]) -> None:
+        """See Receiver."""
+        self._loop.call_soon_threadsafe(self._answering.begin_day, day, used)
 
     def install(self, index: Index, as_of: float) -> None:
         """See Receiver."""

@@ -100,6 +100,15 @@ def checks_of(grant: Grant) -> Checks | None:
     return checks_now() if is_counted(grant) and grant.is_in_force(timezone.localdate()) else None
 
 
+def recipients_on(day: date) -> dict[int, tuple[int, int]]:
+    """How many recipients were counted of each permission on `day`, and how many of them outside the mail domain."""
+    rows = DailyUse.objects.filter(day=day, recipients__gt=0)
+    return {
+        grant: (all_, external)
+        for grant, all_, external in rows.values_list("grant_id", "recipients", "external")
+    }
+
+
 def panel_of(grant: Grant) -> Usage | None:
     """What the grant's page shows: kinds whose grants let nobody relay have nothing to show."""
     return usage_of(grant) if is_counted(grant) else None

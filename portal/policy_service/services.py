@@ -31,6 +31,7 @@ def write_batch(*, batch: Batch) -> None:
     CountedDay.objects.bulk_create([CountedDay(day=timezone.localdate())], ignore_conflicts=True)
     days = [Row(grant_id, day, tally) for (grant_id, day), tally in batch.days.items()]
     _add(DailyUse._meta.db_table, "day", days)
+    _add_recipients(days)
     _add(SenderUse._meta.db_table, "sender", _senders(batch.senders, SenderUse, "sender"))
     _add(AuthorUse._meta.db_table, "author", _senders(batch.authors, AuthorUse, "author"))
     _take_back(batch)
@@ -114,6 +115,13 @@ _AT_ONCE = (
     "JOIN grants_grant ON grants_grant.id = given.grant_id ORDER BY 1, 2 " + _ON_CONFLICT
 )
 
+_RECIPIENTS_AT_ONCE = (
+    "UPDATE policy_service_dailyuse AS held SET recipients = held.recipients + given.recipients, "
+    "external = held.external + given.external "
+    "FROM unnest(%s::bigint[], %s::date[], %s::int[], %s::int[]) AS given (grant_id, day, recipients, external) "
+    "WHERE held.grant_id = given.grant_id AND held.day = given.day"
+)
+
 
 def _add(table: str, key: str, rows: list[Row]) -> None:
     if not rows:
@@ -128,6 +136,28 @@ def _add(table: str, key: str, rows: list[Row]) -> None:
             cursor.execute(_AT_ONCE.format(**names), _columns(rows))
         else:
             cursor.executemany(_ROW_BY_ROW.format(**names), [_values(row) for row in rows])
+
+
+def _add_recipients(rows: list[Row]) -> None:
+    """Add the recipients to the rows of days that `_add` has just written."""
+    counted = [row for row in rows if row.tally.recipients]
+    if not counted:
+        return
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            columns: list[list[Any]] = [
+                [row.grant_id for row in counted],
+                [row.key for row in counted],
+                [row.tally.recipients for row in counted],
+                [row.tally.external for row in counted],
+            ]
+            cursor.execute(_RECIPIENTS_AT_ONCE, columns)
+        else:
+            for row in counted:
+                DailyUse.objects.filter(grant_id=row.grant_id, day=row.key).update(
+                    recipients=F("recipients") + row.tally.recipients,
+                    external=F("external") + row.tally.external,
+                )
 
 
 def _columns(rows: list[Row]) -> list[list[Any]]:

@@ -21,6 +21,10 @@ class Tally:
     deferred: int = 0
     last_at: float = 0.0
     """Seconds since 1970."""
+    recipients: int = 0
+    """Recipients accepted, a message to three counting three times. Counted for days alone."""
+    external: int = 0
+    """Of these, outside the mail domain."""
 
     def add(self, other: "Tally") -> None:
         """Count what `other` counted."""
@@ -28,6 +32,8 @@ class Tally:
         self.refused += other.refused
         self.deferred += other.deferred
         self.last_at = max(self.last_at, other.last_at)
+        self.recipients += other.recipients
+        self.external += other.external
 
 
 @dataclass
@@ -76,6 +82,12 @@ class Batch:
         """The milter judged a message of this mail host."""
         if host in self.hosts or len(self.hosts) < MOST_HOSTS:
             self.hosts[host] = at
+
+    def count_recipients(self, grant_id: int, day: date, recipients: int, external: int) -> None:
+        """Count recipients of a message that was counted of the same day."""
+        tally = self.days.setdefault((grant_id, day), Tally())
+        tally.recipients += recipients
+        tally.external += external
 
     def add(self, other: "Batch") -> None:
         """Take back a batch that could not be written."""

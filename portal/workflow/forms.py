@@ -7,11 +7,13 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
+from portal.accounts.directory import DirectoryUnavailable
+from portal.accounts.mailboxes import Tie, mailboxes_for
 from portal.institution import institution
 from portal.lib.addresses import MailboxRefused, parse_mailbox
 from portal.workflow.fields import PersonField, RowsWidget
 from portal.workflow.findings import Found
-from portal.workflow.kinds import Choice, Terms
+from portal.workflow.kinds import Choice, Limit, Terms
 from portal.workflow.models import Visibility
 
 if TYPE_CHECKING:
@@ -127,9 +129,27 @@ class PeopleStep(StepForm):
         if not text:
             return ""
         try:
-            return str(parse_mailbox(text, domain=institution().mail_domain))
+            address = str(parse_mailbox(text, domain=institution().mail_domain))
         except MailboxRefused as error:
             raise ValidationError(str(error)) from None
+        if address != self.service_request.functional_mailbox:
+            self._refuse_a_strangers(address)
+        return address
+
+    def _refuse_a_strangers(self, address: str) -> None:
+        """Notices and reminders go to it: nobody else's mailbox is signed up for them."""
+        try:
+            box = mailboxes_for(self.service_request.requester.email, [address])[address]
+        except DirectoryUnavailable:
+            raise ValidationError(
+                "The directory did not answer, so the mailbox cannot be checked. Try again, or leave it empty."
+            ) from None
+        if box.tie in (Tie.CONSENT, Tie.FORBIDDEN) and box.department:
+            raise ValidationError(
+                f"{address} belongs to {box.department}. Name a mailbox of your own department, or leave it empty."
+            )
+        if box.tie is Tie.CONSENT and box.is_personal:
+            raise ValidationError(f"{address} is another person’s own address. Name a shared mailbox.")
 
     def save(self) -> None:
         """Set the request's columns; the service writes them."""
@@ -220,15 +240,37 @@ class ApproveForm(RevisionForm):
         help_text="You may cut the term; you cannot extend it.",
     )
 
-    def __init__(self, *args: Any, terms: Terms, choices: Sequence[Choice], **kwargs: Any) -> None:
-        """`terms` are those asked for; `choices` are what may be cut."""
+    def __init__(
+        self, *args: Any, terms: Terms, choices: Sequence[Choice], limits: Sequence[Limit] = (), **kwargs: Any
+    ) -> None:
+        """`terms` are those asked for; `choices` are what may be cut, `limits` what may be lowered."""
         super().__init__(*args, **kwargs)
-        self.terms, self.choices = terms, choices
+        self.terms, self.choices, self.limits = terms, choices, limits
         self.fields["ends_on"].initial = terms.ends_on
+        self._add_choices(choices)
+        for limit in limits:
+            self.fields[f"most_{limit.field}"] = forms.IntegerField(
+                label=limit.label,
+                min_value=1,
+                max_value=limit.most,
+                initial=limit.most,
+                required=False,
+                help_text="You may lower it; you cannot raise it. Empty grants what was asked for.",
+                error_messages={"max_value": f"At most {limit.most:,}, which is what was asked for."},
+            )
+
+    def _add_choices(self, choices: Sequence[Choice]) -> None:
         for choice in choices:
+            words = [(value, choice.labels.get(value, value)) for value in choice.values]
+            if choice.is_single:
+                self.fields[f"keep_{choice.field}"] = forms.ChoiceField(
+                    label=choice.label, choices=words, initial=choice.values[0], widget=forms.RadioSelect,
+                    help_text="The first is what was asked for; you may grant less.",
+                )  # fmt: skip
+                continue
             self.fields[f"keep_{choice.field}"] = forms.MultipleChoiceField(
                 label=choice.label,
-                choices=[(value, choice.labels.get(value, value)) for value in choice.values],
+                choices=words,
                 initial=list(choice.values),
                 widget=forms.CheckboxSelectMultiple,
                 help_text="Untick what you do not grant.",
@@ -246,8 +288,13 @@ class ApproveForm(RevisionForm):
 
     def granted(self) -> Terms:
         """The terms as the reviewer left them."""
-        keep = {choice.field: self.cleaned_data[f"keep_{choice.field}"] for choice in self.choices}
-        return Terms(self.terms.starts_on, self.cleaned_data["ends_on"], keep)
+        data = self.cleaned_data
+        keep = {
+            choice.field: [data[f"keep_{choice.field}"]] if choice.is_single else data[f"keep_{choice.field}"]
+            for choice in self.choices
+        }
+        at_most = {limit.field: data[f"most_{limit.field}"] or limit.most for limit in self.limits}
+        return Terms(self.terms.starts_on, data["ends_on"], keep, at_most)
 
 
 class WaiveForm(forms.Form):

@@ -74,12 +74,14 @@ class Terms:
     """What a decision grants: from when to when, and what the reviewer cut of what was asked.
 
     `ends_on` is the last day in force. `keep` names, by the kind's own field, which of the values asked for
-    (senders, addresses) are granted; a field that is not named is granted whole.
+    (senders, addresses) are granted; a field that is not named is granted whole. `at_most` names figures that
+    were lowered or left as they were asked for.
     """
 
     starts_on: date
     ends_on: date
     keep: Mapping[str, Sequence[str]] = made_by(default_factory=dict)
+    at_most: Mapping[str, int] = made_by(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,40 @@ class Choice:
     values: Sequence[str]
     labels: Mapping[str, str] = made_by(default_factory=dict)
     """A value's words for people, where they are not the value itself."""
+    is_single: bool = False
+    """Whether one of the values is granted: the first one is what was asked for, the others are less."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A figure that a reviewer may lower on the decision page and never raise, such as messages a day."""
+
+    field: str
+    label: str
+    most: int
+    """What was asked for."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a decision left out: an answer as it was asked for, and as it was granted."""
+
+    field: str
+    label: str
+    asked: str
+    granted: str
+
+
+TERM = "term"
+"""The `field` of a cut of the term, which is no answer."""
+
+
+def _asked(choice: Choice) -> Sequence[str]:
+    return choice.values[:1] if choice.is_single else choice.values
+
+
+def _listed(choice: Choice, values: Sequence[str]) -> str:
+    return "\n".join(choice.labels.get(value, value) for value in choice.values if value in values)
 
 
 class Kind(ABC):
@@ -186,6 +222,27 @@ class Kind(ABC):
         """What a reviewer may cut; empty for kinds where there is nothing to cut."""
         return []
 
+    def limits(self, service_request: "ServiceRequest") -> list[Limit]:
+        """The figures that a reviewer may lower."""
+        return []
+
+    def cuts(self, service_request: "ServiceRequest", terms: Terms) -> list[Cut]:
+        """What `terms` leave out of what is asked for: values, figures, days. Called before the approval."""
+        asked = self.default_terms(service_request, terms.starts_on)
+        cuts = [
+            Cut(choice.field, choice.label, _listed(choice, _asked(choice)), _listed(choice, kept))
+            for choice in self.choices(service_request)
+            if (kept := terms.keep.get(choice.field)) is not None and set(kept) != set(_asked(choice))
+        ]
+        cuts += [
+            Cut(limit.field, limit.label, f"{limit.most:,}", f"{terms.at_most[limit.field]:,}")
+            for limit in self.limits(service_request)
+            if terms.at_most.get(limit.field, limit.most) < limit.most
+        ]
+        if terms.ends_on < asked.ends_on:
+            cuts.append(Cut(TERM, "Last day", f"{asked.ends_on:%b %-d, %Y}", f"{terms.ends_on:%b %-d, %Y}"))
+        return cuts
+
     def baseline(self, service_request: "ServiceRequest") -> list[dict[str, str]]:
         """The answers that a first submission is compared with: a renewal's grant has some, a new wish none."""
         return []
@@ -193,6 +250,10 @@ class Kind(ABC):
     def decision_note(self, service_request: "ServiceRequest") -> str:
         """What the letter of a decision says besides the reason, such as the term of the grant."""
         return ""
+
+    def connect_lines(self, service_request: "ServiceRequest") -> list[str]:
+        """How to connect what was approved, a line each, for the letter of a decision."""
+        return []
 
     # ------------------------------------------------------------------ hooks, inside the transaction
     def on_submitted(self, *, service_request: "ServiceRequest", actor: "User") -> None:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from portal.institution import institution
 from portal.lib.throttle import Rate, seconds_to_wait
 from portal.outbox.services import enqueue
-from portal.workflow.models import Event, Participation, ServiceRequest
+from portal.workflow.models import Event, FieldChange, Participation, ServiceRequest
 from portal.workflow.policies import NAMED, bar_of, parts_of, people_who_may_decide
 from portal.workflow.states import State
 
@@ -151,7 +151,14 @@ def decided(*, service_request: ServiceRequest, event: Event) -> None:
         decision="approved" if approved else "denied",
         clauses=list(event.clauses),
         note=service_request.kind_entry.decision_note(service_request) if approved else "",
+        connect=service_request.kind_entry.connect_lines(service_request) if approved else [],
+        cuts=[_cut_words(change) for change in event.changes.all()] if approved else [],
     )
+
+
+def _cut_words(cut: FieldChange) -> str:
+    asked, granted = (", ".join(text.splitlines()) for text in (cut.before, cut.after))
+    return f"{cut.label}: {granted or 'none'} (asked for: {asked})"
 
 
 def withdrawn(*, service_request: ServiceRequest, event: Event) -> None:

@@ -15,10 +15,19 @@ from django.utils import timezone
 from portal.accounts.models import User, people_with_role
 from portal.accounts.roles import DECIDERS, Role
 from portal.institution import institution
-from portal.workflow.models import CheckRun, Event, Finding, Question, SearchTerm, ServiceRequest, Visibility
+from portal.workflow.models import (
+    CheckRun,
+    Event,
+    FieldChange,
+    Finding,
+    Question,
+    SearchTerm,
+    ServiceRequest,
+    Visibility,
+)
 from portal.workflow.policies import may_read_internal
 from portal.workflow.querysets import ServiceRequestQuerySet
-from portal.workflow.states import LIVE_STATES, State
+from portal.workflow.states import LIVE_STATES, Action, State
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -225,6 +234,12 @@ def timeline(service_request: ServiceRequest, actor: User) -> list[Event]:
     if not may_read_internal(actor):
         events = events.filter(visibility=Visibility.PUBLIC)
     return list(events)
+
+
+def cuts_of(service_request_id: int) -> list[FieldChange]:
+    """What the approval of the request left out of what was asked for (`before`), and what it granted (`after`)."""
+    of_the_request = FieldChange.objects.filter(event__service_request_id=service_request_id)
+    return list(of_the_request.filter(event__action=Action.APPROVE))
 
 
 def newest_findings(service_request: ServiceRequest) -> list[Finding]:

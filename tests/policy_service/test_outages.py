@@ -55,7 +55,7 @@ def test_without_redis_a_volume_is_unknown_and_what_has_none_flows(
 
     approved(cast)
     free = approved(cast, address="129.118.10.30", host="copier-8.ttu.edu")
-    RelayPermission.objects.filter(grant=free).update(peak_per_hour=None)
+    RelayPermission.objects.filter(grant=free).update(peak_per_hour=None, per_day=None)
     service = PolicyService(tmp_path, REDIS_URL=f"redis://127.0.0.1:{redis.port}/0")
     with service:
         service.until(lambda: "PREPEND" in (service.ask(client_address=COPIER) or ""), "The first pass", 5)

@@ -21,7 +21,7 @@ COPIER = "129.118.10.20"
 
 def unlimited(grant: Grant) -> Grant:
     """The grant without a volume, before the service reads it."""
-    RelayPermission.objects.filter(grant=grant).update(peak_per_hour=None)
+    RelayPermission.objects.filter(grant=grant).update(peak_per_hour=None, per_day=None)
     return grant
 
 

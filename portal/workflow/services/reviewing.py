@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from portal.workflow import calendar, notices
 from portal.workflow.findings import Found
-from portal.workflow.kinds import Terms
-from portal.workflow.models import CheckRun, Event, Question, ServiceRequest
+from portal.workflow.kinds import Cut, Terms
+from portal.workflow.models import CheckRun, Event, FieldChange, Question, ServiceRequest
 from portal.workflow.policies import check_action, check_four_eyes
 from portal.workflow.services import checking
 from portal.workflow.services.requesting import stage_target
@@ -140,6 +140,7 @@ def approve(
             **_closing_columns(),
         )
         stage = event.stage
+        _note_cuts(event, service_request.kind_entry.cuts(service_request, terms))
         service_request.kind_entry.on_approved(service_request=service_request, actor=actor, terms=terms)
         # The permission is locked by now: who was given or offered it in the meantime has a part as well.
         check_four_eyes(service_request, actor, stage)
@@ -154,6 +155,14 @@ def _refuse_blocked(service_request: ServiceRequest, found: Sequence[Found]) -> 
         with transaction.atomic():
             checking.keep(service_request=service_request, found=found, occasion=CheckRun.Occasion.RECHECK)
         raise ApprovalBlocked(barred)
+
+
+def _note_cuts(event: Event, cuts: Sequence[Cut]) -> None:
+    """Keep, with the approval, what it left out of what was asked for."""
+    FieldChange.objects.bulk_create(
+        FieldChange(event=event, field=cut.field, label=cut.label, before=cut.asked, after=cut.granted)
+        for cut in cuts
+    )
 
 
 def _freeze(service_request: ServiceRequest, found: Sequence[Found]) -> CheckRun:

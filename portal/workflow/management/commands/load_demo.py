@@ -44,13 +44,14 @@ class Command(BaseCommand):
                 email, PASSWORD, name=name, department=department, title=title
             )
             user.groups.set(Group.objects.get_or_create(name=str(role))[0] for role in roles)
-            self._add_address(email, AddressKind.PERSON, name)
+            self._add_address(email, AddressKind.PERSON, name, department)
             self.stdout.write(f"{email:28} {PASSWORD}  {', '.join(role.label for role in roles) or 'staff'}")
         for local in MAILBOXES:
-            self._add_address(f"{local}@{domain}", AddressKind.SHARED, "")
+            self._add_address(f"{local}@{domain}", AddressKind.SHARED, "", PEOPLE[0][2])
         # The demo's vendors are in no DNS; nobody should wait for it at the first start.
         settings.DNS_DEADLINE_SECONDS = min(settings.DNS_DEADLINE_SECONDS, 0.5)
         demo.load({local: User.objects.get(email=f"{local}@{domain}") for local, *_ in PEOPLE})
 
-    def _add_address(self, address: str, kind: AddressKind, name: str) -> None:
-        DirectoryAddress.objects.get_or_create(address=address, defaults={"kind": kind, "name": name})
+    def _add_address(self, address: str, kind: AddressKind, name: str, department: str) -> None:
+        facts = {"kind": kind, "name": name, "department": department}
+        DirectoryAddress.objects.get_or_create(address=address, defaults=facts)

@@ -1,0 +1,53 @@
+"""The form of a relay approval: a request to anyone may be narrowed to domains that the reviewer names."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+
+from portal.workflow.forms import ApproveForm
+from portal.workflow.kinds import Choice, Terms
+from relay.forms import parse_domains
+from relay.models import Recipients
+
+
+class RelayApproveForm(ApproveForm):
+    """An approval that may name the domains to which mail for anyone is cut."""
+
+    def __init__(self, *args: Any, terms: Terms, choices: Sequence[Choice], **kwargs: Any) -> None:
+        super().__init__(*args, terms=terms, choices=choices, **kwargs)
+        asked = next((choice.values for choice in choices if choice.field == "recipients"), ())
+        self.names_domains = bool(asked) and asked[0] == Recipients.ANYONE
+        if self.names_domains:
+            field = forms.CharField(
+                label="Which other domains?", required=False, max_length=2000,
+                widget=forms.Textarea(attrs={"rows": 3}), help_text="One domain in each line.",
+            )  # fmt: skip
+            field.shown_when = ("keep_recipients", (Recipients.DOMAINS.value,))  # type: ignore[attr-defined] # read by portal.ui.fields
+            self.fields["domains"] = field
+            after = list(self.fields)
+            after.remove("domains")
+            after.insert(after.index("keep_recipients") + 1, "domains")
+            self.order_fields(after)
+
+    def clean_domains(self) -> list[str]:
+        """The domains, each a domain."""
+        return parse_domains(self.cleaned_data["domains"])
+
+    def clean(self) -> dict[str, Any]:
+        """Domains where the recipients are cut to them."""
+        data = super().clean() or self.cleaned_data
+        if self._is_cut_to_domains(data) and "domains" not in self.errors and not data.get("domains"):
+            self.add_error("domains", "Name the domains, one in each line.")
+        return data
+
+    def _is_cut_to_domains(self, data: dict[str, Any]) -> bool:
+        return self.names_domains and data.get("keep_recipients") == Recipients.DOMAINS
+
+    def granted(self) -> Terms:
+        """The terms as the reviewer left them."""
+        terms, data = super().granted(), self.cleaned_data
+        keep = dict(terms.keep)
+        if self._is_cut_to_domains(data):
+            keep["recipient_domains"] = data["domains"]
+        return Terms(terms.starts_on, terms.ends_on, keep, terms.at_most)
