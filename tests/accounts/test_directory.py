@@ -60,3 +60,32 @@ def test_the_command_says_what_it_did(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == "added 1, changed 0, gone 0, same 0\n"
     with pytest.raises(CommandError, match="No such file"):
         call_command("import_directory", str(tmp_path / "none.csv"))
+
+
+OWNED = "address,kind,name,department,head,owner\n"
+
+
+def test_an_owner_of_a_shared_mailbox_is_kept_and_changed() -> None:
+    rows = "riley@ttu.edu,person,Riley,Physics,,\nlab@ttu.edu,shared,Lab,Physics,,Riley@TTU.edu\n"
+    import_directory(file=io.StringIO(OWNED + rows))
+    assert directory().lookup(["lab@ttu.edu"])["lab@ttu.edu"].owner == "riley@ttu.edu"
+    report = import_directory(file=io.StringIO(OWNED + rows.replace("Riley@TTU.edu", "left@ttu.edu")))
+    assert report.changed == 1
+    # A file from before has no such column: nobody is on record then.
+    load("riley@ttu.edu,person,Riley,Physics\nlab@ttu.edu,shared,Lab,Physics\n")
+    assert directory().lookup(["lab@ttu.edu"])["lab@ttu.edu"].owner == ""
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ("a@ttu.edu,shared,,,,a@gmail.com\n", "Line 3: owner: The address must be on ttu.edu"),
+        ("a@ttu.edu,shared,,,,nobody\n", "Line 3: owner:"),
+        ("a@ttu.edu,person,,,,riley@ttu.edu\n", "Line 3: a person's own address has no owner"),
+        ("a@ttu.edu,shared,,,,a@ttu.edu\n", "its owner a@ttu.edu is not a person"),
+    ],
+)
+def test_an_owner_who_cannot_be_one_is_refused(row: str, sentence: str) -> None:
+    with pytest.raises(ImportRefused, match=sentence):
+        import_directory(file=io.StringIO(OWNED + "riley@ttu.edu,person,,,,\n" + row))
+    assert not DirectoryAddress.objects.exists()
