@@ -1,7 +1,6 @@
 """The checks of a relay request. Each finding cites a clause, says one sentence, and keeps its evidence."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from hashlib import sha256
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -14,7 +13,7 @@ from portal.grants.models import Grant, GrantRequest
 from portal.institution import institution
 from portal.lib.networks import Network, is_inside, overlaps, parse_network, shown
 from portal.lib.outcome import Outcome
-from portal.workflow.findings import Found
+from portal.workflow.findings import Found, rule_for
 from portal.workflow.models import ServiceRequest
 from relay import names, services, volume
 from relay.models import (
@@ -30,8 +29,6 @@ from relay.models import (
 
 LARGEST_RANGE = 1 << 7
 """No range that was ever granted is larger; it bounds the index scan for overlaps."""
-LONGEST_RULE = 60
-"""The column that keeps a finding's rule."""
 _NAMED = 5
 
 
@@ -253,14 +250,6 @@ def _consent(box: Mailbox, sender: Any) -> Found:
 
 def _of(box: Mailbox) -> str:
     return box.department or "another department"
-
-
-def rule_for(what: str, address: str) -> str:
-    """The name of a rule about one address; it fits the column, however long the address is."""
-    name = f"{what}:{address}"
-    if len(name) <= LONGEST_RULE:
-        return name
-    return f"{what}:{sha256(address.encode()).hexdigest()[:32]}"
 
 
 def bounce_findings(service_request: ServiceRequest, address: str, senders: Sequence[str]) -> list[Found]:

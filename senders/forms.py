@@ -229,9 +229,9 @@ class IdentityStep(SendersStep):
         domain = data.get("sending_domain")
         if not domain or "addresses" not in data:
             return
-        found = rules.address_findings(data["addresses"], domain)
+        found = rules.address_findings(data["addresses"], domain, self.service_request.requester.email)
         for finding in found:
-            if finding.blocks:
+            if finding.blocks and not finding.waivable:
                 self.add_error("addresses", finding.sentence)
 
     def save(self) -> None:

@@ -5,13 +5,15 @@ from typing import Any
 
 from django.utils import timezone
 
+from portal.accounts.directory import DirectoryUnavailable
+from portal.accounts.mailboxes import Mailbox, Tie, mailboxes_for
 from portal.grants.models import Grant
 from portal.grants.states import OPEN_STATES
 from portal.institution import institution
 from portal.lib.outcome import Outcome
 from portal.samples import selectors as samples
 from portal.samples.services import adopt_attachments, is_settled, judged_lately
-from portal.workflow.findings import Found
+from portal.workflow.findings import Found, rule_for
 from portal.workflow.models import ServiceRequest
 from senders import dns_checks, services
 from senders.models import Agreement, AuthorizedSelector, Classification, Identity, SenderRequest
@@ -30,7 +32,7 @@ def check(service_request: ServiceRequest) -> list[Found]:
         _handling(detail),
         _exit(detail),
         _statement(detail),
-        *_identity(detail, plan),
+        *_identity(detail, plan, service_request.requester.email),
         *clashes(service_request, plan),
         *dns_checks.findings(plan),
         *_sample(service_request),
@@ -47,18 +49,46 @@ def spf_findings(envelope_domain: str, term: str) -> list[Found]:
     return dns_checks.spf_findings(envelope_domain, term)
 
 
-def address_findings(addresses: Sequence[str], domain: str) -> list[Found]:
-    """Every From address exactly at `domain`, and none that speaks for an office (OVR-5)."""
+def address_findings(addresses: Sequence[str], domain: str, requester: str) -> list[Found]:
+    """Every From address exactly at `domain`, and the `requester`'s (an address) to lend (OVR-5, REL-3)."""
     ours, found = institution().mail_domain, []
     for address in addresses:
-        local, _, host = address.rpartition("@")
+        host = address.rpartition("@")[2]
         if host != domain:
             found.append(_found("OVR-5", f"from:{address}", Outcome.FAIL, f"OVR-5: {address} is not at {domain}, the "
                                 "domain asked for. Use an address there.", "addresses"))  # fmt: skip
-        elif host == ours and local in institution().privileged_mailboxes:
-            found.append(_found("OVR-5", f"from:{address}", Outcome.FAIL, f"OVR-5: {address} speaks for an office and "
-                                "is not lent to services. Name another address.", "addresses"))  # fmt: skip
-    return found
+    at_ours = [address for address in addresses if domain == ours and address.endswith(f"@{ours}")]
+    return found + (_mailbox_findings(at_ours, requester) if at_ours else [])
+
+
+def _mailbox_findings(addresses: Sequence[str], requester: str) -> list[Found]:
+    try:
+        boxes = mailboxes_for(requester, addresses)
+    except DirectoryUnavailable:
+        return [_found("OVR-5", "directory", Outcome.UNKNOWN, "The directory did not answer; whose the addresses are is "
+                       "checked again later.", "addresses")]  # fmt: skip
+    return [found for box in boxes.values() if (found := _mailbox_finding(box)) is not None]
+
+
+def _mailbox_finding(box: Mailbox) -> Found | None:
+    rule = rule_for("from", box.address)
+    if box.tie is Tie.FORBIDDEN:
+        return _found("OVR-5", rule, Outcome.FAIL, f"OVR-5: {box.address} speaks for an office and is not lent to "
+                      "services. Name another address.", "addresses")  # fmt: skip
+    if box.tie is Tie.OFFICE:
+        return _found("OVR-5", rule, Outcome.WARN, f"{box.address} speaks for the requester’s own office. The postmaster "
+                      "judges whether a service may use it.", "addresses", must=False)  # fmt: skip
+    if box.tie not in (Tie.CONSENT, Tie.OWNERLESS):
+        return None
+    whose = (
+        "another person’s own address"
+        if box.is_personal
+        else f"a mailbox of {box.department or 'no department on record'}"
+    )
+    who = f"{box.asked} has to agree" if box.asked else "the directory names nobody who answers for it"
+    return Found("OVR-5", rule, Outcome.FAIL, f"OVR-5: {box.address} is {whose}, and {who}. Name an address of your own "
+                 "department; a reviewer who has the owner’s word may set this aside with a reason.", waivable=True,
+                 field="addresses", evidence={"value": box.address, "owner": box.asked})  # fmt: skip
 
 
 # ---------------------------------------------------------------- the relationship
@@ -143,10 +173,10 @@ def _statement(detail: SenderRequest) -> Found:
 
 
 # ---------------------------------------------------------------- the identity
-def _identity(detail: SenderRequest, plan: Plan) -> list[Found]:
+def _identity(detail: SenderRequest, plan: Plan, requester: str) -> list[Found]:
     if not plan.addresses or not plan.sending_domain:
         return [_found("OVR-5", "identity", Outcome.FAIL, "OVR-5: a From address is missing.", "addresses")]
-    findings = address_findings(plan.addresses, plan.sending_domain)
+    findings = address_findings(plan.addresses, plan.sending_domain, requester)
     if detail.identity == Identity.MAIL_DOMAIN:
         outcome = Outcome.WARN if detail.identity_reason else Outcome.FAIL
         findings.append(_found("OVR-5", "identity", outcome, f"It would send as @{plan.sending_domain} itself: judge "

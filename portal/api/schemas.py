@@ -172,7 +172,14 @@ class RelayAnswers(Schema):
     recipient_domains: str = ""
     typical_per_day: int = Field(examples=[20])
     peak_per_hour: int = Field(examples=[10])
-    external_per_day: int | None = None
+    most_per_day: int | None = Field(
+        None,
+        description="Recipients on one day at most, which the relay enforces; twice a typical day where it is left out.",
+    )
+    external_per_day: int | None = Field(
+        None,
+        description="Of these, recipients outside the mail domain; needed unless `recipients` is `internal`.",
+    )
     recipients_per_message: int = Field(1, examples=[1])
     is_fed_by_web_form: bool = False
     contents: str = Field(examples=["public"])

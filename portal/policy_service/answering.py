@@ -270,7 +270,7 @@ class Answering:
         """The action for a message that no policy request was made for: its volume, and its count."""
         key = f"{ask.instance} {ask.client} {rule.grant_id}"
         ask = ask._replace(port="")  # Noted for its session it would be taken for the next message.
-        external = sum(not is_inside(address, self._ours) for address in recipients)
+        external = sum(not is_inside(address.lower(), self._ours) for address in recipients)
         load = Load(len(recipients), external) if recipients else Load(1, 1)
         return self._charge(Case(ask, rule, day, time.time(), key, self._messages.get(key)), load)
 

@@ -3,9 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as made_by
+from hashlib import sha256
 from typing import Any
 
 from portal.lib.outcome import Outcome
+
+LONGEST_RULE = 60
+"""The column that keeps a finding's rule."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,14 @@ class Found:
     def blocks(self) -> bool:
         """Whether approval is barred: a must-clause that fails, or that nobody could establish."""
         return self.must and self.outcome in (Outcome.FAIL, Outcome.UNKNOWN)
+
+
+def rule_for(what: str, address: str) -> str:
+    """The name of a rule about one address; it fits the column, however long the address is."""
+    name = f"{what}:{address}"
+    if len(name) <= LONGEST_RULE:
+        return name
+    return f"{what}:{sha256(address.encode()).hexdigest()[:32]}"
 
 
 def blocking(findings: Iterable[Found]) -> list[Found]:

@@ -9,6 +9,7 @@ from portal.accounts.models import AddressKind, DirectoryAddress
 from portal.grants.states import GrantState
 from portal.lib.outcome import Outcome
 from portal.outbox.models import OutboxMessage
+from portal.workflow.findings import rule_for
 from portal.workflow.models import Finding, ServiceRequest
 from portal.workflow.services import checking, requesting, reviewing
 from portal.workflow.services.reviewing import ApprovalBlocked
@@ -178,7 +179,7 @@ def test_a_silent_directory_passes_nothing(cast: Cast, monkeypatch: pytest.Monke
 
 def test_the_longest_address_has_a_rule_that_fits_its_column(cast: Cast) -> None:
     long, other = (mailbox(f"{name * 62}@ttu.edu", "Printing", cast.colleague.email) for name in "ab")
-    assert rules.rule_for("consent", long) != rules.rule_for("consent", other)
+    assert rule_for("consent", long) != rule_for("consent", other)
     request = submitted(cast, sender=long)
     longest = Finding._meta.get_field("rule").max_length
     assert all(len(finding.rule) <= longest for finding in Finding.objects.all())
