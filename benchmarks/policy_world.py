@@ -84,7 +84,7 @@ def _write(owner: User, rows: list[tuple[str, str, str, bool]]) -> None:
     permissions = RelayPermission.objects.bulk_create(
         RelayPermission(
             grant=grant, hostname="host.ttu.edu", recipients="internal" if is_internal else "anyone",
-            peak_per_hour=ENOUGH_AN_HOUR,
+            peak_per_hour=ENOUGH_AN_HOUR, per_day=ENOUGH_AN_HOUR, external_per_day=ENOUGH_AN_HOUR,
         )
         for grant, (_, _, _, is_internal) in zip(grants, rows, strict=True)
     )  # fmt: skip

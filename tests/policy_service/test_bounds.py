@@ -13,7 +13,7 @@ import pytest
 from portal.grants.relay_rules import RelayRule
 from portal.policy_service import server as server_room
 from portal.policy_service.answering import Answering
-from portal.policy_service.budgets import BudgetUnknown, Shared
+from portal.policy_service.budgets import BudgetUnknown, Caps, Charge, Load, Shared
 from portal.policy_service.client import Limits
 from portal.policy_service.index import Index
 from portal.policy_service.server import PolicyServer
@@ -234,13 +234,15 @@ class SlowShared:
     def __init__(self, waits: list[float | None]) -> None:
         self.waits, self.calls = waits, 0
 
-    async def take(self, grant_id: int, per_hour: int) -> float:
+    async def charge(
+        self, grant_id: int, day: date, load: Load, caps: Caps, known: Load
+    ) -> Charge:
         self.calls += 1
         await asyncio.sleep(0.02)
         wait = self.waits.pop(0)
         if wait is None:
             raise BudgetUnknown("gone")
-        return wait
+        return Charge(wait=wait)
 
     async def close(self) -> None:
         """Nothing is open."""

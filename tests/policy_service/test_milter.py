@@ -193,6 +193,15 @@ def test_the_volume_is_kept_and_an_unknown_one_puts_off() -> None:
         assert "550" in verdict(CLIENT, served.port, LAB, ("From", "a@ttu.edu"))  # Costs no round trip.
 
 
+def test_the_recipients_of_a_day_are_kept_for_what_the_milter_alone_sees() -> None:
+    with Milter(answering(per_day=2)) as served:
+        assert verdict(CLIENT, served.port, LAB, FROM) == CONTINUE
+        assert verdict(CLIENT, served.port, LAB, FROM) == CONTINUE
+        assert verdict(CLIENT, served.port, LAB, FROM).startswith(
+            "451 4.7.1 TM-R-0007 is over 2 recipients a day"
+        )
+
+
 # ---------------------------------------------------------------- in doubt
 @pytest.mark.parametrize(
     "answers", [Answering(max_age=60, shared=None), answering(max_age=-1)], ids=["none", "old"]
