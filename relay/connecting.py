@@ -2,7 +2,16 @@
 
 from portal.institution import institution
 from relay import volume
-from relay.models import RelayPermission
+from relay.models import Recipients, RelayPermission
+
+
+def recipients_of(permission: RelayPermission) -> list[str]:
+    """To whom the system may send, a line each."""
+    if permission.recipients == Recipients.ANYONE:
+        return [Recipients.ANYONE.label]
+    return [
+        f"Addresses at {name}" for name in [institution().mail_domain, *permission.recipient_domains.split()]
+    ]
 
 
 def connect_rows(permission: RelayPermission) -> list[tuple[str, list[str]]]:
@@ -14,7 +23,7 @@ def connect_rows(permission: RelayPermission) -> list[tuple[str, list[str]]]:
         ("Encryption", [place.relay_tls]),
         ("Sign-in", ["None. The relay knows the system by its address."]),
         ("Sender address", [row.address for row in permission.senders.all()]),
-        ("Recipients", [permission.get_recipients_display(), *permission.recipient_domains.split()]),
+        ("Recipients", recipients_of(permission)),
     ]
     limits = volume.in_words(permission.per_day, permission.external_per_day, permission.peak_per_hour)
     return [*rows, ("At most", limits)] if limits else rows

@@ -267,6 +267,7 @@ class MailStep(RelayStep):
     external_per_day = forms.IntegerField(
         label="Of these, to outside addresses on a day", min_value=0, max_value=10_000_000, required=False
     )
+    external_per_day.note = "needed where mail goes outside"  # type: ignore[attr-defined] # read by portal.ui.fields
     external_per_day.shown_when = ("recipients", ("domains", "anyone"))  # type: ignore[attr-defined] # read by portal.ui.fields
     peak_per_hour = forms.IntegerField(
         label="Most messages in one hour",

@@ -5,6 +5,7 @@ from datetime import date
 
 from django.db.models import QuerySet
 from django.urls import URLPattern, URLResolver
+from django.utils import timezone
 
 from portal.accounts.models import User
 from portal.accounts.roles import Role
@@ -19,6 +20,7 @@ from portal.lib.outcome import Outcome
 from portal.lib.text import sentence_list
 from portal.mailauth.message_intake import Message
 from portal.mailauth.message_report import MessageReport
+from portal.policy_service.selectors import is_counting
 from portal.samples.kinds import SampledKind, Wanted
 from portal.samples.models import SignedSample
 from portal.samples.services import give_token
@@ -31,7 +33,7 @@ from portal.workflow.models import Counter, ServiceRequest
 from portal.workflow.services.reviewing import ApprovalBlocked
 from relay import forms, proving, rules, services, subjects, volume
 from relay.answers import answer_groups
-from relay.connecting import connect_rows
+from relay.connecting import connect_rows, recipients_of
 from relay.decision_forms import RelayApproveForm
 from relay.demo import demo_requests
 from relay.guide import guide
@@ -229,8 +231,9 @@ class RelayKind(SampledKind):
             ("Host", [permission.hostname]),
             ("May relay from", [shown(parse_network(row.network)) for row in permission.addresses.all()]),
             ("May send as", [row.address for row in permission.senders.all()]),
-            ("To", [permission.get_recipients_display(), *permission.recipient_domains.split()]),
+            ("To", recipients_of(permission)),
             ("At most", _limits(permission) or ["No limit: it was approved before there was one."]),
+            *([] if is_counting(timezone.localdate()) else [("Limits", [NOT_KEPT])]),
         ]
 
     def connect_rows(self, grant: Grant) -> list[tuple[str, list[str]]]:
@@ -308,6 +311,9 @@ class RelayKind(SampledKind):
         from relay.urls import urlpatterns
 
         return list(urlpatterns)
+
+
+NOT_KEPT = "Not enforced now: the service that counts mail has not run today."
 
 
 def _limits(permission: RelayPermission) -> list[str]:

@@ -109,6 +109,11 @@ def recipients_on(day: date) -> dict[int, tuple[int, int]]:
     }
 
 
+def is_counting(today: date) -> bool:
+    """Whether a policy service has run on `today`; without one no host keeps to any limit."""
+    return CountedDay.objects.filter(day=today).exists()
+
+
 def panel_of(grant: Grant) -> Usage | None:
     """What the grant's page shows: kinds whose grants let nobody relay have nothing to show."""
     return usage_of(grant) if is_counted(grant) else None

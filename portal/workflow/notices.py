@@ -158,7 +158,7 @@ def decided(*, service_request: ServiceRequest, event: Event) -> None:
 
 def _cut_words(cut: FieldChange) -> str:
     asked, granted = (", ".join(text.splitlines()) for text in (cut.before, cut.after))
-    return f"{cut.label}: {granted or 'none'} (asked for: {asked})"
+    return f"{cut.label}: {granted or 'none'}" + (f" (asked for: {asked})" if asked else "")
 
 
 def withdrawn(*, service_request: ServiceRequest, event: Event) -> None:

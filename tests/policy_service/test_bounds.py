@@ -234,9 +234,7 @@ class SlowShared:
     def __init__(self, waits: list[float | None]) -> None:
         self.waits, self.calls = waits, 0
 
-    async def charge(
-        self, grant_id: int, day: date, load: Load, caps: Caps, known: Load
-    ) -> Charge:
+    async def charge(self, grant_id: int, day: date, load: Load, caps: Caps, known: Load) -> Charge:
         self.calls += 1
         await asyncio.sleep(0.02)
         wait = self.waits.pop(0)

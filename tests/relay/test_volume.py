@@ -14,6 +14,7 @@ from portal.institution import institution
 from portal.lib.outcome import Outcome
 from portal.outbox.models import OutboxMessage
 from portal.policy_service.changes import rules_for
+from portal.policy_service.models import CountedDay
 from portal.workflow.findings import Found
 from portal.workflow.kinds import Terms
 from portal.workflow.models import FieldChange, Intention, ServiceRequest
@@ -382,3 +383,12 @@ def test_the_migration_cuts_off_nobody(cast: Cast) -> None:
         grant=ending(made["small"]), actor=cast.requester, intention=Intention.RENEWAL
     )
     assert volume.per_day(services.detail_of(fresh(draft))) == 40
+
+
+def test_the_page_says_where_nothing_keeps_the_limits(cast: Cast, requester_client: Client) -> None:
+    grant = approved(cast)
+    assert "Not enforced now" in requester_client.get(f"/grants/{grant.reference}/").content.decode()
+    CountedDay.objects.create(day=timezone.localdate() - timedelta(days=1))
+    assert "Not enforced now" in requester_client.get(f"/grants/{grant.reference}/").content.decode()
+    CountedDay.objects.create(day=timezone.localdate())
+    assert "Not enforced now" not in requester_client.get(f"/grants/{grant.reference}/").content.decode()
