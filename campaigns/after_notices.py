@@ -2,13 +2,19 @@
 
 from typing import TYPE_CHECKING, Any
 
-from campaigns.models import CampaignPermission, StopProposal
+from django.utils import timezone
+
+from campaigns import selectors
+from campaigns.models import CampaignPermission, CampaignRequest, ListUse, StopProposal
+from campaigns.standing import SENDERS
 from portal.accounts.models import people_with_role
 from portal.accounts.roles import Role
 from portal.grants import notices
 from portal.grants.models import Grant, GrantEvent
+from portal.grants.policies import is_holder
 from portal.institution import institution
 from portal.outbox.services import enqueue
+from portal.ui.moments import exact_in_words
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -74,3 +80,58 @@ def proposed(*, proposal: StopProposal) -> None:
 def asked(*, permission: CampaignPermission) -> None:
     """The owner and the co-owner: what came of it?"""
     _tell("campaign_outcome", permission, str(permission.pk), notices.people_of(permission.grant))
+
+
+def passed(*, use: ListUse) -> None:
+    """The owner, the co-owner and the mailbox: the message went to a large list."""
+    _tell_use("campaign_list_passed", use)
+
+
+def allowed_again(*, use: ListUse) -> None:
+    """The same: it may go to that list once more."""
+    _tell_use("campaign_list_again", use, actor=str(use.released_by), reason=use.release_reason)
+
+
+def _tell_use(template: str, use: ListUse, **context: Any) -> None:
+    grant = use.permission.grant
+    _tell(
+        template, use.permission, str(use.pk), notices.people_of(grant), path=grant.get_absolute_url(),
+        list_address=use.list_address, queue_id=use.queue_id, passed_at=exact_in_words(use.passed_at),
+        client=use.client, **context,
+    )  # fmt: skip
+
+
+def sender_named(*, detail: CampaignRequest) -> None:
+    """The holders of a sender authorization: somebody of their department would send a campaign under it."""
+    grant, service_request = detail.sender_grant, detail.service_request
+    if grant is None or is_holder(grant, service_request.requester):
+        return
+    for recipient in notices.people_of(grant):
+        enqueue(
+            recipient=recipient,
+            template="campaign_sender_named",
+            thread=grant.reference,
+            unique_key=f"campaign_sender_named:{service_request.pk}:{grant.pk}:{recipient}",
+            context={
+                "path": grant.get_absolute_url(),
+                "reference": grant.reference,
+                "authorization": grant.title,
+                "campaign": service_request.reference,
+                "title": service_request.title,
+                "requester": str(service_request.requester),
+                "requester_email": service_request.requester.email,
+            },
+        )
+
+
+def sender_changed(event: GrantEvent) -> None:
+    """The owners of campaigns under a sender authorization that came into force or left it; hears every change."""
+    if event.grant.kind != SENDERS or event.from_state == event.to_state or not event.from_state:
+        return
+    for permission in selectors.campaigns_under(event.grant):
+        if permission.grant.is_open and permission.grant.ends_on >= timezone.localdate():
+            _tell(
+                "campaign_sender_changed", permission, str(event.pk), notices.people_of(permission.grant),
+                path=permission.grant.get_absolute_url(), authorization=event.grant.reference,
+                sentence=selectors.standing(permission).sentence,
+            )  # fmt: skip

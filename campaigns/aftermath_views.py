@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from campaigns import aftermath, signals
+from campaigns import aftermath, selectors, signals
 from campaigns.models import CampaignPermission, StopProposal
 from portal.accounts.signed_in import person
 from portal.grants.models import Grant
@@ -115,6 +115,7 @@ def _show(
     context = {
         "permission": permission,
         "grant": grant,
+        "standing": selectors.standings([grant])[grant.pk],
         "totals": signals.totals_of(permission),
         "days": list(permission.signals.order_by("-day")[:SHOWN]),
         "proposal": proposal,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from campaigns.messages.canonical import canonical_sha256, differences
 from campaigns.messages.parsing import parse_message
 from campaigns.models import CampaignPermission
-from portal.grants.models import Grant
+from campaigns.selectors import judged
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Comparison:
 
 
 def permission_of(reference: str) -> CampaignPermission | None:
-    """What the campaign grant of this reference allows; None where there is none."""
-    rows = CampaignPermission.objects.select_related("grant", "message")
+    """What the campaign grant of this reference allows, with what its standing rests on; None where there is none."""
+    rows = judged().select_related("message")
     return rows.filter(grant__reference__iexact=reference.strip()).first()
 
 
@@ -39,15 +39,3 @@ def compare(permission: CampaignPermission, raw: bytes) -> Comparison:
         return Comparison(digest, permission.canonical_sha256, ())
     approved = parse_message(bytes(permission.message.raw))
     return Comparison(digest, permission.canonical_sha256, tuple(map(str, differences(approved, message))))
-
-
-def standing_sentence(grant: Grant) -> str:
-    """Whether the grant lets anything be sent today, in words."""
-    if grant.is_in_force_today:
-        return f"{grant.reference} is in force until {grant.ends_on:%-d %B %Y}."
-    if grant.state != "active":
-        return f"{grant.reference} is {grant.get_state_display().lower()}: nothing may be sent."
-    return (
-        f"{grant.reference} is not in force today: its window is {grant.starts_on:%-d %B %Y} to "
-        f"{grant.ends_on:%-d %B %Y}."
-    )

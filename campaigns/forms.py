@@ -5,7 +5,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from campaigns import selectors, services
+from campaigns import rules, selectors, services
+from campaigns.lists import lists_sentence
 from campaigns.models import (
     CampaignKind,
     CampaignRequest,
@@ -152,7 +153,8 @@ class SenderStep(CampaignStep):
     )  # fmt: skip
     sender_grant: "forms.ModelChoiceField[Grant]" = forms.ModelChoiceField(
         label="Which sender authorization?", queryset=Grant.objects.none(), required=False, empty_label="Choose one",
-        help_text="Those in force today. If yours is not there, ask for it first.",
+        help_text="Yours and your department's, if they are in force today. For another one, ask its owner to name "
+        "you as co-owner.",
     )  # fmt: skip
     sender_grant.shown_when = ("platform", (Platform.AUTHORIZED.value,))  # type: ignore[attr-defined] # portal.ui.fields
 
@@ -160,7 +162,20 @@ class SenderStep(CampaignStep):
         super().__init__(*args, **kwargs)
         choice = self.fields["sender_grant"]
         assert isinstance(choice, forms.ModelChoiceField)
-        choice.queryset = selectors.sender_grants()
+        choice.queryset = selectors.usable_sender_grants(self.service_request.requester)
+        choice.error_messages["invalid_choice"] = self._whom_to_ask()
+
+    def _whom_to_ask(self) -> str:
+        """The sentence for an authorization that the requester may not use, or that is not in force."""
+        chosen = str(self.data.get(self.add_prefix("sender_grant"), ""))
+        found = (
+            selectors.sender_grants().filter(pk=chosen).first()
+            if chosen.isascii() and chosen.isdigit()
+            else None
+        )
+        if found is None:
+            return "This sender authorization is not in force. Choose another one."
+        return rules.not_theirs(found)
 
     def clean_from_name(self) -> str:
         """One line."""
@@ -177,7 +192,7 @@ class SenderStep(CampaignStep):
         """A service has its authorization; the list server sends for our own domain alone."""
         data = super().clean() or self.cleaned_data
         if data.get("platform") == Platform.AUTHORIZED:
-            self.need("sender_grant", "MKT-4: choose the authorization under which the service sends.")
+            self.need("sender_grant", self._which_to_choose(data.get("from_address", "")))
         else:
             data["sender_grant"] = None
             domain = institution().mail_domain
@@ -188,6 +203,13 @@ class SenderStep(CampaignStep):
                     f"REL-3: the list server sends for addresses @{domain} only. Use one of those.",
                 )
         return data
+
+    def _which_to_choose(self, from_address: str) -> str:
+        domain = from_address.rpartition("@")[2]
+        of_domain = selectors.sender_grants().filter(subject_key__iexact=domain).first() if domain else None
+        if of_domain and not selectors.may_use_sender_grant(of_domain, self.service_request.requester):
+            return rules.not_theirs(of_domain)
+        return "MKT-4: choose the authorization under which the service sends."
 
     def save(self) -> None:
         """Columns; a composed message gets the new From."""
@@ -219,7 +241,11 @@ class AudienceStep(CampaignStep):
         super().__init__(*args, **kwargs)
         rows = {
             f"people_{entry.key}": forms.IntegerField(
-                label=f"{entry.label}: how many?", min_value=1, max_value=10_000_000, required=False
+                label=f"{entry.label}: how many?",
+                min_value=1,
+                max_value=10_000_000,
+                required=False,
+                help_text=lists_sentence(institution().lists_of({entry.key})),
             )
             for entry in institution().populations
         }

@@ -6,18 +6,29 @@ from typing import TYPE_CHECKING
 
 from django.urls import reverse
 
-from campaigns import calendar_rules, delegation, forms, rules, sending_forms, services, subjects
+from campaigns import (
+    after_notices,
+    calendar_rules,
+    delegation,
+    forms,
+    rules,
+    selectors,
+    sending_forms,
+    services,
+    subjects,
+)
 from campaigns.answers import answer_groups, audience_lines
 from campaigns.decision_forms import CampaignApproveForm
 from campaigns.demo import demo_requests
 from campaigns.guide import guide
 from campaigns.letter import SIGNED_OFF, decision_of
+from campaigns.lists import lists_sentence
 from campaigns.message_form import MessageStep
 from campaigns.models import CampaignKind, CampaignRequest, Runner
 from campaigns.windows import Window
 from campaigns.words import labels_of, words_of
 from portal.accounts.roles import Role
-from portal.grants.kinds import GrantingKind
+from portal.grants.kinds import GrantingKind, GrantStanding
 from portal.grants.subjects import Basis, Hit, Subject
 from portal.institution import institution
 from portal.lib.text import sentence_list, truncate
@@ -153,10 +164,17 @@ class CampaignsKind(GrantingKind):
         grant = grant_of(service_request)
         if grant is None:
             return ""
-        return (
+        people = [row.population for row in grant.campaign.audiences.all()]
+        note = (
             f"{self.permission_sentence(grant)} The approval is for the message whose SHA-256 is "
             f"{grant.campaign.canonical_sha256}; a changed message needs a new approval."
         )
+        return f"{note} {lists_sentence(institution().lists_of(people))}".strip()
+
+    def on_submitted(self, *, service_request: ServiceRequest, actor: "User") -> None:
+        """The holders of the sender authorization hear that somebody of their department would use it."""
+        super().on_submitted(service_request=service_request, actor=actor)
+        after_notices.sender_named(detail=services.detail_of(service_request))
 
     def on_approved(self, *, service_request: ServiceRequest, actor: "User", terms: Terms) -> None:
         """Issue the grant; of two approvals that want the last place of a budget the later one is barred (S-7)."""
@@ -203,11 +221,16 @@ class CampaignsKind(GrantingKind):
         ]  # fmt: skip
         return [row for row in rows if row[1]]
 
+    def standings(self, grants: "Sequence[Grant]") -> Mapping[int, GrantStanding]:
+        """Whether each may send now: its state, its window, its stop limits, the authorization under it."""
+        found = selectors.standings(grants)
+        return {key: GrantStanding(one.may_send, one.words) for key, one in found.items()}
+
     def state_note(self, grant: "Grant") -> str:
         """That a campaign is allowed inside its window alone."""
         if not grant.is_open:
             return ""
-        return "It is in force inside its window alone, and for this exact message."
+        return "It may be sent inside its window alone, and as this exact message."
 
     # ------------------------------------------------------------------ what concerns whom
     def grants_that_allow(self, subject: Subject) -> Iterable[Hit]:

@@ -4,12 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+from django.urls import reverse
 from django.utils import timezone
 
+from campaigns import selectors
+from campaigns.standing import Case
 from portal.grants.models import Grant
 from portal.grants.selectors import grant_of
 from portal.institution import institution
 from portal.standards.clauses import clause
+from portal.ui.moments import day_in_words
 from portal.workflow.models import Event
 from portal.workflow.states import Action
 
@@ -17,6 +22,22 @@ if TYPE_CHECKING:
     from portal.workflow.models import ServiceRequest
 
 SIGNED_OFF = "Signed off by"
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What is stamped on an approval that does not hold as it stands."""
+
+    mark: str
+    """A word or two, such as "Revoked"; printed in capitals."""
+    on: str
+    """Since which day, in words; "" where there is none."""
+    meaning: str
+
+    @property
+    def line(self) -> str:
+        """The mark with its day."""
+        return f"{self.mark} on {self.on}" if self.on else self.mark
 
 
 @dataclass(frozen=True)
@@ -35,11 +56,18 @@ class Letter:
     sentence: str
     facts: list[tuple[str, str]]
     closing: str
+    stamp: Stamp | None
+    """None where the decision holds as the letter says it."""
 
     @property
     def day(self) -> str:
         """The day of the decision, in the institution's zone."""
         return f"{timezone.localtime(self.decided_at):%-d %B %Y}"
+
+    @property
+    def address(self) -> str:
+        """Where the letter is shown as it stands now: a printed one knows only the day it was printed."""
+        return f"{settings.PUBLIC_URL}{reverse('campaign_letter', args=[self.reference])}"
 
 
 def decision_of(service_request: "ServiceRequest") -> Event | None:
@@ -59,6 +87,7 @@ def letter_of(service_request: "ServiceRequest") -> Letter | None:
     kind = service_request.kind_entry
     sentence = kind.would_allow(service_request)
     facts: list[tuple[str, str]] = []
+    stamp = _stamp(grant, is_in_use=is_in_use) if grant is not None else None
     if grant is not None and is_in_use:
         sentence = grant.kind_entry.permission_sentence(grant)
         facts = _facts(grant)
@@ -77,8 +106,10 @@ def letter_of(service_request: "ServiceRequest") -> Letter | None:
         decided_by=event.who,
         reason=event.comment,
         clauses=[(key, clause(key).title) for key in event.clauses],
-        sentence=sentence,
+        # What is no more so must not read as if it were.
+        sentence=f"As decided that day: {sentence}" if stamp else sentence,
         facts=facts,
+        stamp=stamp,
         closing=(
             "The approval is for exactly this message, these people and these days. It can be taken back where "
             f"deliverability suffers (MKT-5). Hygiene and spam checks of {place.mail_service} stay on (OVR-2, OVR-3)."
@@ -86,6 +117,23 @@ def letter_of(service_request: "ServiceRequest") -> Letter | None:
             else "You may file a new request when the reason is gone."
         ),
     )
+
+
+def _stamp(grant: Grant, *, is_in_use: bool) -> Stamp | None:
+    """What the letter must carry besides its words, as the campaign stands today."""
+    standing = selectors.standings([grant]).get(grant.pk)
+    if standing is None:  # Nobody can tell what it allows.
+        return Stamp("Not in force", "", f"{grant.reference} allows nothing now.")
+    ends_all = standing.case in (Case.REVOKED, Case.ENDED, Case.AFTER_WINDOW)
+    if not is_in_use and not ends_all:
+        later = grant.latest_request.reference
+        return Stamp(
+            "Replaced", "", f"The permission was changed since: the letter of {later} says what it allows."
+        )
+    if not standing.stamp:
+        return None
+    since = day_in_words(standing.since) if standing.since else ""
+    return Stamp(standing.stamp, since, standing.sentence)
 
 
 def _facts(grant: Grant) -> list[tuple[str, str]]:

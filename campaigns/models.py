@@ -229,6 +229,45 @@ class PermittedAudience(models.Model):
         ordering = ("id",)
 
 
+class ListUse(models.Model):
+    """One delivery of the approved message to a gated list: it counts at once, and a reviewer may let it count no more.
+
+    Kept by the digest and not by the message's row: a change that hands in the same content again is no second use.
+    """
+
+    permission = models.ForeignKey(CampaignPermission, on_delete=models.PROTECT, related_name="list_uses")
+    canonical_sha256 = models.CharField(max_length=64)
+    list_address = models.EmailField()
+    queue_id = models.CharField(max_length=64)
+    """The mail server's name for the message; its log has it."""
+    client = models.CharField(max_length=45)
+    """The IP address that sent it."""
+    envelope_sender = models.CharField(max_length=320)
+    passed_at = models.DateTimeField()
+    released_at = models.DateTimeField(null=True, blank=True)
+    """When a reviewer let it count no more, so that the message may be sent to the list once more."""
+    released_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    release_reason = models.TextField(max_length=1500, blank=True)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("permission", "canonical_sha256", "list_address"),
+                condition=Q(released_at__isnull=True),
+                name="one_use_per_message_and_list",
+            ),
+            models.CheckConstraint(
+                condition=Q(released_at__isnull=True, released_by__isnull=True)
+                | (Q(released_at__isnull=False, released_by__isnull=False) & ~Q(release_reason="")),
+                name="list_use_released_by_somebody_with_reason",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.list_address} {self.queue_id}"
+
+
 class DelegationScope(models.TextChoices):
     """Which campaigns a delegate decides."""
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns import delegation, selectors
-from campaigns.models import StopProposal
+from campaigns import delegation, lists, selectors
+from campaigns.models import CampaignPermission, ListUse, StopProposal
+from campaigns.standing import SENDERS
 from portal.grants.models import Grant
 from portal.grants.panels import GrantPanel
 from portal.workflow.panels import Panel
@@ -39,6 +40,41 @@ def _aftermath(grant: Grant) -> dict[str, Any]:
     }
 
 
+def _lists(grant: Grant) -> dict[str, Any]:
+    """The gated lists that the campaign may go to, and what went there."""
+    if grant.kind != selectors.KEY:
+        return {}
+    permission = CampaignPermission.objects.filter(pk=grant.pk).prefetch_related("audiences").first()
+    if permission is None:
+        return {}
+    standings = lists.list_standings(permission)
+    counting = [one.use.pk for one in standings if one.use]
+    earlier = (
+        ListUse.objects.filter(permission=permission).exclude(pk__in=counting).select_related("released_by")
+    )
+    if not standings and not earlier:
+        return {}
+    return {
+        "reference": grant.reference,
+        "holders": (grant.owner_id, grant.co_owner_id),
+        "may_go": bool(standings),
+        "lists": standings,
+        "earlier": list(earlier),
+    }
+
+
+def _dependents(grant: Grant) -> dict[str, Any]:
+    """The campaigns that send under a sender authorization, and those that would."""
+    if grant.kind != SENDERS:
+        return {}
+    approved = selectors.campaigns_under(grant)
+    rows = [(row.grant, selectors.standing(row)) for row in approved]
+    pending = [row.service_request for row in selectors.pending_under(grant)]
+    return {"rows": rows, "pending": pending} if rows or pending else {}
+
+
 AFTERMATH = GrantPanel("campaigns/aftermath_panel.html", _aftermath)
+LISTS = GrantPanel("campaigns/lists_panel.html", _lists)
+DEPENDENTS = GrantPanel("campaigns/dependents_panel.html", _dependents)
 VERIFY = GrantPanel("campaigns/verify_panel.html", _verification)
 DELEGATED = Panel("campaigns/desk_panel.html", _delegated)

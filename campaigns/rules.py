@@ -6,12 +6,15 @@ from typing import Any
 
 from django.utils import timezone
 
-from campaigns import calendar_rules, message_rules, services
+from campaigns import calendar_rules, message_rules, selectors, services
+from campaigns.lists import lists_sentence
 from campaigns.models import CampaignRequest, Consent, Irb, Platform
-from campaigns.selectors import SENDERS
+from campaigns.standing import SENDERS
 from portal.accounts.directory import DirectoryUnavailable, directory
+from portal.grants.models import Grant
 from portal.institution import institution
 from portal.lib.outcome import Outcome
+from portal.lib.text import sentence_list
 from portal.workflow.findings import Found
 from portal.workflow.models import ServiceRequest
 
@@ -29,6 +32,7 @@ def check(service_request: ServiceRequest) -> list[Found]:
         *audience(service_request),
         *calendar_rules.window_findings(service_request),
         *pace(service_request),
+        *large_lists(detail),
         *(survey(detail) if detail.is_survey else []),
         *stopping(detail),
     ]
@@ -80,6 +84,10 @@ def _authorized(detail: CampaignRequest) -> list[Found]:
     if grant is None or grant.kind != SENDERS:
         return [found("MKT-4", "platform", Outcome.FAIL, "MKT-4: name the sender authorization of the service.",
                       "sender_grant")]  # fmt: skip
+    if not selectors.may_use_sender_grant(grant, detail.service_request.requester):
+        return [
+            found("AUT-3", "platform", Outcome.FAIL, not_theirs(grant), "sender_grant", grant=grant.reference)
+        ]
     if not grant.is_in_force_today:
         return [found("MKT-4", "platform", Outcome.FAIL, f"The sender authorization {grant.reference} is not in force. "
                       "Its owner has to put it in order first.", "sender_grant")]  # fmt: skip
@@ -95,6 +103,15 @@ def _authorized(detail: CampaignRequest) -> list[Found]:
         findings.append(found("OVR-5", "from", Outcome.FAIL, f"{grant.reference} authorizes {grant.subject_key}, but "
                               f"From would be {detail.from_address}.", "from_address"))  # fmt: skip
     return findings
+
+
+def not_theirs(grant: Grant) -> str:
+    """Whom to ask about a sender authorization of somebody else (E16)."""
+    owner = grant.owner
+    return (
+        f"AUT-3: the sender authorization {grant.reference} belongs to {owner} of {owner.department or 'another department'}. "
+        f"Ask {owner} ({owner.email}) to name you as its co-owner, or to file this campaign."
+    )
 
 
 def _known_sender(address: str) -> Found:
@@ -145,6 +162,18 @@ def pace(service_request: ServiceRequest) -> list[Found]:
         return [found("MKT-4", "pace", Outcome.FAIL, f"{words}: more than the window has. Widen it, or send faster.",
                       "hourly_rate")]  # fmt: skip
     return [found("MKT-4", "pace", Outcome.PASS, f"{words}.", "hourly_rate", must=False)]
+
+
+def large_lists(detail: CampaignRequest) -> list[Found]:
+    """Which large lists it may go to, and that each takes the approved message once."""
+    lists = institution().lists_of({row.population for row in detail.audiences.all()})
+    if not lists:
+        return []
+    if detail.platform != Platform.LIST_SERVER or (detail.messages_each or 0) < 2:
+        return [found("MKT-4", "large-lists", Outcome.PASS, lists_sentence(lists), "audience", must=False)]
+    return [found("MKT-4", "large-lists", Outcome.WARN, f"Each person would get {detail.messages_each} messages, but the "
+                  f"mail system lets the approved message through once to {sentence_list(lists)}. A reminder to the whole "
+                  "list is a message of its own: file it as a request of its own.", "messages_each", must=False)]  # fmt: skip
 
 
 # ---------------------------------------------------------------- surveys

@@ -1,21 +1,24 @@
 """What the rules, the calendar and the CIO's desk read."""
 
+from collections.abc import Iterable, Mapping
 from datetime import date
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from campaigns.models import CampaignPermission, CampaignRequest, StopProposal
+from campaigns.standing import SENDERS, InWords, Standing, standing_of
 from campaigns.windows import Booking, Window
 from campaigns.words import labels_of
+from portal.accounts.models import DirectoryAddress, User
 from portal.grants.models import Grant, GrantQuerySet
 from portal.grants.states import GrantState
+from portal.ui.moments import day_in_words
 from portal.workflow.models import ServiceRequest
 from portal.workflow.states import LIVE_STATES, State
 
 KEY = "campaign"
-SENDERS = "senders"
-"""The kind of grant that authorizes a service to send; asked for by its key, since kinds do not know one another."""
+MOST_SHOWN = 50
 _HELD = (GrantState.ACTIVE, GrantState.SUSPENDED)
 
 
@@ -92,9 +95,81 @@ def _pending_booking(detail: CampaignRequest) -> Booking:
     )
 
 
+# ---------------------------------------------------------------- what may be sent now
+def judged() -> QuerySet[CampaignPermission]:
+    """Campaign permissions with all that their standing rests on: one query, whatever their number."""
+    over = StopProposal.objects.filter(permission=OuterRef("pk"), answered_at__isnull=True)
+    rows = CampaignPermission.objects.select_related("grant__latest_request__campaign", "sender_grant")
+    return rows.annotate(is_over_limit=Exists(over))
+
+
+def standing(
+    permission: CampaignPermission, today: date | None = None, *, in_words: InWords = day_in_words
+) -> Standing:
+    """The standing today, or on `today`, of a row of `judged`; `in_words` writes its days."""
+    return standing_of(
+        permission,
+        today or timezone.localdate(),
+        from_address=permission.grant.latest_request.campaign.from_address,
+        is_over_limit=permission.is_over_limit,  # type: ignore[attr-defined]  # annotated by `judged`
+        in_words=in_words,
+    )
+
+
+def standings(grants: Iterable[Grant]) -> Mapping[int, Standing]:
+    """The standing of each of these campaign grants today, by key; one query."""
+    rows = judged().filter(pk__in=[grant.pk for grant in grants])
+    return {row.pk: standing(row) for row in rows}
+
+
+# ---------------------------------------------------------------- sender authorizations
 def sender_grants() -> GrantQuerySet:
     """The sender authorizations in force today."""
     return Grant.objects.in_force(timezone.localdate()).filter(kind=SENDERS).order_by("title", "reference")
+
+
+def usable_sender_grants(actor: User) -> GrantQuerySet:
+    """Those that `actor` may use for a campaign: their own, and those of people of their department (E16).
+
+    The department is the directory's, of both: what somebody wrote on a form proves nothing.
+    """
+    mine = Q(owner=actor) | Q(co_owner=actor)
+    colleagues = _colleagues_of(actor)
+    if colleagues is not None:
+        mine |= Q(owner__is_active=True, owner__email__in=colleagues)
+    return sender_grants().filter(mine)
+
+
+def may_use_sender_grant(grant: Grant, actor: User) -> bool:
+    """Whether `actor` may name this sender authorization in a campaign, whatever its state."""
+    if actor.pk in (grant.owner_id, grant.co_owner_id):
+        return True
+    colleagues = _colleagues_of(actor)
+    return (
+        colleagues is not None
+        and grant.owner.is_active
+        and colleagues.filter(address=grant.owner.email).exists()
+    )
+
+
+def _colleagues_of(actor: User) -> QuerySet[DirectoryAddress, str] | None:
+    """The addresses of the people of the actor's department; None where the directory names none for the actor."""
+    known = DirectoryAddress.objects.filter(gone_at__isnull=True)
+    department = known.filter(address=actor.email).values_list("department", flat=True).first()
+    if not department:
+        return None
+    return known.filter(department__iexact=department).values_list("address", flat=True)
+
+
+def campaigns_under(grant: Grant) -> list[CampaignPermission]:
+    """The campaigns that were approved to send under a sender authorization, the latest window first."""
+    return list(judged().filter(sender_grant=grant).order_by("-grant__ends_on", "-pk")[:MOST_SHOWN])
+
+
+def pending_under(grant: Grant) -> list[CampaignRequest]:
+    """The campaign requests in review that would send under it."""
+    waiting = CampaignRequest.objects.filter(sender_grant=grant, service_request__state__in=LIVE_STATES)
+    return list(waiting.select_related("service_request").order_by("service_request_id")[:MOST_SHOWN])
 
 
 def cases(role_stage: str = "cio") -> QuerySet[ServiceRequest]:

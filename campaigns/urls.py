@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns import aftermath_views, calendar_views, dashboard_views, desk_views, preview_views, views
+from campaigns import (
+    aftermath_views,
+    calendar_views,
+    dashboard_views,
+    desk_views,
+    list_views,
+    preview_views,
+    views,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("calendar/", calendar_views.month, name="calendar"),
@@ -21,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/<str:reference>/case/", views.case, name="campaign_case"),
     path("campaigns/<str:reference>/letter/", views.letter, name="campaign_letter"),
     path("campaigns/<str:reference>/letter.pdf", views.letter_pdf, name="campaign_letter_pdf"),
+    path("campaigns/<str:reference>/lists/<int:pk>/", list_views.allow_again, name="campaign_allow_again"),
     path("campaigns/<str:reference>/verify/", views.verify, name="campaign_verify"),
     *preview_views.urlpatterns,
 ]

@@ -11,15 +11,17 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from campaigns import binding, calendar_rules, services
+from campaigns import binding, calendar_rules, selectors, services
 from campaigns.answers import audience_lines, from_of
 from campaigns.letter import Letter, letter_of
 from campaigns.message_form import LARGEST
 from campaigns.messages.parsing import UnreadableMessage
 from campaigns.selectors import KEY
+from campaigns.standing import Standing
 from campaigns.words import words_of
 from portal.accounts.signed_in import person
 from portal.grants.models import Grant
+from portal.grants.selectors import grant_of
 from portal.workflow.models import ServiceRequest
 from portal.workflow.states import State
 from portal.workflow.views.loading import load
@@ -51,8 +53,15 @@ def case(request: HttpRequest, reference: str) -> HttpResponse:
         "window": words_of(window) if window else "",
         "conflicts": calendar_rules.conflicts_of(service_request) if service_request.is_open else [],
         "letter": letter_of(service_request),
+        "standing": _standing(service_request),
     }
     return show_request(request, service_request, template="campaigns/case.html", extra=extra)
+
+
+def _standing(service_request: ServiceRequest) -> Standing | None:
+    """How the campaign that the request led to stands today."""
+    grant = grant_of(service_request) if service_request.state == State.APPROVED else None
+    return selectors.standings([grant]).get(grant.pk) if grant else None
 
 
 # ---------------------------------------------------------------- the letter
@@ -117,6 +126,6 @@ def verify(request: HttpRequest, reference: str) -> HttpResponse:
             form.add_error("eml", str(error))
     context = {
         "grant": grant, "permission": permission, "form": form, "comparison": comparison,
-        "standing": binding.standing_sentence(grant),
+        "standing": selectors.standing(permission),
     }  # fmt: skip
     return render(request, "campaigns/verify.html", context, status=422 if form.errors else 200)

@@ -6,8 +6,9 @@ know a domain, a network, a holiday or the name of an office.
 """
 
 import dataclasses
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -18,6 +19,8 @@ from typing import Any
 from portal.env import ConfigurationError
 
 Network = IPv4Network | IPv6Network
+_ADDRESS = re.compile(r"[a-z0-9#$&'*/=?^_`{|}~.-]+@[a-z0-9-]+(\.[a-z0-9-]+)*").fullmatch
+"""A list's address: no blanks, quotes or extensions (RFC 5321 section 4.1.2)."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,16 @@ class Population:
     is_campus: bool = True
     survey_budget: int = 0
     """How many surveys a year may go to it; 0 for no limit."""
+
+
+@dataclass(frozen=True)
+class GatedList:
+    """A large list to which the mail system passes approved campaign messages alone (MKT-4, MKT-5)."""
+
+    address: str
+    """Its address; of the mail domain where it has no @."""
+    populations: tuple[str, ...]
+    """Whom it reaches, by their keys: a campaign must be approved for all of them."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +117,12 @@ class Institution:
         Population("parents", "Parents", is_campus=False),
         Population("public", "The public", is_campus=False),
     )
+    gated_lists: tuple[GatedList, ...] = (
+        GatedList("students-all", ("students",)),
+        GatedList("faculty-all", ("faculty",)),
+        GatedList("staff-all", ("staff",)),
+    )
+    """The large lists of the institution. They are guarded where mail hosts ask the milter."""
     blackouts: tuple[Blackout, ...] = (
         Blackout("2026-12-04", "2026-12-09", "final examinations", ("students", "faculty")),
         Blackout("2026-12-24", "2027-01-01", "the winter break"),
@@ -182,6 +201,28 @@ class Institution:
         return tuple(ip_network(text) for text in self.campus_networks)
 
     @cached_property
+    def gated(self) -> Mapping[str, GatedList]:
+        """The gated lists by their whole address in lower case. Raises ValueError for what is no such list."""
+        found: dict[str, GatedList] = {}
+        for entry in self.gated_lists:
+            local, _, domain = entry.address.lower().partition("@")
+            address = f"{local}@{domain or self.mail_domain.lower()}"
+            if not _ADDRESS(address):
+                raise ValueError(f"the gated list {entry.address!r} is no address")
+            if address in found:
+                raise ValueError(f"the gated list {address} is named twice")
+            if not entry.populations:
+                raise ValueError(f"the gated list {address} names no population")
+            found[address] = entry
+        return found
+
+    def lists_of(self, populations: Collection[str]) -> list[str]:
+        """The addresses of the gated lists that a campaign to `populations` may go to."""
+        return [
+            address for address, entry in self.gated.items() if set(entry.populations) <= set(populations)
+        ]
+
+    @cached_property
     def blackout_days(self) -> tuple[tuple[date, date, Blackout], ...]:
         """The blackouts with their first and last days, parsed."""
         spans = tuple((date.fromisoformat(b.starts), date.fromisoformat(b.ends), b) for b in self.blackouts)
@@ -213,12 +254,22 @@ def load(path: Path | None) -> Institution:
         raise ConfigurationError(f"INSTITUTION_FILE has unknown keys: {', '.join(unknown)}.")
     try:
         institution = Institution(**{name: _frozen(name, value) for name, value in values.items()})
-        _ = institution.campus, institution.closed, institution.blackout_days
+        _ = institution.campus, institution.closed, institution.blackout_days, institution.gated
         if not 0 < institution.relay_port < 65_536:
             raise ValueError("relay_port must be a number from 1 to 65535")
+        # The lists of the default are harmless where populations have other keys.
+        if "gated_lists" in values:
+            _check_populations(institution)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"INSTITUTION_FILE: {error}.") from error
     return institution
+
+
+def _check_populations(institution: Institution) -> None:
+    known = {entry.key for entry in institution.populations}
+    for address, entry in institution.gated.items():
+        if unknown := sorted(set(entry.populations) - known):
+            raise ValueError(f"the gated list {address} names unknown populations: {', '.join(unknown)}")
 
 
 def _frozen(name: str, value: Any) -> Any:
@@ -226,11 +277,19 @@ def _frozen(name: str, value: Any) -> Any:
         return tuple(ClosedNetwork(**entry) for entry in value)
     if name == "populations":
         return tuple(Population(**entry) for entry in value)
+    if name == "gated_lists":
+        return tuple(_gated_list(**entry) for entry in value)
     if name == "blackouts":
         return tuple(
             Blackout(**entry | {"populations": tuple(entry.get("populations", ()))}) for entry in value
         )
     return tuple(value) if isinstance(value, list) else value
+
+
+def _gated_list(*, address: str, populations: list[str]) -> GatedList:
+    if not isinstance(address, str) or not isinstance(populations, list):
+        raise TypeError("a gated list has an address and a list of populations")
+    return GatedList(address, tuple(populations))
 
 
 def institution() -> Institution:

@@ -10,6 +10,7 @@ from django.http import Http404
 from portal.accounts.models import User
 from portal.enforcement.liveness import panel_of
 from portal.grants import publication
+from portal.grants.kinds import GrantStanding, standings_of
 from portal.grants.models import Grant
 from portal.workflow import selectors
 from portal.workflow.models import ServiceRequest
@@ -103,10 +104,16 @@ def grant_of(owner: User, reference: str) -> Grant:
     return found
 
 
-def as_grant(row: Grant) -> dict[str, Any]:
-    """A permission as `GrantOut`."""
+def as_grants(rows: list[Grant]) -> list[dict[str, Any]]:
+    """Permissions as `GrantOut`, as they stand today."""
+    standings = standings_of(rows)
+    return [_as_grant(row, standings.get(row.pk)) for row in rows]
+
+
+def _as_grant(row: Grant, standing: GrantStanding | None) -> dict[str, Any]:
+    in_force = standing.is_in_force if standing else row.is_in_force_today
     return {
-        "reference": row.reference, "kind": row.kind, "state": row.state, "in_force": row.is_in_force_today,
+        "reference": row.reference, "kind": row.kind, "state": row.state, "in_force": in_force,
         "title": row.title, "subject": row.subject_key, "owner": row.owner.email, "starts_on": row.starts_on,
         "ends_on": row.ends_on, "url": address(row.get_absolute_url()),
     }  # fmt: skip
@@ -116,7 +123,7 @@ def as_grant_detail(row: Grant) -> dict[str, Any]:
     """A permission as `GrantDetail`."""
     live, status = panel_of(row), publication.status_of(row)
     return {
-        **as_grant(row),
+        **as_grants([row])[0],
         "enforcement": {"status": str(status.reach), "sentence": status.sentence},
         "allows": row.kind_entry.permission_sentence(row),
         "live": [

@@ -219,7 +219,7 @@ def list_grants(
         after=filters.after,
         limit=filters.limit,
     )
-    return {"items": [reading.as_grant(row) for row in found], "next": following}
+    return {"items": reading.as_grants(found), "next": following}
 
 
 @api.get(

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
     from portal.grants.subjects import Basis, Hit, Subject, Vendor
     from portal.workflow.findings import Found
     from portal.workflow.models import ServiceRequest
+
+
+@dataclass(frozen=True, slots=True)
+class GrantStanding:
+    """Whether a grant may be used now, where its state and term alone do not tell."""
+
+    is_in_force: bool
+    words: str
+    """For the head of its page and for lists, such as "May send from Dec 1, 2026"."""
 
 
 class GrantingKind(Kind):
@@ -64,6 +74,13 @@ class GrantingKind(Kind):
     def state_note(self, grant: "Grant") -> str:
         """Why the grant stands as it does, in words for its page; "" where its state says enough."""
         return ""
+
+    def standings(self, grants: "Sequence[Grant]") -> Mapping[int, GrantStanding]:
+        """By key, how each of `grants` (all of this kind) stands today; none where state and term say it all.
+
+        Few queries, nothing per grant. What is left out is in force as its state and term say.
+        """
+        return {}
 
     def grant_links(self, grant: "Grant") -> list[tuple[str, str]]:
         """(label, address) of the kind's own pages that belong to the grant."""
@@ -212,6 +229,17 @@ class GrantingKind(Kind):
         from portal.grants.services import issuing
 
         issuing.release_hold(service_request=service_request)
+
+
+def standings_of(grants: "Iterable[Grant]") -> dict[int, GrantStanding]:
+    """By key, how those of `grants` stand of which their kinds say more than state and term do."""
+    by_kind: dict[str, list[Grant]] = {}
+    for grant in grants:
+        by_kind.setdefault(grant.kind, []).append(grant)
+    found: dict[int, GrantStanding] = {}
+    for key, rows in by_kind.items():
+        found |= granting_kind(key).standings(rows)
+    return found
 
 
 def granting_kind(key: str) -> GrantingKind:

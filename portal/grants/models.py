@@ -182,6 +182,8 @@ PAST_WORDS = {
     "owner_asked": "asked for a new owner",
     "owner_back": "found its owner in the directory again",
     "confirm_target": "confirmed that the vendor holds the domain that a DNS record points at",
+    "list_pass": "let the approved message through to a large list",
+    "list_again": "allowed one more delivery to a large list",
     "mended": "a daily check found that it meets the standards again",
 }
 

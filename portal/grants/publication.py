@@ -84,10 +84,23 @@ def statuses(grants: "Collection[Grant]") -> dict[str, Status]:
     found: dict[str, Status] = {}
     for teller in _tellers:
         found |= teller(grants)
+    found |= _by_kind(grants)
     today = timezone.localdate()
     for grant in grants:
         found.setdefault(grant.reference, by_portal_alone(grant, is_active=grant.is_in_force(today)))
     return found
+
+
+def _by_kind(grants: "Collection[Grant]") -> dict[str, Status]:
+    """The status of those of which their kind says more than state and term do."""
+    from portal.grants.kinds import standings_of
+
+    standings = standings_of(grants)
+    return {
+        grant.reference: Status(Reach.ACTIVE if one.is_in_force else Reach.OUT, one.words)
+        for grant in grants
+        if (one := standings.get(grant.pk)) is not None
+    }
 
 
 def status_of(grant: "Grant") -> Status:

@@ -70,14 +70,18 @@ def offers_to(actor: User) -> list[Handover]:
 
 
 def with_notes(grants: list[Grant]) -> list[Grant]:
-    """`grants`, each with `note`: what its kind says of it in a list besides its state; one call for each kind."""
+    """`grants`, each with what its kind says of it in a list besides its state: `note`, and `standing` or None.
+
+    Two calls for each kind.
+    """
     by_kind: dict[str, list[Grant]] = {}
     for grant in grants:
         by_kind.setdefault(grant.kind, []).append(grant)
     for same in by_kind.values():
-        notes = same[0].kind_entry.row_notes(same)
+        notes, standings = same[0].kind_entry.row_notes(same), same[0].kind_entry.standings(same)
         for grant in same:
             grant.__dict__["note"] = notes.get(grant.pk, "")
+            grant.__dict__["standing"] = standings.get(grant.pk)
     return grants
 
 

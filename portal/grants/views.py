@@ -15,6 +15,7 @@ from portal.accounts.signed_in import person
 from portal.grants import publication, selectors
 from portal.grants.compliance import broken_grants, recent_runs, suspension_due_on
 from portal.grants.forms import GrantReasonForm, HandOverForm
+from portal.grants.kinds import standings_of
 from portal.grants.models import Grant
 from portal.grants.panels import panels_for
 from portal.grants.policies import available_grant_actions, check_grant_action, open_handover
@@ -69,10 +70,11 @@ def _show(
     if GrantAction.HAND_OVER in actions:
         forms["hand_over"] = HandOverForm(prefix="hand_over")
     later = grant.later_requests.select_related("service_request").order_by("-pk")
+    standing = standings_of([grant]).get(grant.pk)
     context = {
         "grant": grant,
         "kind": grant.kind_entry,
-        "in_force": grant.is_in_force_today,
+        "in_force": standing.is_in_force if standing else grant.is_in_force_today,
         "status": publication.status_of(grant),
         "sentence": grant.kind_entry.permission_sentence(grant),
         "rows": [

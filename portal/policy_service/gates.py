@@ -4,7 +4,8 @@ The milter collects a message that is addressed to a gated list and asks the gat
 message. An app above registers the gate (MKT-4, MKT-5).
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -44,6 +45,54 @@ class Gate(Protocol):
         """
 
 
+def gated_address(recipient: str, addresses: Iterable[str]) -> str:
+    """The gated list that mail to `recipient` reaches, "" where it reaches none.
+
+    `recipient` is as the client gave it; `addresses` are in lower case. A mail server finds the same list by more
+    than one spelling, so all of Postfix's own are undone: case, angle brackets, source routes (RFC 5321 appendix C),
+    quotes and quoted pairs, a dot at the end, an address extension behind "+", `user%domain@host`, `host!user`, and
+    an address without a domain. What merely looks like a list is judged as the list: a refusal can be explained, a
+    message to everybody cannot be taken back.
+    """
+    known = frozenset(addresses)
+    by_local = {address.partition("@")[0]: address for address in known}
+    for spelling in _spellings(recipient):
+        local, _, domain = spelling.rpartition("@")
+        if not local:  # No domain: the mail server adds its own.
+            local, domain = domain, ""
+        for name in dict.fromkeys((local, local.partition("+")[0])):
+            if domain and f"{name}@{domain}" in known:
+                return f"{name}@{domain}"
+            if not domain and name in by_local:
+                return by_local[name]
+    return ""
+
+
+def _spellings(recipient: str) -> Iterable[str]:
+    """The address, and each that a mail server makes of it when it takes its outermost host for its own."""
+    text = recipient.strip().lower().removeprefix("<").removesuffix(">").strip()
+    if text.startswith("@") and ":" in text:
+        text = text.partition(":")[2]
+    for _ in range(_MOST_HOPS):
+        local, at, domain = text.rpartition("@")
+        if not at:
+            local, domain = text, ""
+        if local.startswith('"') and local.endswith('"') and len(local) > 1:
+            local = re.sub(r"\\(.)", r"\1", local[1:-1])
+        domain = domain.rstrip(".")
+        yield f"{local}@{domain}" if domain else local
+        if "@" in local:
+            text = local
+        elif "%" in local:
+            text = "@".join(local.rsplit("%", 1))
+        elif "!" in local:
+            host, _, user = local.partition("!")
+            text = f"{user}@{host}"
+        else:
+            return
+
+
+_MOST_HOPS = 8
 _gates: list[Gate] = []
 
 

@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
+from campaigns.models import ListUse
 from portal.grants.models import Grant
 from portal.outbox.models import Delivery, OutboxMessage
 from portal.webhooks import services as webhooks
@@ -35,7 +36,7 @@ ROLES = (
 @dataclass(frozen=True)
 class World:
     """A draft, a request in review with a file, a grant, a dead letter, a person who was asked for consent, a
-    sender authorization in review, a campaign that was approved, and a webhook.
+    sender authorization in review, a campaign that was approved and went to a large list, and a webhook.
     """
 
     cast: Cast
@@ -47,6 +48,7 @@ class World:
     consent: int
     senders: ServiceRequest
     campaign: ServiceRequest
+    list_use: int
     webhook: int
     hook_delivery: int
 
@@ -69,10 +71,14 @@ def world(cast: Cast) -> World:
     consent = relay.detail_of(fresh(request)).senders.get().pk
     senders = senders_request(cast)
     campaign = campaigns.submitted(cast, **shared)
-    approve(cast, campaign, actor=cast.cio)
+    permission = approve(cast, campaign, actor=cast.cio).campaign
+    use = ListUse.objects.create(
+        permission=permission, canonical_sha256=permission.canonical_sha256, list_address="students-all@ttu.edu",
+        queue_id="4cQ2Xk1bz9zX", client="129.118.7.7", envelope_sender="b@ttu.edu", passed_at=timezone.now(),
+    )  # fmt: skip
     return World(
         cast, fresh(draft), fresh(request), grant, file.pk, letter.pk, consent, senders, fresh(campaign),
-        *webhook_with_a_dead_delivery(cast),
+        use.pk, *webhook_with_a_dead_delivery(cast),
     )  # fmt: skip
 
 

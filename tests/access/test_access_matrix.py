@@ -248,6 +248,11 @@ TABLE: dict[str, Row] = {
     "campaign_letter_pdf": Row(
         "/campaigns/{campaign}/letter.pdf", "302 200 200 404 200 200 200 200 200", "302 | 405"
     ),
+    "campaign_allow_again": Row(
+        "/campaigns/{campaign}/lists/{list_use}/",
+        "302 403 403 404 200 200 200 403 403",
+        "302 403 403 404 422 422 422 403 403",
+    ),
     "campaign_verify": Row(
         "/campaigns/{campaign}/verify/",
         "302 200 200 404 200 200 200 200 200",
@@ -303,7 +308,7 @@ def url(row: Row, world: World) -> str:
     return row.path.format(
         draft=world.draft.reference, request=world.request.reference, grant=world.grant.reference,
         file=world.file, letter=world.letter, consent=world.consent, senders=world.senders.reference,
-        campaign=world.campaign.reference, webhook=world.webhook, hook_delivery=world.hook_delivery,
+        campaign=world.campaign.reference, list_use=world.list_use, webhook=world.webhook, hook_delivery=world.hook_delivery,
     )  # fmt: skip
 
 

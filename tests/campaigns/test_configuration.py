@@ -76,3 +76,47 @@ def test_the_calendar_and_the_desk_cost_the_same_for_few_and_for_many(cast: Cast
     for number in range(4):
         submitted(cast, requester=cast.sponsor, people={"students": number + 1, "staff": 2})
     assert costs() == few
+
+
+# ---------------------------------------------------------------- the large lists
+def test_gated_lists_come_from_the_file_and_take_the_mail_domain(tmp_path: Path) -> None:
+    place = load(
+        write(
+            tmp_path,
+            """
+            mail_domain = "Example.EDU"
+            [[gated_lists]]
+            address = "Everybody"
+            populations = ["students", "staff"]
+            [[gated_lists]]
+            address = "pupils@lists.example.edu"
+            populations = ["students"]
+            """,
+        )
+    )
+    assert list(place.gated) == ["everybody@example.edu", "pupils@lists.example.edu"]
+    assert place.lists_of(["students", "staff", "alumni"]) == list(place.gated)
+    assert place.lists_of(["students"]) == ["pupils@lists.example.edu"]
+    assert place.lists_of([]) == []
+    assert load(write(tmp_path, "gated_lists = []")).gated == {}
+    default = load(write(tmp_path, 'mail_domain = "example.edu"\n[[populations]]\nkey = "a"\nlabel = "A"'))
+    assert "students-all@example.edu" in default.gated
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('address = "all students@ttu.edu"\npopulations = ["students"]', "is no address"),
+        ('address = "@ttu.edu"\npopulations = ["students"]', "is no address"),
+        ('address = "a+b@ttu.edu"\npopulations = ["students"]', "is no address"),
+        ('address = "a"\npopulations = []', "names no population"),
+        ('address = "a"\npopulations = ["nobody", "students"]', "unknown populations: nobody"),
+        ('address = "a"\npopulations = "students"', "a list of populations"),
+        ('address = "a"', "populations"),
+        ('address = 7\npopulations = ["students"]', "a list of populations"),
+        ('address = "a"\npopulations = ["students"]\n[[gated_lists]]\naddress = "A@ttu.edu"\npopulations = ["staff"]', "twice"),
+    ],
+)  # fmt: skip
+def test_a_wrong_list_is_refused_at_the_start(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        load(write(tmp_path, f"[[gated_lists]]\n{text}"))

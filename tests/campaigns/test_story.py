@@ -180,7 +180,7 @@ def test_a_sender_authorization_in_force_over_the_window_is_a_platform(cast: Cas
     detail = services.detail_of(draft)
     grant = Grant.objects.create(
         kind="senders", reference="TM-S-1", request=submitted(cast, first=free_days(weeks=9)), owner=cast.colleague,
-        latest_request=ServiceRequest.objects.latest("pk"), title="Mailer", subject_key="mail.ttu.edu",
+        latest_request=ServiceRequest.objects.latest("pk"), co_owner=cast.requester, title="Mailer", subject_key="mail.ttu.edu",
         starts_on=timezone.localdate(), ends_on=timezone.localdate() + timedelta(days=300),
     )  # fmt: skip
     services.write_columns(detail=detail, columns={"sender_grant": grant})
@@ -275,8 +275,8 @@ def test_the_command_answers_by_its_exit_status(cast: Cast, tmp_path: Any, capsy
         assert "not the message" in capsys.readouterr().out
     with pytest.raises(SystemExit) as early:
         call_command("verify_campaign", grant.reference, str(good))
-    assert early.value.code == 1
-    assert "not in force today" in capsys.readouterr().out
+    assert early.value.code == 3
+    assert "and not before" in capsys.readouterr().out
     for arguments in ((grant.reference, str(none)), ("TM-C-9", str(good))):
         with pytest.raises(CommandError) as refused:
             call_command("verify_campaign", *arguments)
@@ -289,7 +289,11 @@ def test_the_page_compares_and_keeps_nothing(cast: Cast) -> None:
     grant = approve(cast, submitted(cast), actor=cast.cio)
     client, address = client_of(cast.requester), f"/campaigns/{grant.reference}/verify/"
     same = client.post(address, {"eml": SimpleUploadedFile("a.eml", message())}).content.decode()
-    assert "Yes, this is the approved message" in same
+    assert "This is the approved message, but it may not be sent now" in same
+    with time_machine.travel(f"{grant.starts_on}T17:00:00+00:00", tick=True):
+        upload = {"eml": SimpleUploadedFile("a.eml", message())}
+        inside = client_of(cast.requester).post(address, upload).content.decode()
+    assert "Yes, this is the approved message" in inside
     other = client.post(
         address, {"eml": SimpleUploadedFile("a.eml", message(postal=ADDRESS + "-1234"))}
     ).content.decode()

@@ -1,0 +1,233 @@
+"""Mail to the institution's large lists: the approved message alone, in its window, once for each list (MKT-4, MKT-5).
+
+The milter asks at the end of each message that is addressed to a gated list (portal/policy_service/gates.py). The
+answer is read from the database each time, so that a campaign that was stopped a moment ago is refused at once.
+"""
+
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
+
+from django.conf import settings
+from django.db import DatabaseError, IntegrityError, InterfaceError, connections, transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from campaigns import after_notices, selectors
+from campaigns.messages.fingerprint import Fingerprint, fingerprint_of
+from campaigns.messages.parsing import UnreadableMessage
+from campaigns.models import CampaignPermission, ListUse
+from campaigns.words import labels_of
+from portal.grants.links import public_page
+from portal.grants.models import Grant, GrantEvent
+from portal.institution import GatedList, institution
+from portal.lib import confined
+from portal.policy_service import replies
+from portal.policy_service.gates import GatedMessage, GateUnavailable, gated_address
+
+logger = logging.getLogger(__name__)
+
+LARGEST = 4 * 1024 * 1024
+"""Octets. A campaign's file has at most 2 MB, and another transfer encoding may make more of it on the way."""
+SECONDS, MEGABYTES = 10.0, 256
+"""What reading one message may take. The approved message was read within the like when it was handed in."""
+
+Lists = Mapping[str, GatedList]
+
+
+class CampaignGate:
+    """Lets an approved campaign pass to the lists of the people it was approved for."""
+
+    def addresses(self) -> frozenset[str]:
+        """The gated lists of the institution."""
+        return frozenset(institution().gated)
+
+    def judge(self, message: GatedMessage) -> str:
+        """Why the message may not pass, in one sentence; "" where it may, which is its one use of each list.
+
+        Raises GateUnavailable where the database does not answer or messages are being read already.
+        """
+        _close_stale_connections()
+        try:
+            return _judged(message)
+        except (DatabaseError, InterfaceError) as error:
+            raise GateUnavailable(f"The database did not answer: {error}") from error
+        except confined.Busy as error:
+            raise GateUnavailable(str(error)) from error
+        finally:
+            _close_stale_connections()
+
+
+def _close_stale_connections() -> None:
+    """Close what broke or grew old, as Django does around a request; this thread is none of Django's."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
+
+
+def _judged(message: GatedMessage) -> str:
+    lists = _lists_of(message.recipients)
+    if not lists:
+        return ""
+    mark = _read(message, next(iter(lists)))
+    if isinstance(mark, str):
+        return _refusal(mark, _new_request())
+    try:
+        return _use(message, mark, lists)
+    except IntegrityError:  # Another message was faster by a moment.
+        return _refusal(f"This message went to {' and '.join(lists)} already.", _new_request())
+
+
+def _read(message: GatedMessage, address: str) -> Fingerprint | str:
+    """The message's fingerprint, or why it is none for a large list."""
+    if not message.sender:
+        return f"{address} takes no bounces and no automatic replies."
+    if len(message.content) > LARGEST:
+        return f"This message is larger than any that {address} takes."
+    try:
+        mark = confined.run(fingerprint_of, message.content, seconds=SECONDS, megabytes=MEGABYTES)
+    except (UnreadableMessage, confined.Exceeded):
+        return f"This message cannot be read and so is none that was approved for {address}."
+    return f"{address} takes no bounces and no automatic replies." if mark.is_automatic_reply else mark
+
+
+def _lists_of(recipients: Iterable[str]) -> dict[str, GatedList]:
+    gated = institution().gated
+    found = (gated_address(recipient, gated) for recipient in recipients)
+    return {address: gated[address] for address in found if address}
+
+
+# ---------------------------------------------------------------- the use
+@transaction.atomic
+def _use(message: GatedMessage, mark: Fingerprint, lists: Lists) -> str:
+    """Note the use of every list, or of none and say why."""
+    today = timezone.localdate(message.at)
+    approvals = _locked(mark.digest)
+    if not approvals:
+        return _not_approved(mark, lists, today)
+    used = _used(approvals, mark.digest)
+    chosen: list[tuple[CampaignPermission, str]] = []
+    for address, entry in lists.items():
+        answers = [(row, _why_not(row, address, entry, today, used)) for row in approvals]
+        fitting = next((row for row, why in answers if not why), None)
+        if fitting is None:
+            # The approval that names these people says more than one for others.
+            return next((why for row, why in answers if _covers(row, entry)), answers[0][1])
+        chosen.append((fitting, address))
+    _note(message, mark, chosen)
+    return ""
+
+
+def _locked(digest: str) -> list[CampaignPermission]:
+    """The approvals of a message as they are once nobody else changes them; a revocation waits, or was first."""
+    rows = CampaignPermission.objects.filter(canonical_sha256=digest)
+    keys = {key for pair in rows.values_list("grant_id", "sender_grant_id") for key in pair if key}
+    if not keys:
+        return []
+    list(Grant.objects.select_for_update().filter(pk__in=keys).order_by("pk").values_list("pk"))
+    return list(
+        selectors.judged().filter(canonical_sha256=digest).prefetch_related("audiences").order_by("-pk")
+    )
+
+
+def _used(approvals: Sequence[CampaignPermission], digest: str) -> dict[tuple[int, str], ListUse]:
+    rows = ListUse.objects.filter(permission__in=approvals, canonical_sha256=digest, released_at__isnull=True)
+    return {(row.permission_id, row.list_address): row for row in rows}
+
+
+def _covers(permission: CampaignPermission, entry: GatedList) -> bool:
+    return set(entry.populations) <= _people(permission)
+
+
+def _people(permission: CampaignPermission) -> set[str]:
+    return {row.population for row in permission.audiences.all()}
+
+
+def _why_not(
+    permission: CampaignPermission,
+    address: str,
+    entry: GatedList,
+    today: date,
+    used: Mapping[tuple[int, str], ListUse],
+) -> str:
+    """Why the approved message may not go to the list; "" where it may."""
+    reference = permission.grant.reference
+    if not _covers(permission, entry):
+        allowed, wanted = _labels(_people(permission)), _labels(entry.populations)
+        return _refusal(
+            f"{reference} is approved for {allowed} and {address} reaches {wanted}.", _page(permission)
+        )
+    standing = selectors.standing(permission, today, in_words=date.isoformat)
+    if not standing.may_send:
+        return _refusal(standing.sentence, _page(permission))
+    if use := used.get((permission.pk, address)):
+        return _refusal(
+            f"{reference} went to {address} already at {timezone.localtime(use.passed_at):%Y-%m-%d %H:%M} and may go there once.",
+            _page(permission),
+        )
+    return ""
+
+
+def _note(
+    message: GatedMessage, mark: Fingerprint, chosen: Collection[tuple[CampaignPermission, str]]
+) -> None:
+    uses = ListUse.objects.bulk_create(
+        ListUse(
+            permission=permission,
+            canonical_sha256=mark.digest,
+            list_address=address,
+            queue_id=message.queue_id[:64],
+            client=message.client[:45],
+            envelope_sender=message.sender[:320],
+            passed_at=message.at,
+        )
+        for permission, address in chosen
+    )
+    for use in uses:
+        grant = use.permission.grant
+        GrantEvent.objects.create(
+            grant=grant, action="list_pass", from_state=grant.state, to_state=grant.state,
+            reason=f"To {use.list_address} as queue ID {use.queue_id}, sent by {use.client}",
+        )  # fmt: skip
+        after_notices.passed(use=use)
+
+
+# ---------------------------------------------------------------- the words
+def _not_approved(mark: Fingerprint, lists: Lists, today: date) -> str:
+    """No approval has this message: whether one has its subject, for whoever changed a letter too much."""
+    address, entry = next(iter(lists.items()))
+    like = selectors.judged().filter(message__subject=mark.subject, grant__state="active")
+    for permission in like.prefetch_related("audiences").order_by("-pk")[:20]:
+        if mark.subject and _covers(permission, entry) and permission.grant.ends_on >= today:
+            reference = permission.grant.reference
+            compare = f"{settings.PUBLIC_URL}{reverse('campaign_verify', args=[reference])}"
+            return _refusal(
+                f"This is not the message that {reference} approves: a single changed character counts. "
+                "What differs:",
+                compare,
+            )
+    return _refusal(
+        f"{address} takes approved campaign messages alone and exactly as approved. New request:",
+        _new_request(),
+    )
+
+
+def _labels(populations: Iterable[str]) -> str:
+    # Without commas: replies leave out what means something in a mail map.
+    return " and ".join(labels_of(frozenset({key})).lower() for key in sorted(populations))
+
+
+def _refusal(sentence: str, link: str) -> str:
+    """One line for the reply; the link stays whole whatever the sentence holds."""
+    return f"{replies.safe(sentence)[: replies.LONGEST_TEXT - len(link) - 1]} {link}"
+
+
+def _page(permission: CampaignPermission) -> str:
+    return public_page(permission.grant.reference)
+
+
+def _new_request() -> str:
+    return f"{settings.PUBLIC_URL}{reverse('guide')}"
+
+
+GATE = CampaignGate()

@@ -1,0 +1,182 @@
+"""Whether an approved campaign may send now, and if not, why: one answer for pages, commands, letters and the gate.
+
+`standing_of` is pure: it looks at rows that are at hand and at the day. Whatever it does not know may not send.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from django.utils import timezone
+
+from campaigns.models import CampaignPermission, Platform
+from portal.grants.models import Grant
+from portal.grants.states import GrantState
+from portal.ui.moments import day_in_words
+
+SENDERS = "senders"
+"""The kind of grant that authorizes a service to send; asked for by its key, since kinds do not know one another."""
+
+
+InWords = Callable[[date], str]
+
+
+class Case(StrEnum):
+    """Where an approved campaign stands. Only `MAY_SEND` allows anything."""
+
+    MAY_SEND = "may_send"
+    BEFORE_WINDOW = "before_window"
+    AFTER_WINDOW = "after_window"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+    ENDED = "ended"
+    """Its owner ended it."""
+    OVER_LIMIT = "over_limit"
+    """A stop limit is reached, and the CIO office has not decided yet."""
+    NO_SENDER = "sender_not_in_force"
+    """The sender authorization under it is suspended, revoked, unproven, over, or for another domain."""
+    UNKNOWN = "unknown"
+    """None of these; nothing may be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The standing of one campaign on one day."""
+
+    case: Case
+    words: str
+    """For lists and the head of a page, such as "May send from Dec 1, 2026"."""
+    sentence: str
+    """A whole sentence with the reference."""
+    stamp: str = ""
+    """What is stamped on its letter; "" where the letter holds as it is."""
+    since: date | None = None
+    """The day since which it stands so, in the institution's zone, where there is one."""
+
+    @property
+    def may_send(self) -> bool:
+        """Whether the approved message may be sent now."""
+        return self.case is Case.MAY_SEND
+
+
+def standing_of(
+    permission: CampaignPermission,
+    today: date,
+    *,
+    from_address: str,
+    is_over_limit: bool,
+    in_words: InWords = day_in_words,
+) -> Standing:
+    """The standing of a campaign on `today`, a day in the institution's zone.
+
+    `permission` has its grant and its sender grant loaded; `from_address` is the approved address in From, and
+    `is_over_limit` says that a proposal to stop it waits for its decision. `in_words` writes the days: replies of a mail
+    server have them as in files.
+    """
+    grant = permission.grant
+    return (
+        _closed(grant, in_words)
+        or _after(grant, today, in_words)
+        or _held(grant, is_over_limit, in_words)
+        or _sender(permission, today, from_address, in_words)
+        or _in_window(grant, today, in_words)
+    )
+
+
+def _closed(grant: Grant, in_words: InWords) -> Standing | None:
+    on = _day(grant.state_changed_at)
+    if grant.state == GrantState.REVOKED:
+        return Standing(
+            Case.REVOKED, f"Revoked on {in_words(on)}: nothing may be sent",
+            f"{grant.reference} was revoked on {in_words(on)}: nothing may be sent.", "Revoked", on,
+        )  # fmt: skip
+    # The daily job ends a campaign after its last day; whoever ends it before does so on a day of its term.
+    if grant.state == GrantState.ENDED and on <= grant.ends_on:
+        return Standing(
+            Case.ENDED, f"Ended on {in_words(on)}: nothing may be sent",
+            f"{grant.reference} was ended by its owner on {in_words(on)}: nothing may be sent.", "Ended", on,
+        )  # fmt: skip
+    return None
+
+
+def _after(grant: Grant, today: date, in_words: InWords) -> Standing | None:
+    if grant.state not in (GrantState.ENDED, GrantState.LAPSED) and today <= grant.ends_on:
+        return None
+    over = in_words(grant.ends_on)
+    return Standing(
+        Case.AFTER_WINDOW, f"Its window ended on {over}",
+        f"The window of {grant.reference} ended on {over}: nothing may be sent.", "Over", grant.ends_on,
+    )  # fmt: skip
+
+
+def _held(grant: Grant, is_over_limit: bool, in_words: InWords) -> Standing | None:
+    on = _day(grant.state_changed_at)
+    if grant.state == GrantState.SUSPENDED:
+        return Standing(
+            Case.SUSPENDED, f"Suspended on {in_words(on)}: nothing may be sent until it is resumed",
+            f"{grant.reference} was suspended on {in_words(on)}: nothing may be sent until it is resumed.",
+            "Suspended", on,
+        )  # fmt: skip
+    if grant.state != GrantState.ACTIVE:
+        state = grant.get_state_display().lower()
+        return Standing(
+            Case.UNKNOWN, f"{grant.get_state_display()}: nothing may be sent",
+            f"{grant.reference} is {state}: nothing may be sent.", "Not in force", on,
+        )  # fmt: skip
+    if is_over_limit:
+        return Standing(
+            Case.OVER_LIMIT, "Over its stop limit: nothing may be sent until that is decided",
+            f"{grant.reference} is over its stop limit: nothing may be sent until the CIO office or IT decides.",
+            "On hold",
+        )  # fmt: skip
+    return None
+
+
+def _sender(
+    permission: CampaignPermission, today: date, from_address: str, in_words: InWords
+) -> Standing | None:
+    if permission.platform == Platform.LIST_SERVER:
+        return None
+    reference, sender = permission.grant.reference, permission.sender_grant
+    why = _why_no_sender(sender, today, from_address, in_words)
+    if not why:
+        return None
+    since = _day(sender.state_changed_at) if sender and sender.state != GrantState.ACTIVE else None
+    return Standing(
+        Case.NO_SENDER, f"{why}: nothing may be sent", f"{reference} may not send now: {why[0].lower()}{why[1:]}.",
+        "On hold", since,
+    )  # fmt: skip
+
+
+def _why_no_sender(sender: Grant | None, today: date, from_address: str, in_words: InWords) -> str:
+    if sender is None or sender.kind != SENDERS:
+        return "No sender authorization stands under it"
+    name = f"The sender authorization {sender.reference}"
+    if sender.state == GrantState.UNPROVEN:
+        return f"{name} is not proven"
+    if sender.state != GrantState.ACTIVE:
+        on = in_words(_day(sender.state_changed_at))
+        return f"{name} is {sender.get_state_display().lower()} since {on}"
+    if not sender.is_in_force(today):
+        begins, ended = in_words(sender.starts_on), in_words(sender.ends_on)
+        return f"{name} begins on {begins}" if today < sender.starts_on else f"{name} ended on {ended}"
+    domain = from_address.rpartition("@")[2].lower()
+    if sender.subject_key and domain != sender.subject_key.lower():
+        return f"{name} is for {sender.subject_key} now and not for {domain}"
+    return ""
+
+
+def _in_window(grant: Grant, today: date, in_words: InWords) -> Standing:
+    first, last = in_words(grant.starts_on), in_words(grant.ends_on)
+    if today < grant.starts_on:
+        until = "" if grant.starts_on == grant.ends_on else f" to {last}"
+        return Standing(
+            Case.BEFORE_WINDOW, f"May send from {first}{until}",
+            f"{grant.reference} may send from {first}{until} and not before.",
+        )  # fmt: skip
+    return Standing(Case.MAY_SEND, f"May send now, until {last}", f"{grant.reference} may send until {last}.")
+
+
+def _day(moment: datetime) -> date:
+    return timezone.localdate(moment)
