@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -46,6 +47,17 @@ class OnHost:
     since: datetime | None
     trouble: str
     """What is wrong with the host, in words; empty where nothing is."""
+    is_gone: bool
+    """Whether the permission was taken out of the target."""
+
+    @property
+    def words(self) -> str:
+        """What the host does with it, before the host's name."""
+        if self.is_gone:
+            return "still on" if self.holds else "gone from" if self.since else "not on"
+        if self.is_current:
+            return "live on"
+        return "not as it should be on" if self.holds else "not yet on"
 
 
 @dataclass(frozen=True)
@@ -167,7 +179,8 @@ class _Facts:
         own = [standing for standing in self.standings if self.kinds[standing.key] == grant.kind]
         found = [self._in_target(grant, standing, is_active) for standing in own] if self.has_key else []
         shown = [row for row in found if row.release or row.held or row.hosts or is_active]
-        status = _status(self, grant, is_active, found)
+        # Where hosts report, their targets alone say what is live; a list that nobody pulls says nothing about them.
+        status = _status(self, grant, is_active, [row for row in found if row.hosts] or found)
         return Liveness(grant.created_at, shown, status)
 
     def _in_target(self, grant: Grant, standing: TargetStanding, is_active: bool) -> InTarget:
@@ -189,7 +202,8 @@ class _Facts:
         else:
             seen = Seen(row.seen_event, row.seen_at)
             acts = self.acts.get(grant.reference, [])
-            is_behind = any(act.is_after(seen) and (act.is_turn or act.action in CHANGING) for act in acts)
+            # Suspended and resumed in between, it is what it was; only a change makes it another.
+            is_behind = any(act.is_after(seen) and act.action in CHANGING for act in acts)
         if not is_behind:
             return ""
         return FAILED if self.pending and self.pending.refused_because else SOON
@@ -215,8 +229,24 @@ class _Facts:
             is_current = is_known and not holds
         else:
             is_current = holds and row in holding and not state.differing
-        since = _since(state.host, state.target, release) if is_current and release and live else None
-        return OnHost(state.host, holds, is_current, is_known, since, standing.sentence)
+        since = self._since(state.host, state.target, release) if is_current and release and live else None
+        return OnHost(state.host, holds, is_current, is_known, since, standing.sentence, row is None)
+
+    def _since(self, host: str, target: str, release: Release) -> datetime | None:
+        """When the host first reported `release` or a later one, as far back as receipts are kept."""
+        place = (release.epoch, release.serial)
+        return next((at for known, at in self.receipts[host, target] if known >= place), None)
+
+    @cached_property
+    def receipts(self) -> dict[tuple[str, str], list[tuple[tuple[int, int], datetime]]]:
+        """By host and target: each release that was reported, and when it went live, the oldest first."""
+        found: dict[tuple[str, str], list[tuple[tuple[int, int], datetime]]] = defaultdict(list)
+        hosts = {host for host, _ in self.live}
+        rows = Receipt.objects.filter(host__in=hosts, serial__gt=0).order_by("id")
+        columns = ("host", "target", "epoch", "serial", "applied_at", "received_at")
+        for host, target, epoch, serial, applied, received in rows.values_list(*columns):
+            found[host, target].append(((epoch, serial), applied or received))
+        return found
 
     # ------------------------------------------------------------------ the published folder
     def folder_reason(self, grant: Grant, is_active: bool) -> str:
@@ -236,18 +266,6 @@ class _Facts:
         ):
             return SOON
         return ""
-
-
-def _since(host: str, target: str, release: Release) -> datetime | None:
-    """When the host first reported `release` or a later one."""
-    later = Q(epoch__gt=release.epoch) | Q(epoch=release.epoch, serial__gte=release.serial)
-    first = (
-        Receipt.objects.filter(later, host=host, target=target)
-        .order_by("id")
-        .values_list("applied_at", "received_at")
-        .first()
-    )
-    return (first[0] or first[1]) if first else None
 
 
 # ---------------------------------------------------------------- in words

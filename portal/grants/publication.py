@@ -43,7 +43,7 @@ class Reach(StrEnum):
     LIVE = "live"
     """Every mail host reported a release that holds it as it is now."""
     LEAVING = "leaving"
-    """It is not active any more, but a mail host still holds it."""
+    """It is not active any more, but a mail host still holds it, or could still take it up."""
     OUT = "out"
     """It is not active, and no mail host is known to hold it."""
 

@@ -17,6 +17,7 @@ from tests.cast import Cast
 KEY = bytes(range(32))
 SCRIPT = Path(__file__).parents[2] / "deploy" / "pull_techmail.py"
 HOST = "relay1.ttu.edu"
+COPIER = "127.0.0.2"
 
 
 def token_for(cast: Cast, *targets: str, host: str = HOST, days: int = 90) -> str:
@@ -29,7 +30,7 @@ def bearer(token: str) -> dict[str, str]:
 
 def post_receipt(client: Client, token: str, release: Release, **facts: Any) -> Any:
     body = {
-        "target": release.target, "host": HOST, "serial": release.serial, "sha256": release.manifest_sha256,
+        "target": release.target, "host": HOST, "epoch": release.epoch, "serial": release.serial, "sha256": release.manifest_sha256,
         "applied_at": release.released_at.isoformat(), "lint": "ok", "live_sha256": release.files_sha256,
         "differing": [], "lapsed": [], **facts,
     }  # fmt: skip

@@ -1,37 +1,35 @@
 """What is explained goes out on the next run, however much it is and whatever waits; what is not is held alone."""
 
+import gzip
+import io
+import json
+import tarfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from portal.enforcement import guard, holding, hosts, releasing
-from portal.enforcement.models import (
-    HOSTS,
-    DateConfirmation,
-    Direction,
-    ExportedGrant,
-    HeldChange,
-    Pending,
-    RunState,
-)
-from portal.enforcement.services import publish, publish_changes
-from portal.enforcement.targets import LintError, targets
+from portal.accounts.models import AddressKind, DirectoryAddress
+from portal.enforcement import holding, hosts, releasing
+from portal.enforcement.models import HOSTS, DateConfirmation, HeldChange, Pending, RunState
+from portal.enforcement.services import publish_changes
+from portal.enforcement.targets import Held, LintError, as_json, targets
 from portal.grants.models import Grant, GrantEvent
 from portal.grants.services import dates, issuing, managing
 from portal.grants.states import GrantAction, GrantState
-from portal.incidents.models import Incident
 from portal.lib.networks import parse_network
 from portal.outbox.models import OutboxMessage
-from portal.workflow.services import requesting
+from portal.workflow.models import DraftStep
+from portal.workflow.services import requesting, reviewing
 from relay import services as relay
 from relay.models import PermittedAddress, PermittedSender
 from tests.cast import Cast, approve, approved, client_of, fresh, relay_draft
-from tests.enforcement.pulling import KEY
+from tests.enforcement.pulling import KEY, post_receipt, token_for
 
 pytestmark = pytest.mark.django_db
 NETWORK = "129.118.20.{}"
@@ -66,10 +64,6 @@ class Way:
 
 
 def released(name: str, target: str = "postfix") -> str:
-    import gzip
-    import io
-    import tarfile
-
     newest = releasing.latest_release(target)
     assert newest is not None
     raw = b"".join(bytes(chunk.data) for chunk in newest.chunks.all())
@@ -144,16 +138,14 @@ def test_one_approval_of_ten_addresses_and_ten_senders_goes_out_at_once(cast: Ca
     assert held() == []
 
 
-def wide(cast: Cast, count: int) -> Grant:
-    from portal.accounts.models import AddressKind, DirectoryAddress
-
+def wide(cast: Cast, count: int, network: str = "129.118.30.{}") -> Grant:
     draft = relay_draft(cast, host="farm.ttu.edu")
     detail = relay.detail_of(draft)
     senders = [f"batch-{n}@ttu.edu" for n in range(count)]
     for address in senders:
         DirectoryAddress.objects.create(address=address, kind=AddressKind.SHARED)
     relay.write_addresses(
-        detail=detail, networks=[parse_network(f"129.118.30.{n + 1}") for n in range(count)]
+        detail=detail, networks=[parse_network(network.format(n + 1)) for n in range(count)]
     )
     relay.write_senders(detail=detail, addresses=senders)
     requesting.submit(service_request=draft, actor=cast.requester, revision=draft.revision)
@@ -176,9 +168,6 @@ def test_terms_that_end_leave_on_their_day_with_or_without_the_job(cast: Cast, w
 
 
 def test_a_renewal_in_time_keeps_it_and_a_denial_after_its_day_takes_it_out(cast: Cast, way: Way) -> None:
-    from portal.workflow.models import DraftStep
-    from portal.workflow.services import reviewing
-
     grant = approved(cast)
     stays = many(cast, 1)[0]
     last = timezone.localdate() + timedelta(days=1)
@@ -450,10 +439,6 @@ def test_what_became_another_change_is_not_released_by_the_old_word(cast: Cast, 
 def test_the_host_check_says_not_in_order_while_something_is_held(
     cast: Cast, settings: Any, client: Any, capsys: Any
 ) -> None:
-    from django.core.management import call_command
-
-    from tests.enforcement.pulling import post_receipt, token_for
-
     settings.EXPORT_SIGNING_KEY = KEY
     grants = many(cast, 2)
     releasing.release()
@@ -479,21 +464,9 @@ def test_a_relay_target_writes_a_vanished_permission_as_it_was(cast: Cast, key: 
     day = timezone.localdate()
     whole = target.render(day=day, install_path="/etc/portal")
     facts = dict(target.facts(day=day, references=list(Grant.objects.values_list("reference", flat=True))))
-    import json
-
-    from portal.enforcement.targets import Held, as_json
-
     kept = {name: json.loads(as_json(row)) for name, row in facts.items()}
     lose(*Grant.objects.all())
     again = target.render(day=day, install_path="/etc/portal", held=Held(kept))
     assert again == whole
     nothing = target.render(day=day, install_path="/etc/portal", held=Held({}, frozenset(kept)))
     assert nothing.entries == ()
-
-
-def test_a_snapshot_reads_one_moment(cast: Cast) -> None:
-    with guard.snapshot():
-        assert ExportedGrant.objects.count() == 0
-    assert Direction.REMOVAL in Direction.values
-    assert Incident.objects.count() == 0
-    assert publish is not None

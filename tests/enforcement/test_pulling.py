@@ -5,8 +5,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,32 +15,21 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.enforcement import hosts, liveness, releasing
-from portal.enforcement.models import HostState, Receipt, Release, ReleaseChunk
+from portal.enforcement.models import HeldChange, HostState, Receipt, Release, ReleaseChunk
 from portal.grants.models import Grant
 from portal.grants.services import managing
 from portal.grants.states import GrantAction
+from portal.incidents.models import About
+from portal.incidents.selectors import grants_about
+from portal.incidents.services import open_incident
 from portal.outbox.models import OutboxMessage
-from tests.cast import SENDER, Cast, approved, client_of, make_cast
+from tests.cast import SENDER, Cast, approved, client_of
 from tests.conftest import CI, program
-from tests.enforcement.pulling import HOST, KEY, MailHost, post_receipt, token_for
+from tests.enforcement.pulling import COPIER, HOST, KEY, MailHost, post_receipt, token_for
+from tests.enforcement.test_guard import lose, wide
 from tests.support.postfix import PostfixServer
 
-COPIER, INSIDE = "127.0.0.2", "dean@ttu.edu"
-
-
-@pytest.fixture
-def people(transactional_db: None, settings: Any) -> Cast:
-    settings.EXPORT_SIGNING_KEY = KEY
-    settings.INSTITUTION = replace(settings.INSTITUTION, campus_networks=("127.0.0.0/8",), closed_networks=())
-    return make_cast()
-
-
-@pytest.fixture
-def host(people: Cast, live_server: Any, tmp_path: Path) -> MailHost:
-    program("postmap", "apt-get install postfix")
-    approved(people, address=COPIER)
-    releasing.release()
-    return MailHost(tmp_path / "host", live_server.url, token_for(people))
+INSIDE = "dean@ttu.edu"
 
 
 def clients(host: MailHost) -> str:
@@ -260,3 +248,74 @@ def test_a_real_postfix_lets_through_what_its_host_pulled(
     main_cf.write_text(main_cf.read_text().replace("reject_unauth_destination", "permit"))
     assert host.pull().returncode == 1
     assert "permit" in HostState.objects.get().differing
+
+
+def test_withdrawals_stop_mail_at_a_real_postfix_whatever_else_waits(
+    host: MailHost, people: Cast, postfix: PostfixServer, settings: Any
+) -> None:
+    settings.POSTFIX_MAP_DIR = str(postfix.published)
+    addresses = [f"127.0.0.{n}" for n in range(10, 16)]
+    grants = [approved(people, address=a, host=f"h{n}.ttu.edu") for n, a in enumerate(addresses)]
+    ends = approved(people, address="127.0.0.20", host="ends.ttu.edu")
+    Grant.objects.filter(pk=ends.pk).update(ends_on=timezone.localdate())
+    releasing.release()
+    postfix.published.mkdir()
+    host.own = {"main_cf": f"{postfix.config}/main.cf", "reload": f"{postfix.postfix} -c {postfix.config} reload",
+                "install": str(postfix.published / "postfix")}  # fmt: skip
+    assert host.pull().returncode == 0
+    until(lambda: postfix.send(addresses[0], SENDER, INSIDE).code == 250)
+    assert all(postfix.send(a, SENDER, INSIDE).code == 250 for a in [*addresses, "127.0.0.20"])
+
+    # Rows are lost, and a large approval is new: neither keeps the withdrawals waiting.
+    lose(grants[0])
+    wide(people, 10, "127.0.3.{}")
+    reason = "The account sent phishing mail this morning."
+    managing.change_state(grant=grants[1], action=GrantAction.REVOKE, actor=people.reviewer, reason=reason)
+    managing.change_state(grant=grants[2], action=GrantAction.SUSPEND, actor=people.reviewer, reason=reason)
+    releasing.release()
+    assert host.pull().returncode == 0
+    until(lambda: postfix.send(addresses[1], SENDER, INSIDE).code == 554)
+    answers = [postfix.send(a, SENDER, INSIDE).code for a in addresses]
+    assert answers == [250, 554, 554, 250, 250, 250]
+
+    # An incident over everything that the requester holds, and a last day that passed.
+    subject = people.requester.email
+    known = [grant.pk for grant in grants_about(About.HOLDER, subject)]
+    open_incident(actor=people.reviewer, about=About.HOLDER, subject=subject, reason=reason, expected=known)
+    releasing.release()
+    assert host.pull().returncode == 0
+    until(lambda: postfix.send(addresses[3], SENDER, INSIDE).code == 554)
+    answers = [postfix.send(a, SENDER, INSIDE).code for a in addresses]
+    assert answers == [250, 554, 554, 554, 554, 554]
+    assert HeldChange.objects.filter(target="postfix", closed_at__isnull=True).count() == 1
+
+
+def test_a_term_that_ended_is_refused_by_a_real_postfix_without_any_job(
+    host: MailHost, people: Cast, postfix: PostfixServer, settings: Any
+) -> None:
+    settings.POSTFIX_MAP_DIR = str(postfix.published)
+    first = Grant.objects.get()
+    yesterday = timezone.localdate() - timedelta(days=1)
+    Grant.objects.update(starts_on=yesterday - timedelta(days=9), ends_on=yesterday)
+    lost = approved(people, address="127.0.0.10", host="lost.ttu.edu")
+    # As released yesterday, when the term still ran.
+    postfix_target = next(target for target in releasing.targets() if target.key == "postfix")
+    releasing.release_target(postfix_target, day=yesterday, accept_change=True)
+    lose(lost)
+    releasing.release()
+    postfix.published.mkdir()
+    host.own = {"main_cf": f"{postfix.config}/main.cf", "reload": f"{postfix.postfix} -c {postfix.config} reload",
+                "install": str(postfix.published / "postfix")}  # fmt: skip
+    assert host.pull().returncode == 0
+    until(lambda: postfix.send("127.0.0.10", SENDER, INSIDE).code == 554)
+    refused = postfix.send(COPIER, SENDER, INSIDE)
+    assert refused.code == 554
+    assert f"{first.reference} ended {yesterday}" in refused.text
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Wait until Postfix took the reload up."""
+    end = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < end, "Postfix did not take it up within a minute."
+        time.sleep(0.1)
