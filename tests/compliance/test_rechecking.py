@@ -181,7 +181,7 @@ def test_an_institution_may_keep_such_grants_in_force_or_shorten_the_grace(
     day(1, clock)
     day(60, clock)
     assert now(grant).state == "active"
-    assert "stays in force" in drift_letters()[0].text
+    assert "stays active" in drift_letters()[0].text
     settings.INSTITUTION = dataclasses.replace(standing, compliance_grace_days=70)
     day(61, clock)
     assert now(grant).state == "active"

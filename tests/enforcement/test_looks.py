@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from portal.enforcement import hosts, releasing
-from portal.enforcement.models import HostState
+from portal.enforcement.models import HeldChange, HostState, RunState
+from relay.models import PermittedAddress
 from tests.cast import approved, make_cast
 from tests.enforcement.pulling import HOST, KEY, post_receipt, token_for
+from tests.enforcement.test_guard import lose
 from tests.support.browser import assert_accessible, sign_in
 
 pytestmark = pytest.mark.browser
@@ -39,4 +41,41 @@ def test_the_pages_of_mail_hosts(
             page.get_by_text("Differing lines").click()
             assert page.get_by_text("+127.0.0.9/32 OK").is_visible()
         assert_accessible(page, f"{name}-{scheme}")
+    page.context.close()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_held_back(live_server: Any, browser: Any, settings: Any, scheme: Any) -> None:
+    settings.EXPORT_SIGNING_KEY = KEY
+    cast = make_cast()
+    lost = approved(cast)
+    grant = approved(
+        cast, address="129.118.20.40", host="a-host-with-quite-a-long-name.laboratory-of-physics.ttu.edu"
+    )
+    releasing.release()
+    lose(lost)
+    for number in range(12):
+        PermittedAddress.objects.create(permission=grant.relay, network=f"2001:db8:4000:10::{number:x}/128")
+    releasing.release()
+    RunState.objects.update(doubtful_day="2027-01-15")
+    row = HeldChange.objects.filter(target="postfix", reference=grant.reference).get()
+    page = sign_in(browser, live_server.url, cast.admin, color_scheme=scheme)
+    for name, path in (
+        ("held", "/in-force/"),
+        ("held-change", f"/in-force/held/{row.pk}/"),
+        ("held-grant", grant.get_absolute_url()),
+        ("held-request", f"/requests/{grant.reference}/"),
+    ):
+        page.goto(path)
+        assert_accessible(page, f"{name}-{scheme}")
+    page.goto(f"/in-force/held/{row.pk}/")
+    page.get_by_role("button", name="Release anyway").click()
+    assert_accessible(page, f"held-refused-{scheme}")
+    page.get_by_label("Why is this change right?").fill("The addresses were added by the migration.")
+    page.get_by_role("button", name="Release anyway").click()
+    page.get_by_text("goes out within a minute").first.wait_for()
+    page.get_by_role("button", name="Confirm today").click()
+    page.get_by_text("is confirmed").wait_for()
+    assert_accessible(page, f"held-decided-{scheme}")
     page.context.close()

@@ -19,8 +19,9 @@ from portal.enforcement.models import HeldChange, HostState, Receipt, Release, R
 from portal.grants.models import Grant
 from portal.grants.services import managing
 from portal.grants.states import GrantAction
+from portal.incidents.forms import subject_of
 from portal.incidents.models import About
-from portal.incidents.selectors import grants_about
+from portal.incidents.search import permissions_about
 from portal.incidents.services import open_incident
 from portal.outbox.models import OutboxMessage
 from tests.cast import SENDER, Cast, approved, client_of
@@ -156,7 +157,7 @@ def test_what_the_mail_system_does_not_read_never_goes_live(host: MailHost) -> N
     assert host.pull().returncode == 0
     before = clients(host)
     approved(make_cast_again(), address="127.0.0.4", host="copier-9.ttu.edu")
-    releasing.release(accept_change=True)
+    releasing.release()
     host.own = {"lint": "/bin/false"}
     done = host.pull()
     assert done.returncode == 1
@@ -226,7 +227,7 @@ def test_a_real_postfix_lets_through_what_its_host_pulled(
 ) -> None:
     settings.POSTFIX_MAP_DIR = str(postfix.published)
     approved(people, address="127.0.0.4", host="copier-8.ttu.edu", sender="alerts@ttu.edu")
-    releasing.release(accept_change=True)
+    releasing.release()
     postfix.published.mkdir()
     link = postfix.published / "postfix"
     host.own = {"main_cf": f"{postfix.config}/main.cf", "reload": f"{postfix.postfix} -c {postfix.config} reload",
@@ -238,7 +239,7 @@ def test_a_real_postfix_lets_through_what_its_host_pulled(
     assert postfix.send("127.0.0.3", SENDER, INSIDE).code == 554
     for grant in Grant.objects.all():
         managing.change_state(grant=grant, action=GrantAction.REVOKE, actor=people.reviewer, reason="Spam.")
-    releasing.release(accept_change=True)
+    releasing.release()
     assert host.pull().returncode == 0
     time.sleep(0.5)
     refused = postfix.send(COPIER, SENDER, INSIDE)
@@ -280,8 +281,8 @@ def test_withdrawals_stop_mail_at_a_real_postfix_whatever_else_waits(
 
     # An incident over everything that the requester holds, and a last day that passed.
     subject = people.requester.email
-    known = [grant.pk for grant in grants_about(About.HOLDER, subject)]
-    open_incident(actor=people.reviewer, about=About.HOLDER, subject=subject, reason=reason, expected=known)
+    seen = permissions_about(subject_of(About.HOLDER, subject)).fingerprint
+    open_incident(actor=people.reviewer, about=About.HOLDER, subject=subject, reason=reason, seen=seen)
     releasing.release()
     assert host.pull().returncode == 0
     until(lambda: postfix.send(addresses[3], SENDER, INSIDE).code == 554)
