@@ -20,15 +20,25 @@ _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _ADDRESS = rf"{_ATEXT}(?:\.{_ATEXT})*@{_LABEL}(?:\.{_LABEL})+"
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
-_TOKEN = re.compile(
-    rf"""[ \t]+
-    | "(?P<quoted>(?:[^"\\]|\\["\\])*)"
-    | <[ \t]*(?P<angle>{_ADDRESS})[ \t]*>
-    | (?P<atom>[^ \t"()<>,:;\\\[\]]+)
-    | (?P<mark>[,:;(])""",
-    re.VERBOSE,
-)
-_BARE = re.compile(_ADDRESS).fullmatch
+_INTERNATIONAL = _ADDRESS.replace("[A-Za-z0-9", "[A-Za-z0-9\u0080-\U0010ffff")
+"""RFC 6532 section 3.2: letters of other scripts in both parts."""
+
+
+def _tokens(address: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"""[ \t]+
+        | "(?P<quoted>(?:[^"\\]|\\["\\])*)"
+        | <[ \t]*(?P<angle>{address})[ \t]*>
+        | (?P<atom>[^ \t"()<>,:;\\\[\]]+)
+        | (?P<mark>[,:;(])""",
+        re.VERBOSE,
+    )
+
+
+_FORMS = {
+    False: (_tokens(_ADDRESS), re.compile(_ADDRESS).fullmatch),
+    True: (_tokens(_INTERNATIONAL), re.compile(_INTERNATIONAL).fullmatch),
+}
 _SIMPLE = re.compile(
     rf'[ \t]*(?:"(?P<name>[A-Za-z0-9 .,_&\'/-]*)"|(?P<words>[A-Za-z0-9 _&\'/-]*))[ \t]*<(?P<address>{_ADDRESS})>[ \t]*'
 ).fullmatch
@@ -64,8 +74,11 @@ class AddressField(NamedTuple):
     """The names of people and groups and the comments, encoded words decoded and as they stand."""
 
 
-def read_addresses(raw: bytes) -> AddressField:
-    """The addresses and texts in the body of a field, `raw`, folded with LF or CRLF. Raises Undecidable."""
+def read_addresses(raw: bytes, *, is_international: bool = False) -> AddressField:
+    """The addresses and texts in the body of a field, `raw`, folded with LF or CRLF. Raises Undecidable.
+
+    `is_international` takes addresses with letters of other scripts too (RFC 6532).
+    """
     if len(raw) > LONGEST_FIELD:
         raise Undecidable(f"it is longer than {LONGEST_FIELD} bytes")
     try:
@@ -80,7 +93,7 @@ def read_addresses(raw: bytes) -> AddressField:
         _check_length(address)
         return AddressField((address,), ((simple["name"] or simple["words"] or "").strip(),))
     _refuse_signs(text)
-    return _Reading(text).whole()
+    return _Reading(text, is_international=is_international).whole()
 
 
 def addresses_shown(text: str) -> tuple[str, ...]:
@@ -116,8 +129,9 @@ def _check_length(address: str) -> None:
 class _Reading:
     """One pass over a field."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, is_international: bool) -> None:
         self._text = text
+        self._token, self._bare_address = _FORMS[is_international]
         self._addresses: list[str] = []
         self._texts: list[str] = []
         self._is_in_group = self._is_over = False
@@ -134,7 +148,7 @@ class _Reading:
         """The field, read to its end."""
         at, end = 0, len(self._text)
         while at < end:
-            token = _TOKEN.match(self._text, at)
+            token = self._token.match(self._text, at)
             if token is None:
                 raise Undecidable("an address, a quote or a bracket in it is not well formed")
             at, kind = token.end(), token.lastgroup
@@ -210,7 +224,7 @@ class _Reading:
             if self._words:
                 self._note(" ".join(self._words))
             self._add(self._angle)
-        elif len(self._words) == 1 and self._bare and _BARE(self._words[0]):
+        elif len(self._words) == 1 and self._bare and self._bare_address(self._words[0]):
             self._add(self._words[0])
         elif self._words:
             raise Undecidable("it has words that are neither an address nor the name of one")
@@ -222,7 +236,8 @@ class _Reading:
         _check_length(address)
         if len(self._addresses) >= MOST_ADDRESSES:
             raise Undecidable(f"it has more than {MOST_ADDRESSES} addresses")
-        self._addresses.append(address.lower())
+        # Only ASCII letters are lowered, so that no other letter becomes one of them.
+        self._addresses.append(address.lower() if address.isascii() else address.encode().lower().decode())
 
     def _refuse_bare_addresses(self) -> None:
         if any("@" in word or word.startswith(".") for word in self._bare):

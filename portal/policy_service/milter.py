@@ -17,6 +17,7 @@ from portal.grants.relay_rules import RelayRule
 from portal.policy_service import milter_protocol as wire
 from portal.policy_service import replies
 from portal.policy_service.answering import Answering, Unready
+from portal.policy_service.decisions import is_inside
 from portal.policy_service.gatekeeping import Collected, Gatekeeper, NoRoom, TooLarge
 from portal.policy_service.gates import GatedMessage, GateUnavailable
 from portal.policy_service.header_from import WATCHED, Field, HeaderRefusal, judge
@@ -43,7 +44,6 @@ _NO_REPLY = (
     | wire.NO_REPLY_UNKNOWN
     | wire.NO_REPLY_HEADER
 )
-_WITHOUT_GATE = wire.NO_RECIPIENTS | wire.NO_BODY
 _NUMBERS = itertools.count()
 _HOST = re.compile(r"[a-z0-9._-]{1,100}").fullmatch
 _TRY_AGAIN = wire.reply("451 4.3.0 The relay permissions cannot be checked now; try again later")
@@ -98,6 +98,7 @@ class Conversation:
         self._answering, self._keeper = answering, keeper
         self._steps: int | None = None
         """What was agreed on; None before."""
+        self._has_lists = False
         self._client = self._port = self._host = ""
         self._macros: dict[bytes, bytes] = {}
         self._queue_id = ""
@@ -127,8 +128,9 @@ class Conversation:
                 "The mail server lets a milter change no headers (milter_protocol, Postfix 2.6 or later)."
             )
         wanted = _NOT_SENT | _NO_REPLY | wire.LEADING_SPACE | wire.CAN_SKIP
-        if not self._keeper.has_lists:
-            wanted |= _WITHOUT_GATE
+        self._has_lists = self._keeper.has_lists
+        if not self._has_lists:
+            wanted |= wire.NO_BODY
         self._steps = wanted & offer.steps
         return wire.negotiated(min(offer.version, wire.VERSION), _ACTIONS, self._steps)
 
@@ -187,7 +189,9 @@ class Conversation:
         message = self._at_hand()
         if len(message.recipients) >= MOST_RECIPIENTS:
             raise Malformed("A message has too many recipients.")
-        recipient, is_gated = self._keeper.spelled(wire.read_path(data))
+        recipient, is_gated = wire.read_path(data), False
+        if self._has_lists:
+            recipient, is_gated = self._keeper.spelled(recipient)
         message.recipients.append(recipient)
         if is_gated and message.collected is None:
             message.collected = Collected(self._keeper)
@@ -285,6 +289,9 @@ class Conversation:
     def _check(self, message: _Message, rule: RelayRule) -> "HeaderRefusal | _Author":
         if message.sender not in rule.senders:
             return _Author("", replies.wrong_sender(rule) if message.sender else replies.no_sender(rule))
+        domains = rule.recipient_domains
+        if domains is not None and not all(is_inside(one, domains) for one in message.recipients):
+            return _Author("", replies.wrong_recipient(rule))
         if message.has_bare_cr:
             return _Author("", replies.broken_header(rule, "a CR without its LF, or a NUL"))
         is_over = message.fields > MOST_FIELDS or message.size > LARGEST_HEADER

@@ -68,6 +68,14 @@ def test_what_programs_read_in_more_than_one_way_is_not(field: str) -> None:
         read_addresses(field.encode())
 
 
+def test_addresses_of_other_scripts_are_read_where_they_are_wanted() -> None:
+    field = "Jos\u00e9 <jos\u00e9.\u212a@\u5927\u5b66.example>".encode()
+    with pytest.raises(Undecidable):
+        read_addresses(field)
+    read = read_addresses(field, is_international=True)
+    assert read.addresses == ("jos\u00e9.\u212a@\u5927\u5b66.example",)  # The Kelvin sign became no k.
+
+
 def test_bytes_that_are_no_utf_8_are_not_read() -> None:
     with pytest.raises(Undecidable, match="no UTF-8"):
         read_addresses("Universit\u00e9 <lab@ttu.edu>".encode("latin-1"))

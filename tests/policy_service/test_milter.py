@@ -80,7 +80,7 @@ def test_a_permitted_message_costs_few_replies_and_no_body(served: Milter) -> No
         server.begin(CLIENT, LAB)
         assert server.action_flags == constants.SMFIF_ADDHDRS | constants.SMFIF_CHGHDRS
         silent = (
-            constants.SMFIP_NOBODY, constants.SMFIP_NORCPT, constants.SMFIP_NOHELO, constants.SMFIP_NR_CONN,
+            constants.SMFIP_NOBODY, constants.SMFIP_NR_RCPT, constants.SMFIP_NOHELO, constants.SMFIP_NR_CONN,
             constants.SMFIP_NR_MAIL, constants.SMFIP_NR_HDR,
         )  # fmt: skip
         assert all(server.protocol_flags & flag for flag in silent)
@@ -139,6 +139,16 @@ def test_whom_a_person_signed_in_for_is_not_judged_by_the_address_unless_it_has_
         assert server.header(shown)[0] == ACCEPT
         server.envelope("person@ttu.edu")
         assert server.header(shown)[0] == constants.SMFIR_REPLYCODE
+
+
+def test_recipients_outside_of_the_permission_are_refused() -> None:
+    with Milter(answering(recipient_domains=("ttu.edu",))) as served, MailServer(served.port) as server:
+        server.begin(CLIENT, LAB, ["dean@ttu.edu", "dean@cs.ttu.edu"])
+        assert server.header(FROM)[0] == CONTINUE
+        server.ending()
+        for recipient in ("somebody@example.com", "a%example.com@ttu.edu"):
+            server.envelope(LAB, ["dean@ttu.edu", recipient])
+            assert "TM-R-0007 may not send to this recipient" in server.header(FROM)[1]["text"]
 
 
 def test_every_foreign_stamp_is_deleted_from_the_last_to_the_first(served: Milter) -> None:
@@ -313,7 +323,7 @@ def test_a_gate_sees_the_whole_message_once_and_its_word_holds(no_gates: list[An
             gate.says = says
             with MailServer(served.port) as server:
                 server.begin(CLIENT, LAB, ["Dean@ttu.edu", f"{LIST.upper()}"])
-                assert not server.protocol_flags & (constants.SMFIP_NOBODY | constants.SMFIP_NORCPT)
+                assert not server.protocol_flags & constants.SMFIP_NOBODY
                 stamp = ("X-TechMail-Grant", " forged")
                 assert server.header(("From", f" Lab\n <{LAB}>"), stamp, ("Subject", "  News"))[0] == CONTINUE
                 assert server.body(b"Hello\r\n") == CONTINUE
