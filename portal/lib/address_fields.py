@@ -90,7 +90,7 @@ def read_addresses(raw: bytes, *, is_international: bool = False) -> AddressFiel
     simple = _SIMPLE(text)
     if simple is not None:
         address = simple["address"].lower()
-        _check_length(address)
+        _check_address(address)
         return AddressField((address,), ((simple["name"] or simple["words"] or "").strip(),))
     _refuse_signs(text)
     return _Reading(text, is_international=is_international).whole()
@@ -121,7 +121,9 @@ def _refuse_signs(text: str) -> None:
             raise Undecidable("it has a control character")
 
 
-def _check_length(address: str) -> None:
+def _check_address(address: str) -> None:
+    if "=?" in address:
+        raise Undecidable("an encoded word in it touches an address")
     if len(address) > LONGEST_ADDRESS:
         raise Undecidable(f"an address in it is longer than {LONGEST_ADDRESS} characters")
 
@@ -169,6 +171,8 @@ class _Reading:
     def _take(self, kind: str, value: str) -> None:
         if self._angle:
             raise Undecidable("there is something after the bracket of an address")
+        if "=?" in value:
+            decoded(value)  # One that goes on beyond its word is read in more than one way.
         if kind == "angle":
             self._angle = value
         elif kind == "quoted":
@@ -233,7 +237,7 @@ class _Reading:
         self._clear()
 
     def _add(self, address: str) -> None:
-        _check_length(address)
+        _check_address(address)
         if len(self._addresses) >= MOST_ADDRESSES:
             raise Undecidable(f"it has more than {MOST_ADDRESSES} addresses")
         # Only ASCII letters are lowered, so that no other letter becomes one of them.

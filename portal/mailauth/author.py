@@ -29,7 +29,7 @@ def read_author(message: Message) -> Author:
     if len(values[0]) > LONGEST_FROM:
         return Author(None, problem="The From field is too long to be evaluated")
     # Names in an old encoding are common and decide nothing here; an address in one cannot be read.
-    return _read(values[0].decode("utf-8", "replace").strip())
+    return _read(values[0].decode("utf-8", "replace").strip(" \t\r\n"))
 
 
 def _read(text: str) -> Author:

@@ -58,7 +58,7 @@ def test_what_programs_read_alike_is_read(field: str, addresses: list[str], text
         "lab@ttu.edu\rX", "lab@ttu.edu\nFrom: president@ttu.edu", "lab@ttu.edu\0", "a\x1bb <lab@ttu.edu>",
         "a\u2028b <lab@ttu.edu>", "a\u202eb <lab@ttu.edu>", "a\x85b <lab@ttu.edu>", "lab\\@ttu.edu",
         "=?utf-7?q?x?= <lab@ttu.edu>", "=?rot13?q?x?= <lab@ttu.edu>", "=?utf-8?x?x?= <lab@ttu.edu>",
-        "=?utf-8?b?x?= <lab@ttu.edu>", "=?utf-8?q?=FF?= <lab@ttu.edu>", "=?utf-8?q?x <lab@ttu.edu>",
+        "=?utf-8?b?x?= <lab@ttu.edu>", "=?utf-8?q?x?=lab@ttu.edu", '=?utf-8?q?"{?=" <lab@ttu.edu>', "=?utf-8?q?a b?= <lab@ttu.edu>", "<=?utf-8?q?x?=lab@ttu.edu>", "lab@ttu.edu\x0b", "=?utf-8?q?=FF?= <lab@ttu.edu>", "=?utf-8?q?x <lab@ttu.edu>",
         "=?utf-8?q?=3D=3Futf-8=3Fq=3Fx=3F=3D?= <lab@ttu.edu>", "=?utf-8?q?a=0Ab?= <lab@ttu.edu>",
         "x" * 5000 + " <lab@ttu.edu>", "x" * 250 + "@ttu.edu", ", ".join(["lab@ttu.edu"] * 51),
     ],
