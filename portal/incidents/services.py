@@ -12,6 +12,7 @@ from django.utils import timezone
 from portal.grants.notices import people_of
 from portal.grants.services.locking import locked_grant
 from portal.grants.services.managing import change_state
+from portal.grants.services.rechecking import leave_to_people
 from portal.grants.states import OPEN_STATES, GrantAction, GrantState
 from portal.grants.subjects import Subject, in_chunks
 from portal.incidents import notices, selectors
@@ -179,6 +180,7 @@ def _suspend(pk: int) -> bool:
     fresh = locked_grant(row.grant_id)
     if fresh.state == GrantState.SUSPENDED:
         row.result = Result.ALREADY
+        leave_to_people(grant=fresh)
     elif fresh.state not in OPEN_STATES:
         row.result, row.sentence = Result.OVER, f"It is {fresh.get_state_display().lower()}."
     else:

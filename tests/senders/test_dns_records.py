@@ -22,7 +22,10 @@ from portal.enforcement.targets import Target
 from portal.grants.models import Grant
 from portal.grants.services import issuing, managing, rechecking
 from portal.grants.states import GrantAction, GrantState
-from portal.incidents.models import About, Incident, IncidentGrant
+from portal.incidents.forms import subject_of
+from portal.incidents.models import About
+from portal.incidents.search import permissions_about
+from portal.incidents.services import open_incident
 from portal.lib.problems import NotAllowed, WrongState
 from portal.outbox.models import OutboxMessage
 from portal.samples.probe import probe_address
@@ -258,11 +261,17 @@ def test_an_incident_about_a_drifted_service_takes_its_key_away(
         look(number, clock)
         rechecking.recheck_grants(today=timezone.localdate())
     assert (state(grant), removals()) == (GrantState.SUSPENDED, set())
-    incident = Incident.objects.create(
-        about=About.VENDOR, subject="crmvendor.example", reason="Keys were stolen.", opened_by=cast.reviewer
-    )
-    IncidentGrant.objects.create(incident=incident, grant=grant, result="already")
+    found = permissions_about(subject_of(About.VENDOR, "crmvendor.example"))
+    open_incident(
+        actor=cast.reviewer, about=About.VENDOR, subject="crmvendor.example", reason="Keys were stolen.",
+        seen=found.fingerprint,
+    )  # fmt: skip
     assert removals() == {NAME, DMARC}
+
+    published.txt(TARGET, rsa_key().record)  # the thief's key, for all anybody knows
+    look(9, clock)
+    rechecking.recheck_grants(today=timezone.localdate())
+    assert state(grant) == GrantState.SUSPENDED  # a person resumes what an incident names, and no check does
 
 
 # ---------------------------------------------------------------- after: until they are gone

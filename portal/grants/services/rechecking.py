@@ -14,7 +14,7 @@ from django.db import connections, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from portal.grants import notices
+from portal.grants import notices, publication
 from portal.grants.compliance import Verdict, is_suspended_when_broken, suspension_due_on, verdict_of
 from portal.grants.models import Compliance, Grant, GrantEvent, RecheckRun, Standing
 from portal.grants.services.transition import change_grant
@@ -167,6 +167,15 @@ def _is_concerned(grant: Grant) -> bool:
         return False
     latest = grant.events.filter(action="suspend").order_by("-pk").first()
     return latest is not None and latest.actor_id is None
+
+
+def leave_to_people(*, grant: Grant) -> None:
+    """Take a suspension by the daily checks over: from now on only a person resumes the grant, whatever they find.
+
+    Must run inside a transaction that has locked the grant.
+    """
+    if Compliance.objects.filter(grant=grant, suspended_by_portal=True).update(suspended_by_portal=False):
+        publication.changed()  # what it keeps in the DNS depends on who suspended it
 
 
 def _establish(grant: Grant, compliance: Compliance, verdict: Verdict, today: date) -> None:
