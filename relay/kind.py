@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, prefetch_related_objects
 from django.urls import URLPattern, URLResolver
 from django.utils import timezone
 
@@ -217,7 +217,7 @@ class RelayKind(SampledKind):
 
     def permission_sentence(self, grant: Grant) -> str:
         """What the grant allows, and how much."""
-        permission = grant.relay
+        permission = _permission(grant)
         addresses = [shown(parse_network(row.network)) for row in permission.addresses.all()]
         senders = [row.address for row in permission.senders.all()]
         return _sentence(
@@ -226,7 +226,7 @@ class RelayKind(SampledKind):
 
     def permission_rows(self, grant: Grant) -> list[tuple[str, list[str]]]:
         """Host, addresses, senders, recipients, and how much the mail system lets through."""
-        permission = grant.relay
+        permission = _permission(grant)
         return [
             ("Host", [permission.hostname]),
             ("May relay from", [shown(parse_network(row.network)) for row in permission.addresses.all()]),
@@ -238,7 +238,7 @@ class RelayKind(SampledKind):
 
     def connect_rows(self, grant: Grant) -> list[tuple[str, list[str]]]:
         """The relay's host, port and encryption, and what it lets this system send."""
-        return connect_rows(grant.relay)
+        return connect_rows(_permission(grant))
 
     def relay_rules(self, grants: QuerySet[Grant]) -> Iterable[RelayRule]:
         """Addresses, senders, recipients and volume, for the policy service."""
@@ -314,6 +314,12 @@ class RelayKind(SampledKind):
 
 
 NOT_KEPT = "Not enforced now: the service that counts mail has not run today."
+
+
+def _permission(grant: Grant) -> RelayPermission:
+    """The permission with its addresses and senders, read once for an instance."""
+    prefetch_related_objects([grant.relay], "addresses", "senders")
+    return grant.relay
 
 
 def _limits(permission: RelayPermission) -> list[str]:
