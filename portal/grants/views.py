@@ -24,6 +24,7 @@ from portal.grants.services import issuing, managing
 from portal.grants.states import BY_GRANT_ACTION, GrantAction
 from portal.institution import institution
 from portal.lib.problems import NotAllowed
+from portal.lib.throttle import TooOften
 from portal.workflow.models import Intention
 from portal.workflow.selectors import cuts_of
 
@@ -159,6 +160,11 @@ def _hand_over(request: HttpRequest, grant: Grant) -> HttpResponse:
             managing.hand_over(grant=grant, actor=person(request), to=data["to"], note=data["note"])
         except ValidationError as error:
             form.add_error(None, ValidationError(error.messages))
+        except TooOften as problem:
+            form.add_error(None, str(problem))
+            response = _show(request, grant, bound={"hand_over": form}, status=problem.status)
+            response["Retry-After"] = str(problem.wait)
+            return response
         else:
             messages.success(request, f"The offer is with {data['to']}.")
             return redirect(grant)

@@ -23,6 +23,6 @@ def start(task: Any, *arguments: Any, verb: str) -> None:
     A broker out of reach is no error: the sweep comes within a minute.
     """
     try:
-        task.apply_async(arguments, retry=False)
+        task.apply_async(**({"args": arguments} if arguments else {}), retry=False)
     except Exception:
         logger.warning("The broker did not take the wake-up call; the sweep will %s.", verb)

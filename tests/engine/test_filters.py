@@ -21,6 +21,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     "/search/": ("q", "after", "before"),
     "/ask/": ("at",),
     "/renewals/": ("after", "before", "more_after", "more_before", "all"),
+    "/in-force/unproven/": ("kind", "all", "page"),
     "/calendar/": ("month", "population"),
     "/calendar/agenda/": ("month", "population"),
 }  # fmt: skip

@@ -8,6 +8,7 @@ from django.test import Client
 
 from portal.grants import notices as grant_notices
 from portal.grants.models import Grant
+from portal.grants.services import managing
 from portal.lib.throttle import Rate, TooOften
 from portal.outbox.models import OutboxMessage
 from portal.workflow import notices
@@ -171,3 +172,31 @@ def test_a_visitor_is_led_to_the_page_with_the_button(cast: Cast) -> None:
     request = submitted(cast, co_owner=cast.colleague)
     answer: Any = Client().post(f"/requests/{request.reference}/accept/")
     assert answer["Location"].startswith("/accounts/login/?next=/requests/")
+
+
+# ---------------------------------------------------------------- offers, and visitors
+def test_offers_have_a_limit_for_each_is_an_email(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(managing, "OFFERS_OF_ONE_PERSON", Rate(times=2, seconds=60))
+    grant = approve(cast, submitted(cast))
+    for _ in range(2):
+        managing.hand_over(grant=Grant.objects.get(pk=grant.pk), actor=cast.requester, to=cast.outsider)
+        managing.withdraw_offer(grant=Grant.objects.get(pk=grant.pk), actor=cast.requester)
+    answer = client_of(cast.requester).post(
+        f"/grants/{grant.reference}/do/hand_over/",
+        {"hand_over-to": cast.outsider.email, "hand_over-note": "Once more."},
+    )
+    assert answer.status_code == 429
+    assert "many offers" in answer.content.decode()
+    assert "Once more." in answer.content.decode()
+    assert letters(cast.outsider.email).count("grant_offered") == 2
+
+
+def test_a_visitor_leaves_only_so_many_sessions(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.contrib.sessions.models import Session
+
+    monkeypatch.setattr("portal.workflow.views.asking.UNSENT_OF_ONE_CLIENT", Rate(times=2, seconds=60))
+    path = f"/requests/{relay_draft(cast).reference}/edit/network/"
+    answers = [Client().post(path, {"hostname": "x" * 100}).status_code for _ in range(4)]
+    assert answers == [302, 302, 429, 429]
+    assert Session.objects.count() == 2
+    assert Client(REMOTE_ADDR="198.51.100.7").post(path, {"hostname": "y"}).status_code == 302

@@ -14,9 +14,13 @@ from portal.grants.services.locking import locked_grant
 from portal.grants.services.transition import change_grant, note_holders
 from portal.grants.states import BY_GRANT_ACTION, FINAL_STATES, GrantAction, GrantState
 from portal.lib.problems import WrongState
+from portal.lib.throttle import Rate
+from portal.workflow.services.limits import refuse_too_often
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
+
+OFFERS_OF_ONE_PERSON = Rate(times=20, seconds=86_400)
 
 
 @transaction.atomic
@@ -49,7 +53,9 @@ def change_state(
 
 @transaction.atomic
 def hand_over(*, grant: Grant, actor: "User", to: "User", note: str = "") -> Handover:
-    """Offer the grant to another person. Raises NotAllowed, WrongState, or ValidationError, keyed `to`."""
+    """Offer the grant to another person. Raises NotAllowed, WrongState, TooOften, or
+    ValidationError, keyed `to`.
+    """
     # An approval of its renewal holds the same lock when it looks for the last time who has a part in it.
     locked_grant(grant.pk)
     check_grant_action(GrantAction.HAND_OVER, grant, actor)
@@ -59,6 +65,10 @@ def hand_over(*, grant: Grant, actor: "User", to: "User", note: str = "") -> Han
     GrantEvent.objects.create(
         grant=grant, actor=actor, action="hand_over", from_state=grant.state, to_state=grant.state,
         reason=f"Offered to {to}",
+    )  # fmt: skip
+    # Each offer is an email, and an offer may be withdrawn and made again.
+    refuse_too_often(
+        "offers", None, actor, of_person=OFFERS_OF_ONE_PERSON, sentence="You made many offers today."
     )  # fmt: skip
     note_holders(grant, to)
     notices.offered(grant=grant, handover=handover)

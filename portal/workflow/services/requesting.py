@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from portal.accounts.models import User
     from portal.workflow.forms import StepForm
 
-DRAFTS_OF_ONE_PERSON = Rate(times=40, seconds=3600)
+DRAFTS_OF_ONE_PERSON = Rate(times=100, seconds=3600)
 SAVES_OF_ONE_PERSON = Rate(times=180, seconds=300)
 """Pages save themselves two seconds after a pause, and a person may have several open."""
 LARGEST_PAGE = 256 * 1024

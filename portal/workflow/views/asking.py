@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.accounts.signed_in import person
+from portal.lib.client_address import client_network
 from portal.lib.problems import Stale
-from portal.lib.throttle import TooOften
+from portal.lib.throttle import Rate, TooOften, seconds_to_wait
 from portal.workflow import guide as guide_tree
 from portal.workflow import registry, selectors
 from portal.workflow.forms import RevisionForm, StepForm
@@ -25,6 +26,8 @@ from portal.workflow.views.loading import load
 
 UNSENT = "unsent_answers"
 LARGEST_UNSENT = 64 * 1024
+UNSENT_OF_ONE_CLIENT = Rate(times=60, seconds=600)
+"""Each is a session of somebody who is not signed in: a campus behind one address sends a few, a program thousands."""
 _NOT_ANSWERS = frozenset({"csrfmiddlewaretoken", "revision", "row_add", "next"})
 
 
@@ -93,6 +96,13 @@ def _keep_for_after_sign_in(request: HttpRequest) -> HttpResponse:
     # The session ended in the middle of the form: what was typed waits in the new one until sign-in.
     typed = _typed(request)
     if request.method == "POST" and len(str(typed)) <= LARGEST_UNSENT:
+        wait = seconds_to_wait(f"unsent:{client_network(request)}", UNSENT_OF_ONE_CLIENT)
+        if wait:
+            raise TooOften(
+                "Your session ended, and too much was sent from your network since. Sign in in another window, then "
+                f"go back here and send it again, in {wait} seconds at the latest.",
+                wait,
+            )
         request.session[UNSENT] = {"path": request.path, "typed": typed}
     return redirect_to_login(request.path)
 
