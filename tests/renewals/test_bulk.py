@@ -378,3 +378,33 @@ def test_a_renewal_by_the_form_with_other_answers_is_no_batch_row(cast: Cast, na
     renewal = filed_by_form(grant, cast)
     assert list(desk.unchanged_renewals(cast.reviewer)) == []
     assert list(desk.other_renewals(cast.reviewer)) == [renewal]
+
+
+def test_four_eyes_hold_in_bulk_as_on_the_page(cast: Cast, names: DnsServer) -> None:
+    good, offered = green_renewals(cast, names, 2)
+    grant = Grant.objects.get(later_requests=offered.pk)
+    managing.hand_over(grant=grant, actor=cast.requester, to=cast.reviewer)
+    reviewer = type(cast.reviewer).objects.get(pk=cast.reviewer.pk)
+    assert list(desk.unchanged_renewals(reviewer)) == [good]
+    assert offered in desk.unchanged_renewals(cast.second_reviewer)
+    results = decided(cast, good, fresh(offered))
+    assert results[good.reference][0] == Result.APPROVED
+    assert results[offered.reference][0] == Result.SKIPPED
+    assert "were offered the permission" in results[offered.reference][1]
+    assert fresh(offered).state == State.IN_REVIEW
+
+
+def test_the_lists_ask_for_everybodys_parts_once(cast: Cast, names: DnsServer) -> None:
+    client = client_of(cast.reviewer)
+
+    def count() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get("/renewals/").status_code == 200
+        return len(captured)
+
+    green_renewals(cast, names, 1)
+    client.get("/renewals/")
+    few = count()
+    for number in range(3, 6):
+        green_renewal(cast, names, number)
+    assert count() == few
