@@ -12,11 +12,14 @@ from campaigns.messages.parsing import UnreadableMessage
 from portal.lib import confined
 from portal.lib.outcome import Outcome
 from portal.lib.text import one_line
+from portal.lib.throttle import Rate, seconds_to_wait
 from portal.workflow.models import ServiceRequest
 
 LARGEST = 2 * 1024 * 1024
 """Bytes of a message; mail to many people should stay far below."""
 LARGEST_PART = 500_000
+CHECKS = Rate(20, 60)
+"""Messages of one requester: each takes a web worker for a moment."""
 
 
 class MessageStep(CampaignStep):
@@ -81,6 +84,11 @@ class MessageStep(CampaignStep):
 
     def _refuse_what_fails(self, raw: bytes, *, is_composed: bool) -> None:
         """ValidationError with each must-check that fails: such a message could not be approved."""
+        wait = seconds_to_wait(f"message-checks:{self.service_request.requester_id}", CHECKS)
+        if wait:
+            raise ValidationError(
+                f"{CHECKS.times} messages were checked within a minute. Send this one again in {wait} seconds."
+            )
         people = services.audience_of(self.service_request)
         try:
             found = message_rules.findings_of(self.detail, raw, people=people, is_composed=is_composed)

@@ -40,7 +40,7 @@ MOST_MARKS: Final = 30
 SECONDS: Final = 0.7
 MEGABYTES: Final = 256
 
-_QUOTED: Final = re.compile(r"\"[^\"]*\"")
+_QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
 _CONTENT: Final = re.compile(
     rb"^content-[a-z-]{1,40}:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*", re.IGNORECASE | re.MULTILINE
 )

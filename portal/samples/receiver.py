@@ -109,20 +109,8 @@ def _store(token: str, raw: bytes, came_from: str) -> str:
         )
     except services.SampleRefused as problem:
         return f"550 5.7.1 {one_line(str(problem))}"
-    _judge_soon(sample)
+    services.judge_soon(sample=sample)
     return "250 2.0.0 Kept; its verdict shows on the request"
-
-
-def _judge_soon(sample: SignedSample) -> None:
-    from kombu.exceptions import OperationalError
-
-    from portal.samples.tasks import judge_sample
-
-    try:
-        judge_sample.delay(sample.pk)
-    except (OperationalError, OSError):
-        # The sample is stored: the regular sweep judges it.
-        logger.warning("The broker did not take the judgement of sample %s.", sample.pk)
 
 
 def _is_live(token: str) -> bool:

@@ -25,7 +25,7 @@ from portal.mailauth.message_intake import LARGEST_BYTES, MessageRefused, read_m
 from portal.mailauth.message_report import MEGABYTES, READ_SECONDS, check_message, limits_of
 from portal.samples.kinds import SampledKind, Wanted, sampled_kind
 from portal.samples.models import ProbeToken, SignedSample, SigningProof
-from portal.samples.selectors import judged_by_older_rules, unjudged
+from portal.samples.selectors import judged_by_older_rules, samples_for, unjudged
 from portal.samples.verdict import RULES, evidence_of, resolver, verdict_on
 from portal.workflow.models import CheckRun, ServiceRequest
 from portal.workflow.services import checking
@@ -36,6 +36,7 @@ MOST_SAMPLES = 50
 """Kept for one request; more would show nothing new."""
 MOST_ATTACHMENTS = 5
 UNJUDGED_AT_ONCE = 100
+REJUDGED = 5
 LATELY = timedelta(seconds=60)
 """A verdict younger than this is not asked for again: the DNS is others' as well."""
 
@@ -221,6 +222,42 @@ def refresh_evidence(*, service_request: ServiceRequest) -> None:
         # Decided or answered meanwhile: that ran the checks itself, and a decision's evidence stays as it was.
         if held.state in LIVE_STATES and held.revision == service_request.revision:
             checking.keep(service_request=held, found=found, occasion=CheckRun.Occasion.SAMPLE)
+
+
+def judge_newest(*, service_request: ServiceRequest) -> None:
+    """Take in the request's .eml files, judge its newest samples again, and put them among its evidence."""
+    adopt_attachments(service_request=service_request)
+    for sample in samples_for(service_request)[:REJUDGED]:
+        if not is_settled(sample):
+            judge_again(sample=sample)
+    refresh_evidence(service_request=service_request)
+
+
+# ---------------------------------------------------------------- by a worker
+def judge_soon(*, sample: SignedSample) -> None:
+    """Have a worker judge a sample that has arrived: nobody who is served waits for name servers of a stranger."""
+    from portal.samples.tasks import judge_sample
+
+    # Without a broker the regular sweep judges it: it is stored, and has no verdict.
+    _hand_over(judge_sample, sample.pk)
+
+
+def judge_newest_soon(*, service_request: ServiceRequest) -> bool:
+    """Have a worker do `judge_newest`; False where there is no broker to ask."""
+    from portal.samples.tasks import judge_newest as task
+
+    return _hand_over(task, service_request.pk)
+
+
+def _hand_over(task: Any, pk: int) -> bool:
+    from kombu.exceptions import OperationalError
+
+    try:
+        task.delay(pk)
+    except (OperationalError, OSError):
+        logger.warning("The broker did not take %s of %s.", task.name, pk)
+        return False
+    return True
 
 
 # ---------------------------------------------------------------- proofs of before

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from portal.samples import reminding, services
 from portal.samples.models import SignedSample
+from portal.workflow.models import ServiceRequest
 
 
 @shared_task
@@ -13,6 +14,14 @@ def judge_sample(pk: int) -> None:
     sample = SignedSample.objects.select_related("service_request").filter(pk=pk).first()
     if sample is not None:
         services.take_into_account(sample=sample)
+
+
+@shared_task
+def judge_newest(pk: int) -> None:
+    """Judge the newest samples of one request again; one that is gone is no error."""
+    service_request = ServiceRequest.objects.filter(pk=pk).first()
+    if service_request is not None:
+        services.judge_newest(service_request=service_request)
 
 
 @shared_task

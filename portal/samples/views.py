@@ -18,6 +18,7 @@ from portal.grants.models import Grant
 from portal.grants.selectors import grant_of
 from portal.institution import institution
 from portal.lib.problems import NotAllowed
+from portal.lib.throttle import Rate, seconds_to_wait
 from portal.samples import selectors, services
 from portal.samples.forms import SampleForm
 from portal.samples.kinds import SampledKind, sampled_kind
@@ -29,7 +30,8 @@ from portal.workflow.models import ServiceRequest
 
 JUDGE_SECONDS = 20
 """Between two judgements of a request's samples that somebody asks for: the DNS is others' as well."""
-REJUDGED = 5
+UPLOADS = Rate(10, 60)
+"""Messages that one person adds; a worker judges each."""
 
 
 def _load(request: HttpRequest, reference: str) -> ServiceRequest:
@@ -73,13 +75,21 @@ def samples_page(request: HttpRequest, reference: str) -> HttpResponse:
         check_may_add(service_request, person(request))
         form = SampleForm(request.POST, request.FILES)
         if form.is_valid() and _take_in(form, service_request, person(request)):
-            messages.success(request, "The message is added and judged.")
+            messages.success(
+                request,
+                "The message is added. It is being judged, and this page shows its verdict in a moment.",
+            )
             return redirect("samples", reference)
     return _show(request, service_request, form)
 
 
 def _take_in(form: SampleForm, service_request: ServiceRequest, actor: User) -> bool:
     upload = form.cleaned_data["upload"]
+    if wait := seconds_to_wait(f"sample-uploads:{actor.pk}", UPLOADS):
+        form.add_error(
+            "upload", f"You added {UPLOADS.times} messages within a minute. Add this one in {wait} seconds."
+        )
+        return False
     try:
         sample = services.receive_sample(
             service_request=service_request, raw=upload.read(), source=SignedSample.Source.UPLOAD,
@@ -88,7 +98,7 @@ def _take_in(form: SampleForm, service_request: ServiceRequest, actor: User) -> 
     except services.SampleRefused as error:
         form.add_error("upload", str(error))
         return False
-    services.take_into_account(sample=sample)
+    services.judge_soon(sample=sample)
     return True
 
 
@@ -129,18 +139,19 @@ def _version(samples: Sequence[SignedSample], grant: Grant | None) -> str:
 @login_required
 @require_POST
 def judge(request: HttpRequest, reference: str) -> HttpResponse:
-    """Judge the newest samples again, and take in the request's .eml files."""
+    """Have the newest samples judged again, and the request's .eml files taken in."""
     service_request = _load(request, reference)
     check_may_add(service_request, person(request))
     if not cache.add(f"samples-judge-{service_request.pk}", 1, JUDGE_SECONDS):
         messages.info(request, f"They were judged a moment ago. Try again in {JUDGE_SECONDS} seconds.")
         return redirect("samples", reference)
-    services.adopt_attachments(service_request=service_request)
-    for sample in selectors.samples_for(service_request)[:REJUDGED]:
-        if not services.is_settled(sample):
-            services.judge_sample(sample=sample)
-    services.refresh_evidence(service_request=service_request)
-    messages.success(request, "The newest samples were judged again.")
+    if services.judge_newest_soon(service_request=service_request):
+        messages.success(
+            request,
+            "The newest samples are being judged again. This page shows what comes of it in a moment.",
+        )
+    else:
+        messages.error(request, "They cannot be judged just now. Try again in a minute.")
     return redirect("samples", reference)
 
 

@@ -1,5 +1,6 @@
 """Reading: hidden text, links, the purpose of mail, the form that binds, and any bytes at all."""
 
+import contextlib
 import time
 from typing import Any
 
@@ -310,5 +311,6 @@ def test_any_text_is_checked_without_an_error(html: str, text: str, subject: str
 )
 def test_hostile_markup_is_read_in_bounded_time(html: str) -> None:
     started = time.monotonic()
-    check_message(made(html, "x"), CampaignFacts(own_domain="ttu.edu"))
-    assert time.monotonic() - started < 20
+    with contextlib.suppress(UnreadableMessage):
+        check_message(made(html, "x"), CampaignFacts(own_domain="ttu.edu"))
+    assert time.monotonic() - started < 2

@@ -8,6 +8,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from portal.grants.models import Grant
+from portal.samples import tasks
 from portal.samples.models import SignedSample
 from portal.samples.probe import probe_address
 from portal.workflow import registry
@@ -108,6 +109,13 @@ def test_keys_and_spf_answer_while_they_are_typed(names: DnsServer, cast: Cast) 
 
 
 # ---------------------------------------------------------------- the samples page
+@pytest.fixture(autouse=True)
+def _worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that does at once what it is asked."""
+    for task in (tasks.judge_sample, tasks.judge_newest):
+        monkeypatch.setattr(task, "delay", task.run)
+
+
 def page_of(grant: Grant) -> str:
     return reverse("samples", args=[grant.reference])
 
