@@ -5,9 +5,14 @@ from dataclasses import replace
 
 from campaigns import services
 from campaigns.messages.checks import CampaignFacts, check_octets
+from campaigns.messages.findings import MessageOutcome, SignatureFacts
 from campaigns.models import Anonymity, CampaignRequest, Consent, Irb
 from portal.institution import institution
+from portal.lib import confined
 from portal.lib.outcome import Outcome
+from portal.mailauth.message_intake import LARGEST_HEADER, MessageRefused
+from portal.mailauth.message_report import check_message as verify_message
+from portal.samples.verdict import resolver
 from portal.workflow.findings import Found
 from portal.workflow.models import ServiceRequest
 
@@ -21,12 +26,31 @@ def message_findings(service_request: ServiceRequest) -> list[Found]:
     message = detail.message
     if message is None:
         return [Found("MKT-4", "message", Outcome.FAIL, "MKT-4: the message is missing.", field="eml")]
-    people = services.audience_of(service_request)
-    return findings_of(detail, bytes(message.raw), people=people, is_composed=not message.file_name)
+    people, raw = services.audience_of(service_request), bytes(message.raw)
+    return findings_of(
+        detail, raw, people=people, is_composed=not message.file_name, signatures=signatures_of(raw)
+    )
+
+
+def signatures_of(raw: bytes) -> SignatureFacts | None:
+    """What the DKIM signatures of a message prove now; None where it has none, or cannot be read. Asks the DNS."""
+    if b"dkim-signature" not in raw[:LARGEST_HEADER].lower():
+        return None
+    try:
+        return SignatureFacts.of(verify_message(raw, resolver=resolver()))
+    except MessageRefused:
+        return None  # the check of the message itself says why
+    except confined.Busy as error:
+        return SignatureFacts(MessageOutcome.UNKNOWN, str(error))
 
 
 def findings_of(
-    detail: CampaignRequest, raw: bytes, *, people: Mapping[str, int], is_composed: bool
+    detail: CampaignRequest,
+    raw: bytes,
+    *,
+    people: Mapping[str, int],
+    is_composed: bool,
+    signatures: SignatureFacts | None = None,
 ) -> list[Found]:
     """The same of a message that is not kept yet. Raises UnreadableMessage where `raw` is none, and `confined.Busy`.
 
@@ -34,7 +58,7 @@ def findings_of(
     """
     found = [
         finding.as_found()
-        for finding in check_octets(raw, facts_of(detail, people))
+        for finding in check_octets(raw, replace(facts_of(detail, people), signatures=signatures))
         if finding.rule not in ANSWERED
     ]
     return [_platform_adds(one) for one in found] if is_composed else found

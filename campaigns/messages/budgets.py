@@ -24,7 +24,7 @@ MOST_CONTENT_OCTETS: Final = 64_000
 LARGEST_HTML: Final = 500_000
 LARGEST_TEXT: Final = 200_000
 """Characters that are read, of the HTML and of the plain text each: a book of a hundred pages."""
-MOST_TAGS: Final = 20_000
+MOST_TAGS: Final = 15_000
 """Of HTML: parsers that follow browsers take the square of how deep elements are nested."""
 MOST_ATTRIBUTES: Final = 1_000
 """Of one element: the parser looks for each of them among those before it."""

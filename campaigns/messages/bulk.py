@@ -17,15 +17,7 @@ LARGE: Final = 500 * 1024
 
 def bulk_rules(message: CampaignMessage, facts: CampaignFacts) -> Iterator[MessageFinding]:
     """The providers' rules, in their order. A file proves neither SPF nor the server; those are a person's."""
-    signed = bool(message.values("DKIM-Signature"))
-    sentence = (
-        "It has a DKIM signature. Is it valid and aligned? The check of signatures says so."
-        if signed
-        else (
-            "This copy has no DKIM signature. The platform signs what it sends; a test message would show it."
-        )
-    )
-    yield MessageFinding("B-1", CLAUSE, PERSON if signed else UNKNOWN, sentence, "DKIM-Signature", must=False)
+    yield _authenticated(message, facts)
     if len(message.senders) == 1:
         yield MessageFinding(
             "B-2",
@@ -55,6 +47,25 @@ def bulk_rules(message: CampaignMessage, facts: CampaignFacts) -> Iterator[Messa
             "the audience",
         )
     yield from _format(message)
+
+
+def _authenticated(message: CampaignMessage, facts: CampaignFacts) -> MessageFinding:
+    """A signature of this copy; it is advice, since the platform signs anew what it sends."""
+    if not message.values("DKIM-Signature"):
+        outcome, sentence = (
+            UNKNOWN,
+            (
+                "This copy has no DKIM signature. The platform signs what it sends; a test message would show it."
+            ),
+        )
+    elif facts.signatures is None:
+        outcome, sentence = (
+            PERSON,
+            ("It has a DKIM signature. Is it valid and aligned? The check of signatures says so."),
+        )
+    else:
+        outcome, sentence = facts.signatures.outcome, facts.signatures.reason
+    return MessageFinding("B-1", CLAUSE, outcome, sentence, "DKIM-Signature", must=False)
 
 
 def _one_click_and_link(message: CampaignMessage, facts: CampaignFacts) -> MessageFinding:

@@ -1,14 +1,17 @@
 """What `manage.py check_message FILE --campaign` adds: the findings of a message without a request's answers."""
 
 from campaigns.messages.checks import CampaignFacts, check_octets
+from campaigns.messages.findings import SignatureFacts
 from portal.institution import institution
 from portal.mailauth.management.message_checks import MessageCheck
+from portal.mailauth.message_report import MessageReport
 
 
-def findings_of(raw: bytes) -> list[dict[str, str]]:
+def findings_of(raw: bytes, report: MessageReport) -> list[dict[str, str]]:
     """The findings as JSON objects. Without answers it is judged as commercial mail to many, the strictest."""
     facts = CampaignFacts(own_domain=institution().mail_domain, promotes=True, has_transactional=False,
-                          subject_reads_commercial=True, body_reads_commercial=True)  # fmt: skip
+                          subject_reads_commercial=True, body_reads_commercial=True,
+                          signatures=SignatureFacts.of(report))  # fmt: skip
     return [
         {
             "rule": finding.rule,

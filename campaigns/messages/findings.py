@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from portal.lib.outcome import Outcome
+from portal.mailauth.message_report import MessageReport
 from portal.workflow.findings import Found
 
 
@@ -46,6 +47,26 @@ class MessageFinding:
 
 
 @dataclass(frozen=True)
+class SignatureFacts:
+    """What the DKIM signatures of a message prove, as `portal.mailauth.message_report` judged them with the DNS."""
+
+    outcome: MessageOutcome
+    """Pass; warn for a pass that leaves something open to others; fail; unknown."""
+    reason: str
+    covers: frozenset[str] = frozenset()
+    """Header fields, in lower case, that a signature covers which proves the message."""
+
+    @classmethod
+    def of(cls, report: MessageReport) -> "SignatureFacts":
+        """What a report says."""
+        said = report.dmarc_by_dkim
+        proven = said.outcome is Outcome.PASS
+        outcome = MessageOutcome.WARN if proven and said.warnings else MessageOutcome(said.outcome.value)
+        covers = {name for one in report.dkim if proven and one.proves for name in one.covers}
+        return cls(outcome, said.reason, frozenset(covers))
+
+
+@dataclass(frozen=True)
 class CampaignFacts:
     """What the answers say that the message cannot. None is "not answered"."""
 
@@ -67,6 +88,8 @@ class CampaignFacts:
     messages_each: int | None = None
     is_anonymous: bool = False
     incentive: str = ""
+    signatures: SignatureFacts | None = None
+    """What the signatures of the copy at hand prove; None where nobody has verified them."""
     irb_text_sha256: str = ""
     """The digest of the text that the IRB approved, where there is one (S-3)."""
 

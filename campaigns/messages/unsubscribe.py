@@ -12,6 +12,7 @@ from campaigns.messages.parsing import CampaignMessage
 _URI: Final = re.compile(r"<([^<>]+)>")
 ONE_CLICK: Final = "List-Unsubscribe=One-Click"
 SHORTEST_TOKEN: Final = 16
+_BOTH: Final = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
 
 
 def unsubscribing(message: CampaignMessage, facts: CampaignFacts) -> Iterator[MessageFinding]:
@@ -27,7 +28,7 @@ def unsubscribing(message: CampaignMessage, facts: CampaignFacts) -> Iterator[Me
         yield _post_value(posts[0])
     for uri in web[:1]:
         yield from _web_address(uri, facts)
-    yield _signed(message)
+    yield _signed(message, facts)
 
 
 def _both_once(uris: int, posts: int) -> MessageFinding:
@@ -150,7 +151,7 @@ def _web_address(uri: str, facts: CampaignFacts) -> Iterator[MessageFinding]:
         )
 
 
-def _signed(message: CampaignMessage) -> MessageFinding:
+def _signed(message: CampaignMessage, facts: CampaignFacts) -> MessageFinding:
     signatures = message.values("DKIM-Signature")
     if not signatures:
         return MessageFinding(
@@ -161,11 +162,8 @@ def _signed(message: CampaignMessage) -> MessageFinding:
             "DKIM-Signature",
             must=False,
         )
-    if any({"list-unsubscribe", "list-unsubscribe-post"} <= signed_headers(value) for value in signatures):
-        return MessageFinding(
-            "U-8", CLAUSE, PERSON,
-            "A DKIM signature names both headers. Is it valid? The check of signatures says so.", "DKIM-Signature",
-        )  # fmt: skip
+    if any(signed_headers(value) >= _BOTH for value in signatures):
+        return _named(facts)
     return MessageFinding(
         "U-8",
         CLAUSE,
@@ -173,6 +171,23 @@ def _signed(message: CampaignMessage) -> MessageFinding:
         "No DKIM signature names both headers (h=). The platform has to sign List-Unsubscribe and List-Unsubscribe-Post.",
         "DKIM-Signature",
     )
+
+
+def _named(facts: CampaignFacts) -> MessageFinding:
+    """A signature names both headers: whether it proves them."""
+    proved = facts.signatures
+    if proved is None:
+        outcome, sentence = (
+            PERSON,
+            ("A DKIM signature names both headers. Is it valid? The check of signatures says so."),
+        )
+    elif proved.covers >= _BOTH:
+        outcome, sentence = PASS, "A DKIM signature that proves the message covers both headers."
+    else:
+        outcome = UNKNOWN if proved.outcome is UNKNOWN else FAIL
+        sentence = f"No DKIM signature that proves this copy covers both headers. {proved.reason}"
+    # Of a copy: the platform signs anew what it sends, so this bars nothing.
+    return MessageFinding("U-8", CLAUSE, outcome, sentence, "DKIM-Signature", must=False)
 
 
 def signed_headers(signature: str) -> set[str]:

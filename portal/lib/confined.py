@@ -6,7 +6,7 @@ too much, or crashes costs its own process and nothing else; the caller gets `Ex
 How it works: each process that calls `run` starts one fork server (`portal.lib.confined_server`) at its first job,
 a small program with one thread. It imports the function's module once and forks a process for each job, which costs
 a few milliseconds and leaves nothing of one job to the next. The job's process limits itself before it reads its
-arguments: time by a timer that kills it, memory, file writes, processes and core dumps by setrlimit(2). The environment
+arguments: time by timers that kill it, memory, file writes, processes and core dumps by setrlimit(2). The environment
 with its secrets is not handed down.
 """
 
@@ -38,6 +38,8 @@ MOST_AT_ONCE: Final = 2
 """Jobs of one calling process at a time; a web worker or a Celery worker has one thread and never meets it."""
 PATIENCE_SECONDS: Final = 1.0
 """How long a caller waits for its turn."""
+CLOCK_TIMES: Final = 3
+"""Times its processor time that a job may take on the clock: a busy machine is no fault of the message."""
 LARGEST_RESULT: Final = 64 * 1024 * 1024
 """Octets of a pickled result."""
 OUT_OF_MEMORY: Final = 77
@@ -94,8 +96,9 @@ def run(
     """The result of `function(*arguments)`, worked out in a process of its own.
 
     `function` stands at the top of a module; its arguments and result can be pickled, and a result holds only
-    built-in types, classes of the standard library and of our packages. `seconds` bound its time on the clock, and
-    its processor time with it; `megabytes` (2**20 octets) what it may take beyond what the interpreter and our modules take.
+    built-in types, classes of the standard library and of our packages. `seconds` bound its
+    processor time, and `CLOCK_TIMES` as many its time on the clock, which is the longer one on a busy machine alone;
+    `megabytes` (2**20 octets) bound what it may take beyond what the interpreter and our modules take.
     The function finds no database, no settings and no secrets; what depends on the time of day takes it as an argument.
 
     Raises `Exceeded` where a limit was hit or the process crashed; `Busy` where `MOST_AT_ONCE` jobs are running; and
@@ -238,7 +241,7 @@ class _Job:
 
     def _exchange(self, ours: socket.socket) -> bytearray | None:
         """Send the arguments and receive the pickled answer; None where the process ended without one."""
-        deadline = time.monotonic() + self.seconds + 2 * GRACE_SECONDS
+        deadline = time.monotonic() + self.seconds * CLOCK_TIMES + 2 * GRACE_SECONDS
         try:
             ours.settimeout(deadline - time.monotonic())
             ours.sendall(LENGTH.pack(len(self.payload)) + self.payload)
@@ -275,7 +278,7 @@ def _limit_of(status: int) -> str:
     ready, _, _ = select.select([status], [], [], GRACE_SECONDS)
     word = os.read(status, 16) if ready else b""
     code = os.waitstatus_to_exitcode(int(word)) if word else 1
-    if code in (-signal.SIGALRM, -signal.SIGXCPU):
+    if code in (-signal.SIGPROF, -signal.SIGALRM, -signal.SIGXCPU):
         return "time"
     # The kernel kills where the machine's memory runs out; a library in C that gets none aborts.
     return "memory" if code in (OUT_OF_MEMORY, -signal.SIGKILL, -signal.SIGABRT) else "crash"

@@ -38,8 +38,9 @@ class _Children:
         """By process id: the pipe for its status, and when it is killed."""
 
     def add(self, pid: int, status: int, seconds: float) -> None:
-        """Watch a process that ends itself after `seconds`."""
-        self._running[pid] = (status, time.monotonic() + seconds + confined.GRACE_SECONDS)
+        """Watch a process that ends itself after `seconds` of processor time, or soon after on the clock."""
+        end = time.monotonic() + seconds * confined.CLOCK_TIMES + confined.GRACE_SECONDS
+        self._running[pid] = (status, end)
 
     def pipes(self) -> list[int]:
         """The pipes for their statuses."""
@@ -151,8 +152,10 @@ def _confine(seconds: float, memory: int) -> None:
     confined.mark_inside()
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    for number in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(number, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds * confined.CLOCK_TIMES)
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     whole = math.ceil(seconds)

@@ -2,19 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from portal.mailauth.message_report import MessageReport
 
 
 @dataclass(frozen=True)
 class MessageCheck:
     """One further check: its option (without dashes), its help, and what finds.
 
-    `find` takes the octets of a message that was taken in already, and returns JSON objects with the keys
+    `find` takes the octets of a message and the report on its signatures, and returns JSON objects with the keys
     `rule`, `clause`, `outcome`, `message` and `where`; ValueError, with one sentence, for what it cannot read.
     """
 
     option: str
     help: str
-    find: Callable[[bytes], Sequence[Mapping[str, str]]]
+    find: "Callable[[bytes, MessageReport], Sequence[Mapping[str, str]]]"
 
 
 _checks: dict[str, MessageCheck] = {}

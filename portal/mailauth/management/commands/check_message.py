@@ -34,7 +34,7 @@ class Command(ReportCommand):
         try:
             raw = _read(options["file"])
             report = check_message(raw, resolver=resolver)
-            findings = [finding for check in wanted for finding in check.find(raw)]
+            findings = [finding for check in wanted for finding in check.find(raw, report)]
         except (ValueError, Busy) as error:  # MessageRefused is a ValueError
             refuse(str(error))
         data = message_as_json(report) | ({"findings": findings} if wanted else {})
