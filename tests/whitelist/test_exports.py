@@ -1,5 +1,6 @@
 """The maps for rspamd and SpamAssassin: golden files, their order, and what lint does not let through."""
 
+import json
 import os
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ import time_machine
 
 from portal.enforcement import targets
 from portal.enforcement.services import publish
-from portal.enforcement.targets import LintError, Target
+from portal.enforcement.targets import Held, LintError, Target, as_json
 from portal.grants.models import Grant
 from portal.grants.services import managing
 from portal.grants.states import GrantAction
@@ -148,3 +149,19 @@ def test_publication_writes_both_targets_beside_postfix(two_grants: list[Grant],
     assert f'map = "/etc/portal/rspamd/{exports.DOMAINS}"' in conf
     assert "prefilter" not in conf
     assert not publish(folder=tmp_path, day=two_grants[0].starts_on, install_path="/etc/portal").is_new
+
+
+@pytest.mark.parametrize("key", ["rspamd", "spamassassin", "exchange"])
+def test_a_vanished_grant_is_written_as_it_was_kept(two_grants: list[Grant], key: str) -> None:
+    target = next(target for target in targets.targets() if target.key == key)
+    day = two_grants[0].starts_on
+    references = [grant.reference for grant in two_grants]
+    whole = target.render(day=day, install_path="/etc/portal")
+    kept = {name: json.loads(as_json(row)) for name, row in target.facts(day=day, references=references)}
+    assert sorted(kept) == sorted(references)
+    PermittedEntry.objects.all().delete()
+    assert target.render(day=day, install_path="/etc/portal").entries == ()
+    assert target.render(day=day, install_path="/etc/portal", held=Held(kept)) == whole
+    first = references[0]
+    some = target.render(day=day, install_path="/etc/portal", held=Held({first: kept[first]}))
+    assert {entry.grant for entry in some.entries} == {first}
