@@ -4,7 +4,7 @@ The milter asks at the end of each message that is addressed to a gated list (po
 answer is read from the database each time, so that a campaign that was stopped a moment ago is refused at once.
 """
 
-import logging
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 
@@ -25,12 +25,13 @@ from portal.lib import confined
 from portal.policy_service import replies
 from portal.policy_service.gates import GatedMessage, GateUnavailable, gated_address
 
-logger = logging.getLogger(__name__)
-
 LARGEST = 4 * 1024 * 1024
 """Octets. A campaign's file has at most 2 MB, and another transfer encoding may make more of it on the way."""
 SECONDS, MEGABYTES = 10.0, 256
 """What reading one message may take. The approved message was read within the like when it was handed in."""
+
+MOST_SECONDS = 20.0
+"""Longer than this no answer is waited for: the sender was told to try again, and a use would lock it out."""
 
 Lists = Mapping[str, GatedList]
 
@@ -66,6 +67,7 @@ def _close_stale_connections() -> None:
 
 
 def _judged(message: GatedMessage) -> str:
+    begun = time.monotonic()
     lists = _lists_of(message.recipients)
     if not lists:
         return ""
@@ -73,7 +75,7 @@ def _judged(message: GatedMessage) -> str:
     if isinstance(mark, str):
         return _refusal(mark, _new_request())
     try:
-        return _use(message, mark, lists)
+        return _use(message, mark, lists, until=begun + MOST_SECONDS)
     except IntegrityError:  # Another message was faster by a moment.
         return _refusal(f"This message went to {' and '.join(lists)} already.", _new_request())
 
@@ -92,14 +94,14 @@ def _read(message: GatedMessage, address: str) -> Fingerprint | str:
 
 
 def _lists_of(recipients: Iterable[str]) -> dict[str, GatedList]:
-    gated = institution().gated
-    found = (gated_address(recipient, gated) for recipient in recipients)
+    gated, delimiters = institution().gated, institution().recipient_delimiters
+    found = (gated_address(recipient, gated, delimiters=delimiters) for recipient in recipients)
     return {address: gated[address] for address in found if address}
 
 
 # ---------------------------------------------------------------- the use
 @transaction.atomic
-def _use(message: GatedMessage, mark: Fingerprint, lists: Lists) -> str:
+def _use(message: GatedMessage, mark: Fingerprint, lists: Lists, *, until: float) -> str:
     """Note the use of every list, or of none and say why."""
     today = timezone.localdate(message.at)
     approvals = _locked(mark.digest)
@@ -114,6 +116,8 @@ def _use(message: GatedMessage, mark: Fingerprint, lists: Lists) -> str:
             # The approval that names these people says more than one for others.
             return next((why for row, why in answers if _covers(row, entry)), answers[0][1])
         chosen.append((fitting, address))
+    if time.monotonic() > until:
+        raise GateUnavailable("The answer came too late.")
     _note(message, mark, chosen)
     return ""
 

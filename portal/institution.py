@@ -123,6 +123,8 @@ class Institution:
         GatedList("staff-all", ("staff",)),
     )
     """The large lists of the institution. They are guarded where mail hosts ask the milter."""
+    recipient_delimiters: str = "+"
+    """What begins an address extension on the mail hosts (Postfix's recipient_delimiter): `list+x@` is `list@`."""
     blackouts: tuple[Blackout, ...] = (
         Blackout("2026-12-04", "2026-12-09", "final examinations", ("students", "faculty")),
         Blackout("2026-12-24", "2027-01-01", "the winter break"),

@@ -5,14 +5,14 @@ No answer in time, or an answer that cannot be had, is no pass: the sender is to
 
 import asyncio
 import logging
-import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from tempfile import SpooledTemporaryFile
 
 from django.db import close_old_connections
 
-from portal.policy_service.gates import Gate, GatedMessage, GateUnavailable, gates
+from portal.institution import institution
+from portal.policy_service.gates import Gate, GatedMessage, GateUnavailable, gated_address, gates
 
 logger = logging.getLogger(__name__)
 LARGEST_MESSAGE = 50 * 1024 * 1024
@@ -22,7 +22,6 @@ IN_MEMORY = 1024 * 1024
 """A larger message is put on the disk."""
 THREADS = 4
 DEADLINE_SECONDS = 30.0
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"').fullmatch
 
 
 class TooLarge(Exception):
@@ -49,12 +48,11 @@ class Gatekeeper:
 
     def spelled(self, recipient: str) -> tuple[str, bool]:
         """The recipient as the gated list it reaches, True; or as it is, False."""
-        spellings = list(_spellings(recipient))
         for gate in gates():
-            lists = gate.addresses()
-            for spelling in spellings:
-                if spelling in lists:
-                    return spelling, True
+            if found := gated_address(
+                recipient, gate.addresses(), delimiters=institution().recipient_delimiters
+            ):
+                return found, True
         return recipient, False
 
     async def judge(self, message: GatedMessage) -> str:
@@ -84,35 +82,6 @@ def _ask(asked: Sequence[Gate], message: GatedMessage) -> str:
         return ""
     finally:
         close_old_connections()
-
-
-def _spellings(recipient: str) -> "Sequence[str]":
-    """The ways in which a mail server may read the recipient: quotes, routes, extensions, percent signs, bangs."""
-    local, _, domain = recipient.rpartition("@")
-    if local.startswith("@") and ":" in local:
-        local = local.partition(":")[2]
-    quoted = _QUOTED(local)
-    if quoted is not None:
-        local = re.sub(r"\\(.)", r"\1", quoted[1])
-    domain = domain.rstrip(".")
-    found = [f"{local}@{domain}"]
-    for sign in "%@":
-        before, has_sign, after = local.rpartition(sign)
-        if has_sign:
-            found.append(f"{before}@{after.rstrip('.')}")
-    host, has_bang, user = local.rpartition("!")
-    if has_bang:
-        found.append(f"{user}@{host.rpartition('!')[2]}")
-    for known in list(found):
-        name, _, at = known.rpartition("@")
-        for sign in "+-=":
-            if sign in name[1:]:
-                found += [f"{name[:place]}@{at}" for place in _places(name, sign)]
-    return found
-
-
-def _places(name: str, sign: str) -> list[int]:
-    return [place for place, char in enumerate(name[:200]) if char == sign and place]
 
 
 class Collected:

@@ -45,13 +45,13 @@ class Gate(Protocol):
         """
 
 
-def gated_address(recipient: str, addresses: Iterable[str]) -> str:
+def gated_address(recipient: str, addresses: Iterable[str], *, delimiters: str = "+") -> str:
     """The gated list that mail to `recipient` reaches, "" where it reaches none.
 
     `recipient` is as the client gave it; `addresses` are in lower case. A mail server finds the same list by more
     than one spelling, so all of Postfix's own are undone: case, angle brackets, source routes (RFC 5321 appendix C),
-    quotes and quoted pairs, a dot at the end, an address extension behind "+", `user%domain@host`, `host!user`, and
-    an address without a domain. What merely looks like a list is judged as the list: a refusal can be explained, a
+    quotes and quoted pairs, a dot at the end, an address extension behind one of `delimiters` (Postfix's
+    recipient_delimiter), `user%domain@host`, `host!user`, and an address without a domain. What merely looks like a list is judged as the list: a refusal can be explained, a
     message to everybody cannot be taken back.
     """
     known = frozenset(addresses)
@@ -60,12 +60,18 @@ def gated_address(recipient: str, addresses: Iterable[str]) -> str:
         local, _, domain = spelling.rpartition("@")
         if not local:  # No domain: the mail server adds its own.
             local, domain = domain, ""
-        for name in dict.fromkeys((local, local.partition("+")[0])):
+        for name in (local, *_without_extension(local, delimiters)):
             if domain and f"{name}@{domain}" in known:
                 return f"{name}@{domain}"
             if not domain and name in by_local:
                 return by_local[name]
     return ""
+
+
+def _without_extension(local: str, delimiters: str) -> list[str]:
+    """What a mail server looks for where the whole local part is nobody's: it cuts at any of the delimiters."""
+    places = [place for place, char in enumerate(local[:_LONGEST]) if char in delimiters and place]
+    return [local[:place] for place in places]
 
 
 def _spellings(recipient: str) -> Iterable[str]:
@@ -93,6 +99,7 @@ def _spellings(recipient: str) -> Iterable[str]:
 
 
 _MOST_HOPS = 8
+_LONGEST = 256
 _gates: list[Gate] = []
 
 

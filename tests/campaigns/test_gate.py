@@ -225,6 +225,30 @@ def test_a_list_is_known_by_every_spelling_under_which_a_mail_server_finds_it(
     assert judge(spelling, raw=message(subject="Spam")) != ""
 
 
+def test_an_extension_is_what_the_mail_hosts_take_for_one(cast: Cast, settings: Any) -> None:
+    """The list server's own addresses have a dash; a host that takes it for an extension is named so."""
+    lists_known = frozenset({STUDENTS})
+    for other in (
+        "students-all-request@ttu.edu",
+        "students-all-owner@ttu.edu",
+        "students-all-news=x@ttu.edu",
+    ):
+        assert gated_address(other, lists_known) == ""
+        assert gated_address(other, lists_known, delimiters="+-") == STUDENTS
+    settings.INSTITUTION = replace(settings.INSTITUTION, recipient_delimiters="+-")
+    assert judge("students-all-request@ttu.edu", raw=message(subject="Spam")) != ""
+
+
+def test_an_answer_that_comes_too_late_is_no_use(cast: Cast, monkeypatch: Any) -> None:
+    sending_now(cast)
+    with monkeypatch.context() as patch:
+        patch.setattr("campaigns.gate.MOST_SECONDS", -1.0)
+        with pytest.raises(GateUnavailable):
+            judge()
+    assert ListUse.objects.count() == 0
+    assert judge() == ""
+
+
 @pytest.mark.parametrize(
     "other",
     ["students-all@example.org", "astudents-all@ttu.edu", "students-all-owner@ttu.edu", "students@ttu.edu", "", "@", "%", "!",
