@@ -47,6 +47,7 @@ def naming(cast: Cast, grant: Grant) -> ServiceRequest:
 
 
 def test_one_s_own_and_a_shared_one_may_be_named(cast: Cast) -> None:
+    of_department("Athletics", cast.outsider)
     own = sender_authorization(cast, cast.requester)
     shared = sender_authorization(cast, cast.colleague, co_owner=cast.requester, domain="a.ttu.edu")
     other = sender_authorization(cast, cast.outsider, domain="b.ttu.edu")
@@ -59,6 +60,7 @@ def test_one_s_own_and_a_shared_one_may_be_named(cast: Cast) -> None:
 
 
 def test_another_s_is_refused_with_whom_to_ask(cast: Cast) -> None:
+    of_department("Athletics", cast.outsider)
     other = sender_authorization(cast, cast.outsider)
     draft = naming(cast, other)
     (sentence,) = sender_page(draft, other).errors["sender_grant"]
