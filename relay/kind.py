@@ -261,6 +261,10 @@ class RelayKind(SampledKind):
         "Let the system send one message to this address through the relay, in the way it always sends. "
         "The address belongs to this permission alone."
     )
+    probe_condition = (
+        "It counts when From is one of the permission’s senders and a valid DKIM signature of our mail domain covers "
+        "From and the field that names this address."
+    )
 
     def wanted(self, service_request: ServiceRequest, grant: Grant | None) -> Wanted:
         """From at the domain of a sender, signed as our mail domain."""

@@ -11,8 +11,12 @@ class IncidentsConfig(AppConfig):
     verbose_name = "Incidents"
 
     def ready(self) -> None:
-        """Name an open incident on the pages of its permissions."""
+        """Name an open incident on the pages of its permissions, and of requests that would allow what it is about."""
         from portal.grants import panels
-        from portal.incidents.selectors import panel_of
+        from portal.incidents.selectors import incidents_against, panel_of
+        from portal.workflow import panels as request_panels
 
         panels.register(panels.GrantPanel("incidents/grant_panel.html", panel_of))
+        request_panels.register_for_requests(
+            request_panels.RequestPanel("incidents/request_panel.html", incidents_against)
+        )

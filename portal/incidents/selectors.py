@@ -11,12 +11,13 @@ from django.utils import timezone
 from portal.accounts.models import User
 from portal.grants.models import Grant
 from portal.grants.states import GrantState
-from portal.grants.subjects import in_chunks
+from portal.grants.subjects import Subject, in_chunks
 from portal.incidents.forms import subject_of
 from portal.incidents.models import About, Incident, IncidentGrant, Result
 from portal.incidents.search import Found, pending_about, permissions_about
 from portal.workflow import registry
 from portal.workflow.models import ServiceRequest
+from portal.workflow.states import LIVE_STATES
 
 SHOWN = 100
 """Rows on one page of a list."""
@@ -202,12 +203,22 @@ def requests_about(incident: Incident) -> Pending:
     """What is asked for now that an open incident concerns; nothing once it is closed."""
     if not incident.is_open:
         return Pending([], 0)
-    return pending_rows(pending_about(subject_of(About(incident.about), incident.subject)))
+    subject = searched_subject(incident)
+    return pending_rows(pending_about(subject) if subject is not None else {})
+
+
+def searched_subject(incident: Incident) -> Subject | None:
+    """What an incident looks for; None for one of an earlier edition whose text no parser takes today."""
+    try:
+        return subject_of(About(incident.about), incident.subject)
+    except ValueError:
+        return None
 
 
 def found_since(incident: Incident) -> Found:
     """What the incident's subject concerns now and is not part of it, such as what was approved since."""
-    found = permissions_about(subject_of(About(incident.about), incident.subject))
+    subject = searched_subject(incident)
+    found = permissions_about(subject) if subject is not None else Found({})
     known = set(incident.rows.values_list("grant_id", flat=True))
     return Found(
         {pk: why for pk, why in found.direct.items() if pk not in known},
@@ -221,3 +232,23 @@ def panel_of(grant: Grant) -> Incident | None:
     if grant.state != GrantState.SUSPENDED:
         return None
     return Incident.objects.filter(rows__grant=grant, closed_at__isnull=True).order_by("-id").first()
+
+
+MOST_OPEN = 20
+"""Open incidents that a request is held against; the newest ones."""
+
+
+def incidents_against(service_request: ServiceRequest) -> list[tuple[Incident, str]]:
+    """The open incidents that a request in review would work against, each with why.
+
+    One query where no incident is open, which is so on most days.
+    """
+    if service_request.state not in LIVE_STATES:
+        return []
+    against = []
+    for incident in Incident.objects.filter(closed_at__isnull=True).order_by("-id")[:MOST_OPEN]:
+        subject = searched_subject(incident)
+        why = pending_about(subject).get(service_request.pk) if subject is not None else None
+        if why:
+            against.append((incident, why))
+    return against

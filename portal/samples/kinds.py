@@ -55,6 +55,8 @@ class SampledKind(GrantingKind):
         "Let the service send one real message, as it will send later, to this address. "
         "It belongs to this request alone."
     )
+    probe_condition = ""
+    """When a message counts, in one sentence, where that is more than `wanted` says."""
     samples_template = ""
     """A template of the kind's own below the samples, with what `samples_context` gives; "" for none."""
 

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from playwright.sync_api import Browser
 
+from portal.accounts.models import User
 from portal.grants.models import Grant, GrantRequest
 from portal.grants.services import managing
 from portal.grants.states import GrantAction, GrantState
@@ -316,6 +317,34 @@ def test_a_permission_that_turned_up_since_the_look_is_never_left_out_silently(c
             actor=cast.reviewer, about=About.SYSTEM, subject="129.118.10.20", reason=REASON, seen=seen
         )
     assert not Grant.objects.filter(state=GrantState.SUSPENDED).exists()
+
+
+def test_a_request_that_an_open_incident_concerns_says_so_to_those_who_decide(cast: Cast) -> None:
+    granted(a_range(cast))
+    request = submitted(cast, address="129.118.10.21", host="web-3.ttu.edu")
+    elsewhere = submitted(cast, address="129.118.10.41", host="web-4.ttu.edu")
+    incident = opened(cast, About.SYSTEM, "129.118.10.16/29")
+
+    def warned(person: User, one: ServiceRequest) -> bool:
+        page = client_of(person).get(one.get_absolute_url()).content.decode()
+        return "An open incident concerns what this asks for" in page
+
+    assert warned(cast.reviewer, request)
+    assert not warned(cast.requester, request)
+    assert not warned(cast.reviewer, elsewhere)
+    close_incident(incident=incident, actor=cast.reviewer, outcome="Over.")
+    assert not warned(cast.reviewer, request)
+
+
+def test_an_incident_of_before_whose_text_no_parser_takes_is_shown_all_the_same(cast: Cast) -> None:
+    request = submitted(cast)
+    old = Incident.objects.create(
+        about="system", subject="copier_7.ttu.edu", reason="x", opened_by=cast.reviewer
+    )
+    client = client_of(cast.reviewer)
+    assert client.get(old.get_absolute_url()).status_code == 200
+    assert client.get(f"{old.get_absolute_url()}add/").status_code == 302
+    assert client.get(request.get_absolute_url()).status_code == 200
 
 
 # ---------------------------------------------------------------- many
