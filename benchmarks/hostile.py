@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -115,8 +116,8 @@ def measure(folder: Path, rounds: int, uploaders: int) -> int:
                 raw = make(size)
                 one(
                     f"{kind}, {len(raw) / 1e6:.1f} MB",
-                    lambda raw=raw: member.upload(form, "eml", raw, fields),
-                )  # type: ignore[misc]
+                    partial(member.upload, form, "eml", raw, fields),
+                )
         for kind in (
             "signatures",
             "a signature of many fields",
@@ -127,8 +128,8 @@ def measure(folder: Path, rounds: int, uploaders: int) -> int:
             raw = HOSTILE[kind](100_000) + BODY
             one(
                 f"sample: {kind}, {len(raw) / 1e6:.0f} MB",
-                lambda raw=raw: member.upload(page, "upload", raw, {}),
-            )  # type: ignore[misc]
+                partial(member.upload, page, "upload", raw, {}),
+            )
         large = HOSTILE["lines"](25 * 1024 * 1024)
         one("25 MB as a campaign's message", lambda: member.upload(form, "eml", large, fields))
         one("25 MB as a sample", lambda: member.upload(page, "upload", large, {}))
