@@ -14,7 +14,9 @@ from portal.institution import institution
 from portal.lib.networks import Network, is_inside, overlaps, parse_network, shown
 from portal.lib.outcome import Outcome
 from portal.workflow.findings import Found, rule_for
-from portal.workflow.models import ServiceRequest
+from portal.workflow.models import SearchTerm, ServiceRequest
+from portal.workflow.selectors import filed_earlier
+from portal.workflow.states import LIVE_STATES
 from relay import names, services, volume
 from relay.models import (
     Capability,
@@ -36,7 +38,8 @@ _NAMED = 5
 def address_findings(service_request: ServiceRequest, networks: Sequence[Network]) -> list[Found]:
     """Every address on campus, fit to relay, a host's own, and in no other grant."""
     findings = [finding for network in networks for finding in _one_address(network)]
-    return findings + _taken(service_request, networks) + _inner_overlaps(networks)
+    taken = _taken(service_request, networks) or _pending(service_request, networks)
+    return findings + taken + _inner_overlaps(networks)
 
 
 def _one_address(network: Network) -> list[Found]:
@@ -89,11 +92,7 @@ def clashes(service_request: ServiceRequest) -> list[Found]:
 
 
 def _taken(service_request: ServiceRequest, networks: Sequence[Network]) -> list[Found]:
-    own = (
-        GrantRequest.objects.filter(service_request=service_request)
-        .values_list("grant_id", flat=True)
-        .first()
-    )
+    own = _own_grant(service_request)
     findings = []
     for network in networks:
         holder = _holder_of(network, own)
@@ -104,6 +103,15 @@ def _taken(service_request: ServiceRequest, networks: Sequence[Network]) -> list
                 "it over.", shown(network), grant=holder.reference,
             ))  # fmt: skip
     return findings
+
+
+def _own_grant(service_request: ServiceRequest) -> int | None:
+    """The permission that the request renews or changes."""
+    return (
+        GrantRequest.objects.filter(service_request=service_request)
+        .values_list("grant_id", flat=True)
+        .first()
+    )
 
 
 def _holder_of(network: Network, own_grant: int | None) -> Grant | None:
@@ -118,6 +126,45 @@ def _holder_of(network: Network, own_grant: int | None) -> Grant | None:
         .first()
     )
     return row.permission.grant if row else None
+
+
+def _pending(service_request: ServiceRequest, networks: Sequence[Network]) -> list[Found]:
+    """That a request submitted earlier, and not decided yet, names one of the addresses: the later one waits."""
+    own = _own_grant(service_request)
+    # Nobody holds up a renewal by filing a request for what it renews.
+    fresh = [network for network in networks if own is None or not _is_held_by(own, network)]
+    names = {shown(other): network for network in fresh for other in _overlapping(network)}
+    row = (
+        SearchTerm.objects.filter(term__in=names, service_request__kind=service_request.kind)
+        .filter(service_request__state__in=LIVE_STATES)
+        .filter(filed_earlier("service_request__", service_request))
+        .select_related("service_request__requester")
+        .order_by("service_request_id")
+        .first()
+    )
+    if row is None:
+        return []
+    other, name = row.service_request, shown(names[row.term])
+    return [_fail(
+        "REL-1", "pending", f"REL-1: {name} is named in {other.reference} of {other.requester}, which is still in "
+        "review. Withdraw this request, or wait for that decision.", name, request=other.reference,
+    )]  # fmt: skip
+
+
+def _is_held_by(grant_id: int, network: Network) -> bool:
+    first, last = bounds(network)
+    held = PermittedAddress.objects.filter(permission__grant_id=grant_id)
+    return held.filter(first__lte=first, last__gte=last).exists()
+
+
+def _overlapping(network: Network) -> list[Network]:
+    """Every range that a request may name and that shares an address with `network`."""
+    place, bits = institution(), network.max_prefixlen
+    largest = place.largest_ipv4_range if network.version == 4 else place.largest_ipv6_range
+    around = [network.supernet(new_prefix=length) for length in range(largest, network.prefixlen)]
+    # What is larger than that is refused for its size; its parts are not listed.
+    lengths = range(network.prefixlen, bits + 1) if network.prefixlen >= largest else ()
+    return [*around, *(part for length in lengths for part in network.subnets(new_prefix=length))]
 
 
 def _inner_overlaps(networks: Sequence[Network]) -> list[Found]:

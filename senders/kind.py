@@ -132,10 +132,16 @@ class SendersKind(SampledKind):
         return _sentence(detail, services.addresses_of(service_request))
 
     def default_terms(self, service_request: ServiceRequest, today: date) -> Terms:
-        """From today to the end of the contract, and never longer than the institution's limit."""
-        ends = services.detail_of(service_request).contract_ends_on or today
+        """From today, or the contract's first day where that is later, to its end within the institution's limit.
+
+        A renewal or a change goes on from today: the permission has begun.
+        """
+        detail = services.detail_of(service_request)
+        begins = today
+        if service_request.intention == "new" and detail.contract_starts_on:
+            begins = max(today, detail.contract_starts_on)
         longest = term_end(today, institution().longest_sender_term_months)
-        return Terms(today, max(today, min(ends, longest)))
+        return Terms(begins, max(begins, min(detail.contract_ends_on or begins, longest)))
 
     def choices(self, service_request: ServiceRequest) -> list[Choice]:
         """A reviewer may cut addresses where there are several."""

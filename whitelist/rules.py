@@ -60,17 +60,18 @@ def _taken(service_request: ServiceRequest, value: str, field: str) -> list[Foun
     )]  # fmt: skip
 
 
+def _own_grant(service_request: ServiceRequest) -> int:
+    """The permission that the request renews or changes; 0 for a new one."""
+    about = GrantRequest.objects.filter(service_request=service_request)
+    return about.values_list("grant_id", flat=True).first() or 0
+
+
 def _holder_of(service_request: ServiceRequest, value: str) -> Grant | None:
-    own = (
-        GrantRequest.objects.filter(service_request=service_request)
-        .values_list("grant_id", flat=True)
-        .first()
-    )
     covers = Q(value=value) | Q(kind=EntryKind.DOMAIN, value=domain_of(value))
     row = (
         PermittedEntry.objects.filter(covers)
         .filter(permission__grant__in=Grant.objects.in_force(timezone.localdate()))
-        .exclude(permission__grant_id=own or 0)
+        .exclude(permission__grant_id=_own_grant(service_request))
         .select_related("permission__grant")
         .first()
     )
@@ -80,6 +81,9 @@ def _holder_of(service_request: ServiceRequest, value: str) -> Grant | None:
 def _pending(service_request: ServiceRequest, value: str, field: str) -> list[Found]:
     """That a request filed earlier, and not decided yet, names the same: the later one waits."""
     covers = Q(value=value) | Q(kind=EntryKind.DOMAIN, value=domain_of(value))
+    # Nobody holds up a renewal by filing a request for what it renews.
+    if PermittedEntry.objects.filter(covers, permission__grant=_own_grant(service_request)).exists():
+        return []
     row = (
         WhitelistEntry.objects.filter(covers)
         .filter(whitelist_request__service_request__state__in=LIVE_STATES)

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from portal.grants.services import issuing
 from portal.lib.networks import parse_network
 from portal.lib.outcome import Outcome
 from portal.workflow.findings import Found
+from portal.workflow.models import Intention
 from relay import rules
-from tests.cast import Cast, client_of, relay_draft
+from tests.cast import Cast, approved, client_of, relay_draft, submitted
 from tests.support.dns_server import DnsServer
 
 pytestmark = pytest.mark.django_db
@@ -138,3 +140,20 @@ def test_eleven_senders_are_one_too_many_and_all_stay(cast: Cast) -> None:
     html = answer.content.decode()
     assert "at most 10" in html
     assert all(sender in html for sender in senders)
+
+
+def test_of_two_open_requests_for_one_address_the_later_one_waits(cast: Cast) -> None:
+    first = submitted(cast)
+    second = submitted(cast, requester=cast.outsider, address="129.118.10.16/29", host="plotter.ttu.edu")
+    (barred,) = [one for one in second.kind_entry.check(second) if one.blocks and one.rule == "pending"]
+    assert first.reference in barred.sentence
+    assert not [one for one in first.kind_entry.check(first) if one.rule == "pending"]
+    near = submitted(cast, requester=cast.outsider, address="129.118.10.24/29", host="scanner.ttu.edu")
+    assert not [one for one in near.kind_entry.check(near) if one.rule == "pending"]
+
+
+def test_nobody_holds_up_a_renewal_by_asking_for_its_address(cast: Cast) -> None:
+    grant = approved(cast)
+    submitted(cast, requester=cast.outsider)
+    renewal = issuing.begin_renewal(grant=grant, actor=cast.requester, intention=Intention.CHANGE)
+    assert not [one for one in renewal.kind_entry.check(renewal) if one.rule == "pending"]

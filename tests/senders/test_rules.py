@@ -162,3 +162,13 @@ def test_a_row_that_is_no_plan_gets_a_sentence(typed: str) -> None:
     with pytest.raises(PlanRefused) as caught:
         parse_key_plan(typed)
     assert str(caught.value).endswith((".", "?"))
+
+
+def test_the_term_begins_with_the_contract(published: DnsServer, cast: Cast) -> None:
+    today = timezone.localdate()
+    begins, ends = today + timedelta(days=40), today + timedelta(days=300)
+    request = submitted(cast, contract_starts_on=begins, contract_ends_on=ends)
+    terms = request.kind_entry.default_terms(request, today)
+    assert (terms.starts_on, terms.ends_on) == (begins, ends)
+    grant = approve(cast, request)
+    assert (grant.starts_on, grant.is_in_force_today) == (begins, False)
