@@ -230,7 +230,7 @@ def one_target(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(releasing, "targets", lambda: [postfix])
 
 
-@settings(max_examples=25, deadline=None, print_blob=False, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, print_blob=False, suppress_health_check=list(HealthCheck))
 @given(history=st.lists(STEPS, min_size=4, max_size=14))
 def test_what_the_portal_says_is_what_the_hosts_hold(
     one_target: None, cast: Cast, history: list[tuple[Any, ...]]
