@@ -37,7 +37,7 @@ def test_the_grants_page_shows_its_mail(
     write_batch(batch=batch)
     page = sign_in(browser, live_server.url, cast.requester, color_scheme=scheme)
     page.goto(grant.get_absolute_url())
-    panel = page.get_by_role("heading", name="Its mail").locator("xpath=..")
+    panel = page.get_by_role("heading", name="Its mail", exact=True).locator("xpath=..")
     expect(panel).to_contain_text("No mail for 180 days")
     expect(panel).to_contain_text("1,209")
     expect(panel).to_contain_text("president@ttu.edu")
