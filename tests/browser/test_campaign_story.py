@@ -215,7 +215,7 @@ def test_a_survey_from_its_eml_to_an_approval_that_a_changed_message_does_not_ma
     staff.get_by_role("link", name="Compare a message").click()
     staff.get_by_label("The message as an .eml file").set_input_files(made["good"])
     staff.get_by_role("button", name="Compare").click()
-    expect(staff.locator("main")).to_contain_text("Yes, this is the approved message")
+    expect(staff.locator("main")).to_contain_text("This is the approved message, but it may not be sent now")
     staff.get_by_label("The message as an .eml file").set_input_files(made["changed"])
     staff.get_by_role("button", name="Compare").click()
     expect(staff.locator("main")).to_contain_text("No, this is another message")

@@ -19,6 +19,7 @@ from portal.grants.models import Grant
 from portal.grants.states import GrantState
 from portal.lib.problems import NotAllowed, WrongState
 from portal.outbox.models import OutboxMessage
+from portal.workflow.services import taking_part
 from tests.campaigns import cast as campaigns
 from tests.cast import Cast, approve, client_of
 from tests.support.browser import assert_accessible, sign_in
@@ -29,8 +30,10 @@ HEAD = "campaign,day,sent,complaints,hard_bounces\n"
 
 @pytest.fixture
 def permission(cast: Cast) -> CampaignPermission:
-    """An approved survey whose window has begun today."""
-    grant = approve(cast, campaigns.submitted(cast, co_owner=cast.colleague), actor=cast.cio)
+    """An approved survey whose window has begun today, with a co-owner who accepted to be one."""
+    request = campaigns.submitted(cast, co_owner=cast.colleague)
+    taking_part.accept(service_request=request, actor=cast.colleague)
+    grant = approve(cast, request, actor=cast.cio)
     today = timezone.localdate()
     Grant.objects.filter(pk=grant.pk).update(starts_on=today, ends_on=today + timedelta(days=3))
     found = CampaignPermission.objects.select_related("grant").get(grant=grant)
