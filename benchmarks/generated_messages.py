@@ -90,8 +90,8 @@ def generated(chance: random.Random) -> bytes:
 def visible_domains(raw: bytes) -> set[str] | None:
     """The domains of all addresses that From shows, in lower case; None where it cannot be told what a reader sees.
 
-    RFC 5322 section 3.4, read sign by sign: quoted strings and comments hide what is in them, a route or a group is
-    nothing that anybody writes.
+    RFC 5322 section 3.4, read sign by sign: quoted strings and comments hide what is in them, a route is nothing that
+    anybody writes.
     """
     header = raw.replace(b"\r\n", b"\n").partition(b"\n\n")[0].replace(b"\n ", b" ").replace(b"\n\t", b" ")
     values = [
@@ -108,14 +108,17 @@ def visible_domains(raw: bytes) -> set[str] | None:
 
 
 def _mailboxes(text: str) -> list[str | None]:  # noqa: C901, PLR0912 - one pass, sign by sign, as the grammar has it
-    """The address of each mailbox, its blanks left out; None for one that is read in more than one way."""
+    """The address of each mailbox, its blanks left out; None for one that is read in more than one way.
+
+    A group (RFC 6854) is a name in front of its mailboxes, and nothing follows it.
+    """
     found: list[str | None] = []
-    plain, angle, depth, quoted, inside, odd, position = "", "", 0, False, False, False, 0
+    plain, angle, depth, quoted, inside, odd, group, position = "", "", 0, False, False, False, "", 0
     while position <= len(text):
-        sign = text[position] if position < len(text) else ","
+        at_end = position == len(text)
+        sign = "," if at_end else text[position]
         position += 1
-        at_end = position > len(text)
-        if at_end and (quoted or depth or inside):
+        if at_end and (quoted or depth or inside or group == "open"):
             return [None]
         if sign == "\\" and (quoted or depth):
             position += 1
@@ -131,6 +134,15 @@ def _mailboxes(text: str) -> list[str | None]:  # noqa: C901, PLR0912 - one pass
                 plain += "q"
         elif sign == "(":
             depth = 1
+        elif sign == ":" and plain.strip() and not (inside or angle or group or found or "@" in plain):
+            plain, group = "", "open"
+        elif (sign == "," or (sign == ";" and group == "open")) and not inside:
+            if plain.strip() or angle:
+                address = angle or plain
+                odd = odd or (bool(angle) and "@" in plain) or (not angle and " " in plain.strip())
+                found.append(None if odd or group == "closed" else address.strip())
+            plain, angle, odd = "", "", False
+            group = "closed" if sign == ";" else group
         elif sign in ")\\;:" or (sign == ">" and not inside) or (sign == "<" and (inside or angle)):
             odd = True
         elif sign == "<":
@@ -138,12 +150,6 @@ def _mailboxes(text: str) -> list[str | None]:  # noqa: C901, PLR0912 - one pass
         elif sign == ">":
             inside = False
             angle = angle or "-"
-        elif sign == "," and not inside:
-            if plain.strip() or angle:
-                address = angle or plain
-                odd = odd or (bool(angle) and "@" in plain) or (not angle and " " in plain.strip())
-                found.append(None if odd else address.strip())
-            plain, angle, odd = "", "", False
         elif inside:
             angle += sign
         elif angle and not sign.isspace():
