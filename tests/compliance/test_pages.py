@@ -58,6 +58,9 @@ def test_the_owner_reads_what_changed(cast: Cast) -> None:
     grant = drifting(cast, 0)
     page = client_of(cast.requester).get(grant.get_absolute_url()).content.decode()
     assert SENTENCE in page
+    meta = page[page.index("<h1") : page.index("What you can do")]
+    assert "Out of compliance" in meta
+    assert "tone-pass" not in meta
     assert "the permission is suspended on" not in page  # relay grants are not
     assert "Last checked" in page
 
