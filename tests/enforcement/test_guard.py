@@ -143,7 +143,7 @@ def wide(cast: Cast, count: int, network: str = "129.118.30.{}") -> Grant:
     detail = relay.detail_of(draft)
     senders = [f"batch-{n}@ttu.edu" for n in range(count)]
     for address in senders:
-        DirectoryAddress.objects.create(address=address, kind=AddressKind.SHARED)
+        DirectoryAddress.objects.create(address=address, kind=AddressKind.SHARED, department="Physics")
     relay.write_addresses(
         detail=detail, networks=[parse_network(network.format(n + 1)) for n in range(count)]
     )

@@ -164,7 +164,7 @@ def link(cast: Cast) -> str:
 
 def test_the_link_is_for_people_of_the_department_as_the_directory_has_them(cast: Cast, grant: Grant) -> None:
     path = link(cast)
-    User.objects.filter(pk=cast.outsider.pk).update(department="History")
+    DirectoryAddress.objects.filter(address=cast.outsider.email).update(department="History")
     DirectoryAddress.objects.filter(address=cast.sponsor.email).delete()
     for person in (cast.outsider, cast.sponsor):
         client = client_of(person)

@@ -136,7 +136,7 @@ def test_when_a_check_ran_and_the_order_of_its_answers_are_no_facts() -> None:
 def usage(*, last: date | None, idle: bool = False) -> Usage:
     return Usage(
         since=TODAY - timedelta(days=400), accepted=1, refused=0, deferred=0, last_seen_at=None, last_mail_on=last,
-        senders=[], strangers=[], uncounted_days=0, is_idle=idle,
+        senders=[], strangers=[], foreign_authors=[], uncounted_days=0, is_idle=idle,
     )  # fmt: skip
 
 

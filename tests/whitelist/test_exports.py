@@ -9,6 +9,7 @@ import pytest
 import time_machine
 
 from portal.enforcement import targets
+from portal.enforcement.models import HeldChange
 from portal.enforcement.services import publish
 from portal.enforcement.targets import Held, LintError, Target, as_json
 from portal.grants.models import Grant
@@ -103,16 +104,22 @@ def test_one_address_under_two_grants_stands_once_with_both(two_grants: list[Gra
 @pytest.mark.parametrize(
     "value", ["a@b.example\nroot@x.example", "a#b@b.example", "*@b.example", "a@b.example wl:9", ""]
 )
-def test_a_value_that_a_map_would_read_otherwise_stops_the_publication(
+def test_a_value_that_a_map_would_read_otherwise_is_held_back_alone(
     two_grants: list[Grant], value: str, tmp_path: Path
 ) -> None:
     PermittedEntry.objects.create(permission=two_grants[0].whitelist, kind=EntryKind.ADDRESS, value=value)
     for target in TARGETS:
         with pytest.raises(LintError):
             target.render(day=two_grants[0].starts_on, install_path="/x")
-    with pytest.raises(LintError):
-        publish(folder=tmp_path, day=two_grants[0].starts_on)
-    assert not (tmp_path / "rspamd").exists()
+    # In the folder its permission is left out of the files that cannot hold it; everybody else's is there.
+    bad, good = two_grants
+    with time_machine.travel(TODAY, tick=True):
+        publish(folder=tmp_path, day=good.starts_on)
+    written = "".join(path.read_text() for path in (tmp_path / "rspamd").resolve().iterdir())
+    assert "other.example" in written
+    assert ADDRESS not in written
+    unwritable = HeldChange.objects.filter(closed_at__isnull=True, is_unwritable=True)
+    assert set(unwritable.values_list("reference", flat=True)) == {bad.reference}
 
 
 def test_an_owner_whose_address_has_odd_characters_stays_inside_the_comment(two_grants: list[Grant]) -> None:
