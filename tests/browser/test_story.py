@@ -120,7 +120,7 @@ def test_from_the_guide_to_a_grant_and_its_renewal(
     staff.goto("/grants/")
     assert_accessible(staff, "grants")
     staff.get_by_role("link", name=reference).click()
-    expect(staff.locator("main")).to_contain_text("Approved, not live yet")
+    expect(staff.locator("main")).to_contain_text("Active")
     assert_accessible(staff, "grant")
     publish(folder=tmp_path)
     assert ADDRESS in (tmp_path / "postfix" / "relay_clients.cidr").read_text()
