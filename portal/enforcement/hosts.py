@@ -1,7 +1,7 @@
 """The mail hosts: which take what, whether they keep up, and who is told when one does not."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -75,12 +75,14 @@ class TargetStanding:
     """The target's own page for people."""
 
 
-def target_standings() -> list[TargetStanding]:
-    """Every target with its hosts, in the order in which targets were registered."""
+def target_standings(kinds: Collection[str] | None = None) -> list[TargetStanding]:
+    """Every target with its hosts, in the order in which targets were registered; of `kinds` alone where given."""
     tokens = _tokens()
     states = [state for state in HostState.objects.all() if (state.host, state.target) in tokens]
     now, found = timezone.now(), []
     for target in targets():
+        if kinds is not None and target.kind not in kinds:
+            continue
         newest = latest_release(target.key)
         hosts = [
             HostStanding(state, newest, trouble_of(state, newest, tokens[state.host, state.target], now))

@@ -119,18 +119,18 @@ def liveness_of(grants: Collection[Grant]) -> dict[str, Liveness]:
     concerned = [grant for grant in grants if carries(grant.kind)]
     if not concerned:
         return {}
-    facts = _Facts([grant.reference for grant in concerned])
+    facts = _Facts([grant.reference for grant in concerned], {grant.kind for grant in concerned})
     return {grant.reference: facts.of(grant) for grant in concerned}
 
 
 class _Facts:
     """What is known of some permissions, read once."""
 
-    def __init__(self, references: Collection[str]) -> None:
+    def __init__(self, references: Collection[str], kinds: Collection[str]) -> None:
         self.today, self.now = timezone.localdate(), timezone.now()
         self.kinds = {target.key: target.kind for target in targets()}
         self.has_key, self.has_folder = signing.has_key(), bool(settings.PUBLISH_DIR)
-        self.standings = target_standings()
+        self.standings = target_standings(kinds)
         self.exported: dict[tuple[str, str], list[ExportedGrant]] = defaultdict(list)
         self.held: dict[tuple[str, str, str], HeldChange] = {}
         self.acts: dict[str, list[Act]] = defaultdict(list)

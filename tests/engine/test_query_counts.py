@@ -105,4 +105,4 @@ def test_the_page_of_a_grant(cast: Cast) -> None:
             grant.events.create(action="suspend", at=timezone.now() + timedelta(minutes=number))
 
     found = at_both_sizes(remind, lambda: queries(client, path))
-    assert found == [43, 43]
+    assert found == [35, 35]
