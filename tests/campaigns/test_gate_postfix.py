@@ -186,8 +186,8 @@ def test_what_servers_on_the_way_change_does_not_matter(
         hop.ask_policy(None, more=onward)
         with smtplib.SMTP("127.0.0.1", hop.port, timeout=10, source_address=(PLATFORM, 0)) as smtp:
             assert smtp.sendmail(BOUNCES, [STUDENTS], raw, mail_options=["BODY=8BITMIME"]) == {}
-        service.until(ListUse.objects.exists, "The pass", 20)
-        service.until(lambda: sink.messages, "The delivery", 20)
+        service.until(ListUse.objects.exists, "The pass")
+        service.until(lambda: sink.messages, "The delivery")
     (delivered,) = sink.messages
     assert len(delivered.get_all("Received")) >= 2
     encodings = {part["Content-Transfer-Encoding"] for part in delivered.walk() if not part.is_multipart()}

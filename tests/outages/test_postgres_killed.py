@@ -128,5 +128,5 @@ def test_what_was_committed_stays_and_the_policy_service_follows_again(
         letters = rows(postgres, "SELECT count(DISTINCT unique_key), count(*) FROM outbox_outboxmessage")
         assert letters == [(len(revoked), len(revoked))]
         gone = {"client_address": "129.118.1.1", "sender": "noreply-3@ttu.edu"}
-        service.until(lambda: "was revoked" in (service.ask(**gone) or ""), "The refusal of a revoked one", 5)
+        service.until(lambda: "was revoked" in (service.ask(**gone) or ""), "The refusal of a revoked one")
         assert service.stop() == 0

@@ -153,7 +153,7 @@ def test_a_restart_gives_nobody_a_fresh_day(cast: Cast, service: PolicyService) 
     today = timezone.localdate()
     with service:
         assert send("a", "dean@ttu.edu", "x@example.com") == ["OK", "OK"]
-        service.until(lambda: recipients_on(today) == {grant.pk: (2, 1)}, "The counts", 5)
+        service.until(lambda: recipients_on(today) == {grant.pk: (2, 1)}, "The counts")
         service.kill()
         service.start()
         assert send("b", "y@example.com", "z@example.com", "dean@ttu.edu") == ["OK", "DEFER", "OK"]
@@ -185,7 +185,7 @@ def test_postfix_passes_no_more_recipients_than_a_day_has(
         )
         assert f"{grant.reference} is over 4 recipients a day" in refused["sixth@ttu.edu"][1].decode()
         assert postfix.send(COPIER, SENDER, INSIDE).code == 450
-        running.until(lambda: recipients_on(timezone.localdate()) == {grant.pk: (4, 2)}, "The counts", 5)
+        running.until(lambda: recipients_on(timezone.localdate()) == {grant.pk: (4, 2)}, "The counts")
         # A restart between two messages is no new day.
         running.stop()
         running.start()

@@ -63,7 +63,7 @@ def granted(cast: Cast, service: PolicyService, address: str = COPIER, **columns
         grant.refresh_from_db()
         managing.change_state(grant=grant, action=action, actor=cast.reviewer, reason="A look.")
     wanted = f"PREPEND X-TechMail-Grant: {grant.reference}"
-    service.until(lambda: service.ask(client_address=address, instance="") == wanted, "The permission", 10)
+    service.until(lambda: service.ask(client_address=address, instance="") == wanted, "The permission")
     return grant
 
 
@@ -168,7 +168,7 @@ def test_what_postfix_makes_of_nul_and_bare_cr_is_what_is_judged(
         codes = [postfix.send(COPIER, SENDER, INSIDE, mail(header)).code for header in odd]
         assert set(codes) <= {250, 550}
         assert codes[1] == codes[2] == 550
-        service.until(lambda: len(sink.messages) == codes.count(250), "The delivery", 20)
+        service.until(lambda: len(sink.messages) == codes.count(250), "The delivery")
     for message in sink.messages:  # Whatever was let through shows nobody else, not even to a lenient reader.
         header, _, _ = message.as_bytes().replace(b"\r", b"\n").partition(b"\n\n")
         authors = [line for line in header.split(b"\n") if line.lower().lstrip().startswith(b"from:")]
@@ -197,7 +197,7 @@ def test_the_stamp_of_others_is_stripped_and_there_is_one_of_ours(
             postfix.ask_policy(port, milter=service.milter_port, deliver_to=sink.port, more=rest)
             sink.messages.clear()
             assert postfix.send(COPIER, SENDER, INSIDE, mail(forged)).code == 250
-            service.until(lambda: len(sink.messages) == 1, "The delivery", 20)
+            service.until(lambda: len(sink.messages) == 1, "The delivery")
             assert sink.messages[0].get_all("X-TechMail-Grant") == [grant.reference]
             assert sink.messages[0]["Subject"] == "Test"
         sink.messages.clear()
@@ -212,7 +212,7 @@ def test_the_stamp_of_others_is_stripped_and_there_is_one_of_ours(
             assert smtp.docmd("XCLIENT", "ADDR=203.0.113.9 NAME=mx.example.com")[0] == 220
             smtp.ehlo("mx.example.com")
             assert smtp.sendmail("somebody@example.com", INSIDE, mail(outside)) == {}
-        service.until(lambda: len(sink.messages) == 1, "The delivery", 20)
+        service.until(lambda: len(sink.messages) == 1, "The delivery")
         assert sink.messages[0].get_all("X-TechMail-Grant") is None
         assert sink.messages[0]["From"] == "somebody@example.com"
 
@@ -254,7 +254,7 @@ def test_without_the_milter_postfix_puts_mail_off(
     gone = postfix.send(COPIER, SENDER, INSIDE)
     assert (gone.code, gone.text.startswith("4.")) == (451, True)
     service.start()
-    service.until(lambda: postfix.send(COPIER, SENDER, INSIDE).code == 250, "The milter", 20)
+    service.until(lambda: postfix.send(COPIER, SENDER, INSIDE).code == 250, "The milter")
     assert grant.reference in postfix.send(COPIER, SENDER, INSIDE, mail("From: a@ttu.edu\r\n")).text
 
 
@@ -273,7 +273,7 @@ def test_a_permission_that_ended_and_an_address_without_one_are_refused_even_pas
     answer = page.post(url, {"revoke-revision": grant.revision, "revoke-reason": "Sent spam."})
     assert answer.status_code == 302, answer.content[-2000:]
     clicked = time.monotonic()
-    service.until(lambda: postfix.send(COPIER, SENDER, INSIDE).code == 550, "The refusal", 5)
+    service.until(lambda: postfix.send(COPIER, SENDER, INSIDE).code == 550, "The refusal")
     assert time.monotonic() - clicked < 2.0
     assert f"{grant.reference} was revoked" in postfix.send(COPIER, SENDER, INSIDE).text
 
@@ -282,12 +282,12 @@ def test_a_message_is_counted_once_whichever_protocol_refuses_it(
     cast: Cast, postfix: PostfixServer, service: PolicyService
 ) -> None:
     grant = granted(cast, service, peak_per_hour=100)
-    service.until(lambda: _counts()[0] == 1, "The count of what `granted` asked", 10)
+    service.until(lambda: _counts()[0] == 1, "The count of what `granted` asked")
     refused, senders = _counts()[1], _refused_by_sender()
     good, bad = mail(f"From: {SENDER}\r\n"), mail("From: president@ttu.edu\r\n")
     for message in (good, bad, good, bad, bad):
         postfix.send(COPIER, SENDER, [INSIDE, "clerk@ttu.edu"], message)
-    service.until(lambda: _counts() == (3, refused + 3), "The counts", 10)
+    service.until(lambda: _counts() == (3, refused + 3), "The counts")
     assert _refused_by_sender() == senders  # The envelope was as permitted.
     assert {row.author: (row.accepted, row.refused) for row in AuthorUse.objects.all()} == {
         SENDER: (2, 0),
@@ -303,14 +303,14 @@ def test_a_message_is_counted_once_whichever_protocol_refuses_it(
         smtp.ehlo("client.test")
         smtp.mail(SENDER)
         assert smtp.rcpt(INSIDE)[0] == 250
-        service.until(lambda: _counts() == (4, refused + 3), "The acceptance", 10)
+        service.until(lambda: _counts() == (4, refused + 3), "The acceptance")
         assert smtp.data(bad)[0] == 550
-    service.until(lambda: _counts() == (3, refused + 4), "The counts", 10)
+    service.until(lambda: _counts() == (3, refused + 4), "The counts")
     # Where maps alone let a system in, the milter counts for both, and keeps the volume.
     postfix.ask_policy(None, milter=service.milter_port, more=rest)
     for message in (good, bad):
         postfix.send(COPIER, SENDER, INSIDE, message)
-    service.until(lambda: _counts() == (4, refused + 5), "The counts", 10)
+    service.until(lambda: _counts() == (4, refused + 5), "The counts")
 
 
 def test_the_milter_keeps_the_volume_where_no_policy_request_is_made(

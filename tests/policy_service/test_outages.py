@@ -58,14 +58,14 @@ def test_without_redis_a_volume_is_unknown_and_what_has_none_flows(
     RelayPermission.objects.filter(grant=free).update(peak_per_hour=None, per_day=None)
     service = PolicyService(tmp_path, REDIS_URL=f"redis://127.0.0.1:{redis.port}/0")
     with service:
-        service.until(lambda: "PREPEND" in (service.ask(client_address=COPIER) or ""), "The first pass", 5)
+        service.until(lambda: "PREPEND" in (service.ask(client_address=COPIER) or ""), "The first pass")
         redis.kill()
         put_off = service.ask(client_address=COPIER, policy_context="relay") or ""
         assert put_off.startswith("DEFER 4.7.1 The volume of ")
         assert service.ask(client_address="129.118.10.30", policy_context="relay") == "OK"
         assert "REJECT" in (service.ask(client_address=COPIER, sender="") or "")
         redis.start()
-        service.until(lambda: "PREPEND" in (service.ask(client_address=COPIER) or ""), "The next pass", 10)
+        service.until(lambda: "PREPEND" in (service.ask(client_address=COPIER) or ""), "The next pass")
         assert service.stop() == 0
     assert "Traceback" not in service.log
 
@@ -79,7 +79,7 @@ def test_services_on_two_hosts_share_a_budget(cast: Cast, tmp_path: Path, redis:
     with PolicyService(folders[0], REDIS_URL=url) as one, PolicyService(folders[1], REDIS_URL=url) as two:
         both = [one, two]
         for service in both:
-            service.until(lambda: one.ask(client_address=COPIER, sender="") is not None, "An answer", 5)
+            service.until(lambda: one.ask(client_address=COPIER, sender="") is not None, "An answer")
         said = [both[n % 2].ask(client_address=COPIER, instance=f"m{n}") or "" for n in range(24)]
     assert sum(answer.startswith("PREPEND") for answer in said) == 10
     assert sum(f"{grant.reference} is over 10 messages an hour" in answer for answer in said) == 14
@@ -99,7 +99,7 @@ def test_postgres_that_drops_its_connections_is_followed_again(
 
     grant = approved(cast)
     with PolicyService(tmp_path) as service:
-        service.until(lambda: "PREPEND" in (service.ask(client_address=COPIER) or ""), "The grant", 5)
+        service.until(lambda: "PREPEND" in (service.ask(client_address=COPIER) or ""), "The grant")
         connection.close()
         assert _backends(database_url()) >= 1
         managing.change_state(
@@ -177,8 +177,8 @@ def test_postgres_that_is_gone_closes_the_connections_and_loses_no_count(
     grant, line = approved(cast), Line()
     arguments = ("--max-age-seconds", "2", "--batch-seconds", "0.3")
     with PolicyService(tmp_path, *arguments, DATABASE_URL=line.url) as service:
-        service.until(lambda: "PREPEND" in (service.ask(client_address=COPIER) or ""), "The grant", 5)
-        service.until(DailyUse.objects.exists, "The first batch", 5)
+        service.until(lambda: "PREPEND" in (service.ask(client_address=COPIER) or ""), "The grant")
+        service.until(DailyUse.objects.exists, "The first batch")
         time.sleep(0.7)  # A batch whose COMMIT is cut off before its answer would be written twice.
         (line.go_dead if outage == "dead" else line.cut)()
         with Asker(service.port) as postfix:
@@ -187,7 +187,7 @@ def test_postgres_that_is_gone_closes_the_connections_and_loses_no_count(
             assert postfix.ask(client_address=COPIER, instance="b") is None
         assert service.ask(client_address=COPIER) is None
         (line.revive if outage == "dead" else line.mend)()
-        service.until(lambda: service.ask(client_address=COPIER, sender="") is not None, "Answers", 30)
+        service.until(lambda: service.ask(client_address=COPIER, sender="") is not None, "Answers")
         managing.change_state(
             grant=grant, action=GrantAction.REVOKE, actor=cast.reviewer, reason="Sent spam."
         )

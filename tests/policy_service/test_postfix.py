@@ -60,7 +60,7 @@ def anyone(grant: Grant, **columns: Any) -> Grant:
 
 def in_force(service: PolicyService, grant: Grant) -> None:
     wanted = f"PREPEND X-TechMail-Grant: {grant.reference}"
-    service.until(lambda: service.ask(client_address=COPIER) == wanted, "The grant", 5)
+    service.until(lambda: service.ask(client_address=COPIER) == wanted, "The grant")
 
 
 def test_postfix_lets_a_grant_through_and_refuses_it_within_two_seconds_of_the_click(
@@ -83,7 +83,7 @@ def test_postfix_lets_a_grant_through_and_refuses_it_within_two_seconds_of_the_c
     answer = page.post(url, {"revoke-revision": grant.revision, "revoke-reason": "Sent spam."})
     assert answer.status_code == 302, answer.content[-2000:]
     clicked = time.monotonic()
-    service.until(lambda: postfix.send(COPIER, SENDER, INSIDE).code == 554, "The refusal", 5)
+    service.until(lambda: postfix.send(COPIER, SENDER, INSIDE).code == 554, "The refusal")
     assert time.monotonic() - clicked < 2.0
     refused = postfix.send(COPIER, SENDER, INSIDE)
     assert f"{grant.reference} was revoked" in refused.text
@@ -100,11 +100,11 @@ def test_the_message_carries_one_header_however_many_recipients_it_has(
         postfix.ask_policy(service.port, deliver_to=sink.port)
         with smtplib.SMTP("127.0.0.1", postfix.port, timeout=10, source_address=(COPIER, 0)) as smtp:
             assert smtp.sendmail(SENDER, to, "Subject: Test\r\n\r\nHello\r\n") == {}
-        service.until(lambda: sink.messages, "The delivery", 10)
+        service.until(lambda: sink.messages, "The delivery")
     headers = [message.get_all("X-TechMail-Grant") for message in sink.messages]
     assert headers == [[grant.reference]] * len(headers)
     # The probe of `in_force`, and the message once: three asks at RCPT and one at DATA.
-    service.until(lambda: DailyUse.objects.filter(accepted=2).exists(), "The count", 5)
+    service.until(lambda: DailyUse.objects.filter(accepted=2).exists(), "The count")
 
 
 def test_without_the_service_postfix_defers(
@@ -130,7 +130,7 @@ def test_over_its_volume_a_grant_is_put_off_and_not_bounced(
     managing.change_state(grant=grant, action=GrantAction.SUSPEND, actor=cast.reviewer, reason="A look.")
     grant.refresh_from_db()
     managing.change_state(grant=grant, action=GrantAction.RESUME, actor=cast.reviewer, reason="Fine.")
-    service.until(lambda: postfix.send(COPIER, SENDER, OUTSIDE).code == 250, "The first message", 5)
+    service.until(lambda: postfix.send(COPIER, SENDER, OUTSIDE).code == 250, "The first message")
     assert postfix.send(COPIER, SENDER, OUTSIDE).code == 250
     over = postfix.send(COPIER, SENDER, OUTSIDE)
     assert over.code == 450, over

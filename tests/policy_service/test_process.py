@@ -37,7 +37,7 @@ def test_a_grant_is_followed_from_its_approval_to_its_revocation(cast: Cast, ser
         assert refused.startswith("REJECT 5.7.1 No relay permission for this system")
         grant = approved(cast)
         wanted = f"PREPEND X-TechMail-Grant: {grant.reference}"
-        taken = service.until(lambda: service.ask(client_address=COPIER) == wanted, "The approval", 5)
+        taken = service.until(lambda: service.ask(client_address=COPIER) == wanted, "The approval")
         assert taken < 1.0
         managing.change_state(
             grant=grant, action=GrantAction.REVOKE, actor=cast.reviewer, reason="Sent spam."
@@ -59,7 +59,7 @@ def test_counts_are_written_in_batches_and_the_last_one_at_the_end(
                     postfix.ask(client_address=COPIER, instance=f"i{number}", recipient=recipient)
             postfix.ask(client_address=COPIER, sender="president@ttu.edu", instance="i4")
             postfix.ask(client_address=COPIER, sender="", instance="i5")
-        service.until(DailyUse.objects.exists, "The first batch", 5)
+        service.until(DailyUse.objects.exists, "The first batch")
         service.ask(client_address=COPIER, instance="i6")
         assert service.stop() == 0
     row = DailyUse.objects.get()

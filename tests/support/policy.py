@@ -17,7 +17,7 @@ from django.db import connection
 
 from tests.support.ports import free_port
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60
 T = TypeVar("T")
 CAMPUS = 'campus_networks = ["127.0.0.0/8", "129.118.0.0/16"]\nclosed_networks = []\n'
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.support.ports import free_port
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60
 
 
 def _embedded_postgres() -> Any:
