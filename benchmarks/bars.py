@@ -49,8 +49,10 @@ def queries(samples: Sequence[Mapping[str, Any]]) -> int:
 
 def table(taken: Mapping[int, Samples]) -> str:
     """Every screen of every world as a Markdown table."""
-    lines = ["| requests | screen | queries | p50 ms | p95 ms | times the floor | KB | calls |",
-             "|---:|---|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
+    lines = [
+        "| requests | screen | queries | p50 ms | p95 ms | times the floor | KB | calls |",
+        "|---:|---|---:|---:|---:|---:|---:|---:|",
+    ]
     for size, screens_ in taken.items():
         floor = p50(screens_["floor"])
         lines += [
@@ -80,7 +82,11 @@ def screens(taken: Mapping[int, Samples], *, small: int, large: int) -> list[Bar
 def jobs(results: Mapping[str, Mapping[str, float]]) -> list[Bar]:
     """The memory of the daily jobs above their start."""
     return [
-        Bar(f"{name}, memory above its start, {found['touched']:,.0f} grants acted on", found["highest"] - found["before"],
-            JOB_MEGABYTES, " MB")
+        Bar(
+            f"{name}, memory above its start, {found['touched']:,.0f} grants acted on",
+            found["highest"] - found["before"],
+            JOB_MEGABYTES,
+            " MB",
+        )
         for name, found in results.items()
-    ]  # fmt: skip
+    ]

@@ -39,19 +39,27 @@ def _write(owners: list[User], numbers: range) -> None:
     today = timezone.localdate()
     requests = ServiceRequest.objects.bulk_create(
         ServiceRequest(
-            kind="whitelist", reference=f"TM-W-{number:06}", state=State.APPROVED, title=f"Vendor {number}",
+            kind="whitelist",
+            reference=f"TM-W-{number:06}",
+            state=State.APPROVED,
+            title=f"Vendor {number}",
             requester=owners[number % OWNERS],
         )
         for number in numbers
-    )  # fmt: skip
+    )
     grants = Grant.objects.bulk_create(
         Grant(
-            kind="whitelist", reference=request.reference, request=request, latest_request=request,
-            owner=request.requester, title=request.title, starts_on=today - timedelta(days=number % 300),
+            kind="whitelist",
+            reference=request.reference,
+            request=request,
+            latest_request=request,
+            owner=request.requester,
+            title=request.title,
+            starts_on=today - timedelta(days=number % 300),
             ends_on=today + timedelta(days=365 - number % 300),
         )
         for number, request in zip(numbers, requests, strict=True)
-    )  # fmt: skip
+    )
     permissions = WhitelistPermission.objects.bulk_create(
         WhitelistPermission(grant=grant, vendor=grant.title) for grant in grants
     )

@@ -30,13 +30,53 @@ _DOMAINS = (
     "",
 )
 _LOCALS = ("president", "joe", '"joe doe"', "joe.doe", "jo\\e", "joe..doe", '"a@b"', "jö", "", "a b", "%s")
-_NAMES = ("", "Joe", '"Joe, President"', '"president@ttu.edu"', "president@ttu.edu", "=?utf-8?q?Joe?=", "=?utf-8?b?cHJlc2lkZW50QHR0dS5lZHU=?=",
-          "=?utf-8?q?a=2C_b=40ttu=2Eedu?=", '"a\\"b', "(Joe)", "Joe (at) TTU", "Joé", "\u202eude.utt", "<joe>", "a,b", "a;b", "a:b", "\\")  # fmt: skip
+_NAMES = (
+    "",
+    "Joe",
+    '"Joe, President"',
+    '"president@ttu.edu"',
+    "president@ttu.edu",
+    "=?utf-8?q?Joe?=",
+    "=?utf-8?b?cHJlc2lkZW50QHR0dS5lZHU=?=",
+    "=?utf-8?q?a=2C_b=40ttu=2Eedu?=",
+    '"a\\"b',
+    "(Joe)",
+    "Joe (at) TTU",
+    "Joé",
+    "\u202eude.utt",
+    "<joe>",
+    "a,b",
+    "a;b",
+    "a:b",
+    "\\",
+)
 _BETWEEN = ("", " ", "\r\n ", "\t", " (x) ", "(<evil@evil.example>)", "\r\n\t", "  ", "\x0b", "\xa0")
-_WRAPPED = ("{name}{gap}<{address}>", "{address}", "<{address}>", "{address}{gap}({name})", "{name}{gap}<{gap}{address}{gap}>", "{name}: {address};",
-            "{name}{gap}<@relay.example:{address}>", "{address} <{other}>", "{name} <{address}> <{other}>", "{name} <{address}", "{address}>", "{address}, {other}",
-            "{address} {other}", "{address};{other}", '"{address}" <{other}>', "{name} <{address}>, {name} <{other}>", "<{address}>{other}", "{address}\\, {other}",
-            "{name} <{address}> ({other}", '"{name} <{address}>', "undisclosed:;", "{name}:;, {address}", "({address}) {other}", "{name} <{address}>x")  # fmt: skip
+_WRAPPED = (
+    "{name}{gap}<{address}>",
+    "{address}",
+    "<{address}>",
+    "{address}{gap}({name})",
+    "{name}{gap}<{gap}{address}{gap}>",
+    "{name}: {address};",
+    "{name}{gap}<@relay.example:{address}>",
+    "{address} <{other}>",
+    "{name} <{address}> <{other}>",
+    "{name} <{address}",
+    "{address}>",
+    "{address}, {other}",
+    "{address} {other}",
+    "{address};{other}",
+    '"{address}" <{other}>',
+    "{name} <{address}>, {name} <{other}>",
+    "<{address}>{other}",
+    "{address}\\, {other}",
+    "{name} <{address}> ({other}",
+    '"{name} <{address}>',
+    "undisclosed:;",
+    "{name}:;, {address}",
+    "({address}) {other}",
+    "{name} <{address}>x",
+)
 _FIELD_NAMES = (
     "From",
     "From",
@@ -78,9 +118,18 @@ def generated(chance: random.Random) -> bytes:
 
     count = chance.choice((1, 1, 1, 1, 1, 1, 0, 2))
     fields = [f"{piece(_FIELD_NAMES)}:{chance.choice((' ', '', chr(9)))}{value()}" for _ in range(count)]
-    fields += chance.sample(["Subject: x", "To: a@ttu.edu", "Date: x", "MIME-Version: 1.0", "DKIM-Signature: v=1; h=from; d=ttu.edu",
-                             f"DKIM-Signature: v=1; a=rsa-sha256; b=x; bh=x; d=ttu.edu; s=s; h=from; l={chance.randrange(9)}",
-                             "Content-Type: multipart/mixed; boundary=b"], chance.randrange(5))  # fmt: skip
+    fields += chance.sample(
+        [
+            "Subject: x",
+            "To: a@ttu.edu",
+            "Date: x",
+            "MIME-Version: 1.0",
+            "DKIM-Signature: v=1; h=from; d=ttu.edu",
+            f"DKIM-Signature: v=1; a=rsa-sha256; b=x; bh=x; d=ttu.edu; s=s; h=from; l={chance.randrange(9)}",
+            "Content-Type: multipart/mixed; boundary=b",
+        ],
+        chance.randrange(5),
+    )
     chance.shuffle(fields)
     end = chance.choice(("\r\n", "\r\n", "\n"))
     encoding = chance.choice(("utf-8", "utf-8", "latin-1"))

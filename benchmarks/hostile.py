@@ -33,12 +33,20 @@ def environment(folder: Path) -> dict[str, str]:
 
     folder.chmod(0o755)
     return {
-        "DJANGO_SETTINGS_MODULE": "portal.settings", "DATABASE_URL": start_postgres(folder),
-        "REDIS_URL": start_redis(folder), "SECRET_KEY": secrets.token_urlsafe(60), "DEBUG": "false",
-        "PUBLIC_URL": "http://127.0.0.1", "ALLOWED_HOSTS": "127.0.0.1", "MAIL_FROM": "TechMail Portal <no-reply@ttu.edu>",
-        "VAR_DIR": str(folder / "var"), "STATIC_DIR": str(folder / "static"), "INSTITUTION_FILE": "", "DNS_RESOLVER": "127.0.0.1:9",
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "DATABASE_URL": start_postgres(folder),
+        "REDIS_URL": start_redis(folder),
+        "SECRET_KEY": secrets.token_urlsafe(60),
+        "DEBUG": "false",
+        "PUBLIC_URL": "http://127.0.0.1",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "MAIL_FROM": "TechMail Portal <no-reply@ttu.edu>",
+        "VAR_DIR": str(folder / "var"),
+        "STATIC_DIR": str(folder / "static"),
+        "INSTITUTION_FILE": "",
+        "DNS_RESOLVER": "127.0.0.1:9",
         "PUBLISH_DIR": "",
-    }  # fmt: skip
+    }
 
 
 def main() -> int:

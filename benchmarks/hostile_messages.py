@@ -67,14 +67,23 @@ HOSTILE: Final[dict[str, Callable[[int], bytes]]] = {
     "brackets in a style sheet": lambda size: html(f"<style>a{{b:{filled('(', size)}</style>{_TAIL}"),
     "urls in a style sheet": lambda size: html(f"<style>{filled('url(', size)}</style>{_TAIL}"),
     "escapes in a style sheet": lambda size: html(f"<style>{filled(chr(92), size)}</style>{_TAIL}"),
-    "quotes in a style sheet": lambda size: html(f"<style>{filled('a', size // 2)}{filled(chr(34), size // 2)}</style>{_TAIL}"),
+    "quotes in a style sheet": lambda size: html(
+        f"<style>{filled('a', size // 2)}{filled(chr(34), size // 2)}</style>{_TAIL}"
+    ),
     "rules in a style sheet": lambda size: html(f"<style>{filled('.a{display:none}', size)}</style>{_TAIL}"),
-    "selectors in a style sheet": lambda size: html(f"<style>{filled('.a,', size)}b{{display:none}}</style>{_TAIL}"),
+    "selectors in a style sheet": lambda size: html(
+        f"<style>{filled('.a,', size)}b{{display:none}}</style>{_TAIL}"
+    ),
     "rules for many elements": lambda size: html(
         f"<style>{''.join(f'.c{n},p.d{n}{{color:#{n:03x};left:{n}px}}' for n in range(150))}</style>"
-        + "".join(f"<p class='{' '.join(f'c{(n * k) % 150}' for k in range(1, 12))}'>x" for n in range(min(size // 60, 19_000)))
+        + "".join(
+            f"<p class='{' '.join(f'c{(n * k) % 150}' for k in range(1, 12))}'>x"
+            for n in range(min(size // 60, 19_000))
+        )
     ),
-    "comments in a style attribute": lambda size: html(f"<p style='{filled('/* ', min(size, 60_000))}'>x</p>{_TAIL}"),
+    "comments in a style attribute": lambda size: html(
+        f"<p style='{filled('/* ', min(size, 60_000))}'>x</p>{_TAIL}"
+    ),
     "a large style attribute": lambda size: html(f"<p style='{filled('/* ', size)}'>x</p>{_TAIL}"),
     "brackets in a style attribute": lambda size: html(f"<p style='a:{filled('[{(', size)}'>x</p>{_TAIL}"),
     "declarations in a style attribute": lambda size: html(f"<p style='{filled('a:b;', size)}'>x</p>{_TAIL}"),
@@ -95,9 +104,13 @@ HOSTILE: Final[dict[str, Callable[[int], bytes]]] = {
     "comments in From": lambda size: plain("x").replace(b"Events <", b"(" * 60_000 + b"Events <"),
     "quotes in From": lambda size: plain("x").replace(b"Events <", b'"' + b"\\" * 60_000 + b"Events <"),
     "groups in From": lambda size: plain("x").replace(b"Events <events@ttu.edu>", b"a:;," * 20_000),
-    "encoded words in Subject": lambda size: plain("x").replace(b"Spring concerts", b"=?utf-8?q?a?= " * 15_000),
+    "encoded words in Subject": lambda size: plain("x").replace(
+        b"Spring concerts", b"=?utf-8?q?a?= " * 15_000
+    ),
     "encoded words in From": lambda size: plain("x").replace(b"Events <", b"=?utf-8?q?a?= " * 15_000 + b"<"),
-    "one long encoded word": lambda size: plain("x").replace(b"Spring concerts", b"=?utf-8?b?" + b"YWFh" * 40_000 + b"?="),
+    "one long encoded word": lambda size: plain("x").replace(
+        b"Spring concerts", b"=?utf-8?b?" + b"YWFh" * 40_000 + b"?="
+    ),
     "broken encoded words": lambda size: plain("x").replace(b"Spring concerts", b"=?" * 60_000),
     "From fields": lambda size: plain("x", head="From: Events <events@ttu.edu>\r\n" * 6_000),
     "fields": lambda size: plain("x", head="X: y\r\n" * 40_000),
@@ -136,14 +149,24 @@ HOSTILE: Final[dict[str, Callable[[int], bytes]]] = {
     "base64": lambda size: _base64(filled("<div style='a:b'>", size // 4 * 3)),
     "quoted-printable": lambda size: _encoded("quoted-printable", filled("=41=\r\n", size)),
     "soft line breaks": lambda size: _encoded("quoted-printable", filled("=", size)),
-    "an unknown encoding": lambda size: _encoded("x-uuencode", f"begin 666 a\r\n{filled('M' + 'a' * 60 + chr(13) + chr(10), size)}"),
-    "an odd character set": lambda size: html(filled("+AAA-", size)).replace(b"charset=utf-8", b"charset=utf-7"),
-    "a compressing character set": lambda size: html(filled("x", size)).replace(b"charset=utf-8", b"charset=zlib_codec"),
+    "an unknown encoding": lambda size: _encoded(
+        "x-uuencode", f"begin 666 a\r\n{filled('M' + 'a' * 60 + chr(13) + chr(10), size)}"
+    ),
+    "an odd character set": lambda size: html(filled("+AAA-", size)).replace(
+        b"charset=utf-8", b"charset=utf-7"
+    ),
+    "a compressing character set": lambda size: html(filled("x", size)).replace(
+        b"charset=utf-8", b"charset=zlib_codec"
+    ),
     "combining characters": lambda size: plain("a" + filled("\u0315\u0300", size // 5)),
     "words of an opt-out": lambda size: plain(filled("manage ", size)),
     "dollars": lambda size: plain(filled("$ ", size)),
-    "an unsubscribe header": lambda size: plain("x", head=f"List-Unsubscribe: {'<https://a.b/>,' * 10_000}\r\n"),
+    "an unsubscribe header": lambda size: plain(
+        "x", head=f"List-Unsubscribe: {'<https://a.b/>,' * 10_000}\r\n"
+    ),
     "signatures": lambda size: plain("x", head="DKIM-Signature: v=1; h=from; a=b; d=ttu.edu\r\n" * 900),
-    "a signature of many fields": lambda size: plain("x", head=f"DKIM-Signature: v=1; h={'a:' * 7_000}from; a=b\r\n"),
-}  # fmt: skip
+    "a signature of many fields": lambda size: plain(
+        "x", head=f"DKIM-Signature: v=1; h={'a:' * 7_000}from; a=b\r\n"
+    ),
+}
 """By name: a function of the size in octets."""

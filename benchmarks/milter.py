@@ -106,10 +106,24 @@ def rate(postfix: PostfixServer, messages: int) -> float:
     assert program is not None
     started = time.perf_counter()
     done = subprocess.run(
-        [program, "-s", str(SESSIONS), "-m", str(messages), "-l", "2000", "-f", BUSY_SENDER, "-t", "a@example.com",
-         f"127.0.0.1:{postfix.port}"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            program,
+            "-s",
+            str(SESSIONS),
+            "-m",
+            str(messages),
+            "-l",
+            "2000",
+            "-f",
+            BUSY_SENDER,
+            "-t",
+            "a@example.com",
+            f"127.0.0.1:{postfix.port}",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     took = time.perf_counter() - started
     if done.returncode or done.stderr:
         raise SystemExit(f"smtp-source: {done.stderr[-1000:]}")
@@ -166,12 +180,22 @@ def measure(env: dict[str, str], wanted: argparse.Namespace) -> list[Bar]:
         f"click to first refusal by the milter: median {median(seconds):.2f} s, most {seconds[-1]:.2f} s of {len(seconds)}"
     )
     return [
-        Bar("time a message, policy protocol and milter, beside the lean do-nothing milter",
-            times(rates["policy, lean"], rates["policy, milter"]), 1 / LEAST_SHARE, " times"),
-        Bar("time a message, milter alone, beside the lean do-nothing milter",
-            times(rates["alone, lean"], rates["alone, milter"]), 1 / LEAST_SHARE, " times"),
-        Bar("click to first refusal by the milter, p95", seconds[int(len(seconds) * 0.95)], MOST_SECONDS, " s"),
-    ]  # fmt: skip
+        Bar(
+            "time a message, policy protocol and milter, beside the lean do-nothing milter",
+            times(rates["policy, lean"], rates["policy, milter"]),
+            1 / LEAST_SHARE,
+            " times",
+        ),
+        Bar(
+            "time a message, milter alone, beside the lean do-nothing milter",
+            times(rates["alone, lean"], rates["alone, milter"]),
+            1 / LEAST_SHARE,
+            " times",
+        ),
+        Bar(
+            "click to first refusal by the milter, p95", seconds[int(len(seconds) * 0.95)], MOST_SECONDS, " s"
+        ),
+    ]
 
 
 def sent(ports: dict[str, int], policy: int, wanted: argparse.Namespace) -> dict[str, list[float]]:

@@ -155,8 +155,12 @@ def questions(grants: int) -> list[bytes]:
         number = dice.randrange(grants)
         client, sender = address_of(number), sender_of(number)
         if turn % 20 >= 16:
-            client, sender = [(client, "president@ttu.edu"), ("129.118.250.9", sender), ("203.0.113.5", sender),
-                              (client, "")][turn % 20 - 16]  # fmt: skip
+            client, sender = [
+                (client, "president@ttu.edu"),
+                ("129.118.250.9", sender),
+                ("203.0.113.5", sender),
+                (client, ""),
+            ][turn % 20 - 16]
         instance = f"{turn:x}.{dice.getrandbits(40):x}"
         found.append(
             request(client_address=client, sender=sender, recipient="dean@ttu.edu", instance=instance)
@@ -213,8 +217,13 @@ def postmap(folder: Path, grants: int) -> float | None:
 
     def timed(keys: list[str]) -> float:
         started = time.perf_counter()
-        subprocess.run([program, "-q", "-", f"cidr:{table}"], input="\n".join(keys) + "\n", text=True, check=True,
-                       stdout=subprocess.DEVNULL)  # fmt: skip
+        subprocess.run(
+            [program, "-q", "-", f"cidr:{table}"],
+            input="\n".join(keys) + "\n",
+            text=True,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
         return time.perf_counter() - started
 
     dice = random.Random(1)
@@ -289,9 +298,14 @@ def measure(env: dict[str, str], folder: Path, large: int, seconds: float, round
         Bar("time a request, beside the do-nothing server", times(nothing.rates, big.rates), 2.0, " times"),
         Bar("processor time a request, beside the same", times(big.cpu, nothing.cpu), 2.0, " times"),
         Bar(f"time a request, {large:,} grants beside {SMALL}", times(small.rates, big.rates), 1.2, " times"),
-        Bar(f"processor time a request, {large:,} grants beside {SMALL}", times(big.cpu, small.cpu), 1.2, " times"),
+        Bar(
+            f"processor time a request, {large:,} grants beside {SMALL}",
+            times(big.cpu, small.cpu),
+            1.2,
+            " times",
+        ),
         *clicks,
-    ]  # fmt: skip
+    ]
 
 
 def times(figures: list[float], others: list[float]) -> float:

@@ -76,18 +76,28 @@ def _write(owner: User, rows: list[tuple[str, str, str, bool]]) -> None:
     )
     grants = Grant.objects.bulk_create(
         Grant(
-            kind="relay", reference=request.reference, request=request, latest_request=request, owner=owner,
-            title=request.title, starts_on=today - timedelta(days=30), ends_on=today + timedelta(days=300),
+            kind="relay",
+            reference=request.reference,
+            request=request,
+            latest_request=request,
+            owner=owner,
+            title=request.title,
+            starts_on=today - timedelta(days=30),
+            ends_on=today + timedelta(days=300),
         )
         for request in requests
-    )  # fmt: skip
+    )
     permissions = RelayPermission.objects.bulk_create(
         RelayPermission(
-            grant=grant, hostname="host.ttu.edu", recipients="internal" if is_internal else "anyone",
-            peak_per_hour=ENOUGH_AN_HOUR, per_day=ENOUGH_AN_HOUR, external_per_day=ENOUGH_AN_HOUR,
+            grant=grant,
+            hostname="host.ttu.edu",
+            recipients="internal" if is_internal else "anyone",
+            peak_per_hour=ENOUGH_AN_HOUR,
+            per_day=ENOUGH_AN_HOUR,
+            external_per_day=ENOUGH_AN_HOUR,
         )
         for grant, (_, _, _, is_internal) in zip(grants, rows, strict=True)
-    )  # fmt: skip
+    )
     found = list(zip(permissions, rows, strict=True))
     PermittedAddress.objects.bulk_create(
         PermittedAddress(

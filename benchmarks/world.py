@@ -55,10 +55,28 @@ RESERVED = 120
 """Drafts, and as many requests in review, that the measurements use up."""
 PEOPLE, MAILBOXES, BATCH, YEARS = 3000, 2000, 2500, 3
 ROLES = {Role.REVIEWER: 12, Role.POSTMASTER: 3, Role.CIO: 3, Role.AUDITOR: 2}
-DEPARTMENTS = [f"Department of {field}" for field in (
-    "Physics", "Chemistry", "History", "Music", "Law", "Mathematics", "Geography", "Biology", "Economics",
-    "Architecture", "Nursing", "Agronomy", "Philosophy", "Engineering", "Housing", "Athletics", "Libraries",
-)]  # fmt: skip
+DEPARTMENTS = [
+    f"Department of {field}"
+    for field in (
+        "Physics",
+        "Chemistry",
+        "History",
+        "Music",
+        "Law",
+        "Mathematics",
+        "Geography",
+        "Biology",
+        "Economics",
+        "Architecture",
+        "Nursing",
+        "Agronomy",
+        "Philosophy",
+        "Engineering",
+        "Housing",
+        "Athletics",
+        "Libraries",
+    )
+]
 SYSTEMS = ("copier", "printer", "application", "web_site", "appliance")
 STEPS = ("system", "network", "senders", "mail", "people", "statement")
 FIRST_NAMES = ("Ana", "Ben", "Chidi", "Dana", "Elif", "Farid", "Grace", "Hugo", "Ines", "Jun", "Kofi", "Lena")
@@ -73,9 +91,11 @@ def people() -> tuple[list[User], list[User]]:
     def person(local: str, number: int) -> User:
         name = f"{FIRST_NAMES[number % 12]} {LAST_NAMES[number // 12 % 10]}"
         return User(
-            email=f"{local}-{number}@ttu.edu", name=name, password=password,
+            email=f"{local}-{number}@ttu.edu",
+            name=name,
+            password=password,
             department=DEPARTMENTS[number % len(DEPARTMENTS)],
-        )  # fmt: skip
+        )
 
     requesters = User.objects.bulk_create(person("person", number) for number in range(PEOPLE))
     reviewers: list[User] = []
@@ -182,18 +202,28 @@ class Loader:
             RelayAddress, (RelayAddress(relay_request_id=row.pk, network=network_of(n)) for n, row in rows)
         )
         _write(RelaySender, (RelaySender(relay_request_id=row.pk, address=sender_of(n)) for n, row in rows))
-        _write(DraftStep, (
-            DraftStep(service_request=row, step=step, is_complete=True) for _, row in rows for step in STEPS
-        ))  # fmt: skip
+        _write(
+            DraftStep,
+            (
+                DraftStep(service_request=row, step=step, is_complete=True)
+                for _, row in rows
+                for step in STEPS
+            ),
+        )
         submitted = [(number, row) for number, row in rows if row.state != State.DRAFT]
-        _write(SearchTerm, (
-            SearchTerm(service_request=row, term=term) for n, row in submitted for term in _terms(n, row)
-        ))  # fmt: skip
+        _write(
+            SearchTerm,
+            (SearchTerm(service_request=row, term=term) for n, row in submitted for term in _terms(n, row)),
+        )
         _write(Snapshot, (Snapshot(service_request=row, answers=_answers(n, row)) for n, row in submitted))
-        runs = _write(CheckRun, (
-            CheckRun(service_request=row, occasion=occasion, ran_at=row.submitted_at or row.created_at)
-            for _, row in submitted for occasion in _occasions(row)
-        ))  # fmt: skip
+        runs = _write(
+            CheckRun,
+            (
+                CheckRun(service_request=row, occasion=occasion, ran_at=row.submitted_at or row.created_at)
+                for _, row in submitted
+                for occasion in _occasions(row)
+            ),
+        )
         _write(Finding, (finding for run in runs for finding in _findings(run)))
         self._happen(rows)
         self._grant([(n, row) for n, row in submitted if row.state == State.APPROVED])
@@ -201,17 +231,36 @@ class Loader:
     def _happen(self, rows: list[tuple[int, ServiceRequest]]) -> None:
         pairs = [(row, event) for number, row in rows for event in self._events(number, row)]
         events = _write(Event, (event for _, event in pairs))
-        _write(FieldChange, (
-            FieldChange(event=event, field="hostname", label="Host name", before="old.ttu.edu", after="new.ttu.edu")
-            for event in events if event.action == Action.RESUBMIT
-        ))  # fmt: skip
-        _write(Question, (
-            Question(
-                service_request=row, field="hostname", text="Which of the two is it?", asked_by=event.actor,
-                answer="The one on the second floor.", answered_by=row.requester, answered_at=event.at,
-            )
-            for row, event in pairs if event.action == Action.ASK
-        ))  # fmt: skip
+        _write(
+            FieldChange,
+            (
+                FieldChange(
+                    event=event,
+                    field="hostname",
+                    label="Host name",
+                    before="old.ttu.edu",
+                    after="new.ttu.edu",
+                )
+                for event in events
+                if event.action == Action.RESUBMIT
+            ),
+        )
+        _write(
+            Question,
+            (
+                Question(
+                    service_request=row,
+                    field="hostname",
+                    text="Which of the two is it?",
+                    asked_by=event.actor,
+                    answer="The one on the second floor.",
+                    answered_by=row.requester,
+                    answered_at=event.at,
+                )
+                for row, event in pairs
+                if event.action == Action.ASK
+            ),
+        )
 
     def _events(self, number: int, row: ServiceRequest) -> Iterator[Event]:
         reviewer = row.assignee or self.reviewers[0]
@@ -231,30 +280,44 @@ class Loader:
             steps += [(Action.COMMENT, reviewer), (closing[State(row.state)], actor)]
         for position, (action, actor) in enumerate(steps):
             yield Event(
-                service_request=row, at=row.created_at + timedelta(hours=position), actor=actor, action=action,
-                to_state=row.state, stage="review", comment="It cannot sign in, and sends little.",
+                service_request=row,
+                at=row.created_at + timedelta(hours=position),
+                actor=actor,
+                action=action,
+                to_state=row.state,
+                stage="review",
+                comment="It cannot sign in, and sends little.",
                 clauses=["REL-0"] if action in (Action.APPROVE, Action.DENY) else [],
-            )  # fmt: skip
+            )
 
     # ------------------------------------------------------------ grants
     def _grant(self, rows: list[tuple[int, ServiceRequest]]) -> None:
         grants = _write(Grant, (_grant(number, row) for number, row in rows))
         pairs = [(number, grant) for (number, _), grant in zip(rows, grants, strict=True)]
-        _write(GrantEvent, (
-            GrantEvent(grant=grant, actor=self.reviewers[0], action="issue", to_state=GrantState.ACTIVE)
-            for grant in grants
-        ))  # fmt: skip
-        _write(RelayPermission, (
-            RelayPermission(grant=grant, hostname=host_of(n), recipients="internal") for n, grant in pairs
-        ))  # fmt: skip
+        _write(
+            GrantEvent,
+            (
+                GrantEvent(grant=grant, actor=self.reviewers[0], action="issue", to_state=GrantState.ACTIVE)
+                for grant in grants
+            ),
+        )
+        _write(
+            RelayPermission,
+            (RelayPermission(grant=grant, hostname=host_of(n), recipients="internal") for n, grant in pairs),
+        )
         _write(PermittedAddress, (_permitted(number, grant) for number, grant in pairs))
-        _write(PermittedSender, (
-            PermittedSender(permission_id=grant.pk, address=sender_of(n)) for n, grant in pairs
-        ))  # fmt: skip
-        _write(Reminder, (
-            Reminder(grant=grant, due_on=grant.ends_on - timedelta(days=60), days_left=60)
-            for grant in grants if grant.state == GrantState.LAPSED
-        ))  # fmt: skip
+        _write(
+            PermittedSender,
+            (PermittedSender(permission_id=grant.pk, address=sender_of(n)) for n, grant in pairs),
+        )
+        _write(
+            Reminder,
+            (
+                Reminder(grant=grant, due_on=grant.ends_on - timedelta(days=60), days_left=60)
+                for grant in grants
+                if grant.state == GrantState.LAPSED
+            ),
+        )
 
 
 def _write(model: type[Model], rows: Any) -> list[Any]:
@@ -263,15 +326,30 @@ def _write(model: type[Model], rows: Any) -> list[Any]:
 
 def _detail(number: int, row: ServiceRequest) -> RelayRequest:
     return RelayRequest(
-        service_request=row, system_kind=SYSTEMS[number % 5], capability="neither", hostname=host_of(number),
-        recipients="internal", typical_per_day=20, peak_per_hour=10, recipients_per_message=1,
-        contents="public", tls="yes", after_hours_contact="Riley, 555 0100", is_attested=True,
-    )  # fmt: skip
+        service_request=row,
+        system_kind=SYSTEMS[number % 5],
+        capability="neither",
+        hostname=host_of(number),
+        recipients="internal",
+        typical_per_day=20,
+        peak_per_hour=10,
+        recipients_per_message=1,
+        contents="public",
+        tls="yes",
+        after_hours_contact="Riley, 555 0100",
+        is_attested=True,
+    )
 
 
 def _terms(number: int, row: ServiceRequest) -> set[str]:
-    terms = {row.reference, str(number), row.subject_key, row.title, network_of(number).partition("/")[0],
-             sender_of(number)}  # fmt: skip
+    terms = {
+        row.reference,
+        str(number),
+        row.subject_key,
+        row.title,
+        network_of(number).partition("/")[0],
+        sender_of(number),
+    }
     for person in (row.requester, row.co_owner):
         assert person is not None
         terms |= {person.email, person.name, *person.name.split()}
@@ -280,12 +358,23 @@ def _terms(number: int, row: ServiceRequest) -> set[str]:
 
 def _answers(number: int, row: ServiceRequest) -> list[dict[str, str]]:
     said = {
-        "system_kind": "A copier or scanner", "capability": "It cannot sign in", "addresses": network_of(number),
-        "hostname": row.subject_key, "senders": sender_of(number), "recipients": "Our own mail domain only",
-        "typical_per_day": "20", "peak_per_hour": "10", "recipients_per_message": "1", "contents": "Nothing",
-        "tls": "Yes", "department": row.department, "purpose": row.purpose, "co_owner": str(row.co_owner),
-        "functional_mailbox": row.functional_mailbox, "after_hours_contact": "Riley, 555 0100",
-    }  # fmt: skip
+        "system_kind": "A copier or scanner",
+        "capability": "It cannot sign in",
+        "addresses": network_of(number),
+        "hostname": row.subject_key,
+        "senders": sender_of(number),
+        "recipients": "Our own mail domain only",
+        "typical_per_day": "20",
+        "peak_per_hour": "10",
+        "recipients_per_message": "1",
+        "contents": "Nothing",
+        "tls": "Yes",
+        "department": row.department,
+        "purpose": row.purpose,
+        "co_owner": str(row.co_owner),
+        "functional_mailbox": row.functional_mailbox,
+        "after_hours_contact": "Riley, 555 0100",
+    }
     return [{"field": field, "label": field.capitalize(), "value": value} for field, value in said.items()]
 
 
@@ -308,9 +397,14 @@ def _findings(run: CheckRun) -> Iterator[Finding]:
     for clause, rule, sentence, field in facts:
         failed = rule == "directory" and row.blocking_findings > 0
         yield Finding(
-            run=run, clause=clause, rule=rule, outcome="fail" if failed else "pass", sentence=sentence,
-            field=field, evidence={"value": host, "hostname": host, "addresses": [host], "reverse": {}},
-        )  # fmt: skip
+            run=run,
+            clause=clause,
+            rule=rule,
+            outcome="fail" if failed else "pass",
+            sentence=sentence,
+            field=field,
+            evidence={"value": host, "hostname": host, "addresses": [host], "reverse": {}},
+        )
 
 
 def _grant(number: int, row: ServiceRequest) -> Grant:
@@ -318,12 +412,20 @@ def _grant(number: int, row: ServiceRequest) -> Grant:
     starts_on = min(timezone.localdate(starts), TODAY)
     ends_on: date = starts_on + timedelta(days=364)
     return Grant(
-        kind="relay", reference=row.reference, request=row, latest_request=row,
+        kind="relay",
+        reference=row.reference,
+        request=row,
+        latest_request=row,
         state=GrantState.ACTIVE if ends_on >= TODAY else GrantState.LAPSED,
-        owner=row.requester, co_owner=row.co_owner, department=row.department,
-        functional_mailbox=row.functional_mailbox, title=row.title, subject_key=row.subject_key,
-        starts_on=starts_on, ends_on=ends_on,
-    )  # fmt: skip
+        owner=row.requester,
+        co_owner=row.co_owner,
+        department=row.department,
+        functional_mailbox=row.functional_mailbox,
+        title=row.title,
+        subject_key=row.subject_key,
+        starts_on=starts_on,
+        ends_on=ends_on,
+    )
 
 
 def _permitted(number: int, grant: Grant) -> PermittedAddress:
@@ -337,9 +439,12 @@ def build(requests: int) -> None:
     loader = Loader(requesters, reviewers, requests)
     loader.load(1, requests - 2 * RESERVED)
     kept: dict[str, Any] = {
-        "requester": requesters[0], "co_owner": requesters[1], "functional_mailbox": sender_of(0),
-        "purpose": RESERVE, "blocking_findings": 0,
-    }  # fmt: skip
+        "requester": requesters[0],
+        "co_owner": requesters[1],
+        "functional_mailbox": sender_of(0),
+        "purpose": RESERVE,
+        "blocking_findings": 0,
+    }
     loader.load(requests - 2 * RESERVED + 1, RESERVED, state=State.DRAFT, **kept)
     loader.load(requests - RESERVED + 1, RESERVED, state=State.IN_REVIEW, **kept)
     Counter.objects.update_or_create(kind="relay", defaults={"last": requests + 1000})

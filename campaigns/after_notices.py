@@ -59,10 +59,13 @@ def stopped(*, permission: CampaignPermission, actor: "User | None", reason: str
     people = [permission.stopper.email, *([sponsor.email] if sponsor else []), *_office(), *_it()]
     told_already = set(notices.people_of(permission.grant))
     _tell(
-        "campaign_stopped", permission, str(permission.grant.revision),
+        "campaign_stopped",
+        permission,
+        str(permission.grant.revision),
         [address for address in people if address not in told_already],
-        actor=str(actor) if actor else institution().product, reason=reason,
-    )  # fmt: skip
+        actor=str(actor) if actor else institution().product,
+        reason=reason,
+    )
 
 
 def warned(*, permission: CampaignPermission, figures: str) -> None:
@@ -95,10 +98,17 @@ def allowed_again(*, use: ListUse) -> None:
 def _tell_use(template: str, use: ListUse, **context: Any) -> None:
     grant = use.permission.grant
     _tell(
-        template, use.permission, str(use.pk), notices.people_of(grant), path=grant.get_absolute_url(),
-        list_address=use.list_address, queue_id=use.queue_id, passed_at=exact_in_words(use.passed_at),
-        client=use.client, **context,
-    )  # fmt: skip
+        template,
+        use.permission,
+        str(use.pk),
+        notices.people_of(grant),
+        path=grant.get_absolute_url(),
+        list_address=use.list_address,
+        queue_id=use.queue_id,
+        passed_at=exact_in_words(use.passed_at),
+        client=use.client,
+        **context,
+    )
 
 
 def sender_named(*, detail: CampaignRequest) -> None:
@@ -131,7 +141,11 @@ def sender_changed(event: GrantEvent) -> None:
     for permission in selectors.campaigns_under(event.grant):
         if permission.grant.is_open and permission.grant.ends_on >= timezone.localdate():
             _tell(
-                "campaign_sender_changed", permission, str(event.pk), notices.people_of(permission.grant),
-                path=permission.grant.get_absolute_url(), authorization=event.grant.reference,
+                "campaign_sender_changed",
+                permission,
+                str(event.pk),
+                notices.people_of(permission.grant),
+                path=permission.grant.get_absolute_url(),
+                authorization=event.grant.reference,
                 sentence=selectors.standing(permission).sentence,
-            )  # fmt: skip
+            )

@@ -46,16 +46,21 @@ class OutcomeForm(forms.Form):
         label="How many messages were sent?", min_value=0, max_value=signals.LARGEST_COUNT
     )
     opened = forms.IntegerField(
-        label="How many were opened?", min_value=0, max_value=signals.LARGEST_COUNT, required=False,
+        label="How many were opened?",
+        min_value=0,
+        max_value=signals.LARGEST_COUNT,
+        required=False,
         help_text="Only if the platform tells you without tracking people against what the message says.",
-    )  # fmt: skip
+    )
     complaints = forms.IntegerField(
         label="How many people complained?", min_value=0, max_value=signals.LARGEST_COUNT
     )
     note = forms.CharField(
-        label="Anything the next one should know?", max_length=2000, required=False,
+        label="Anything the next one should know?",
+        max_length=2000,
+        required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
-    )  # fmt: skip
+    )
 
 
 class SignalForm(forms.Form):
@@ -172,9 +177,11 @@ def answer(request: HttpRequest, reference: str) -> HttpResponse:
         return _show(request, permission, 422, answer=form)
     proposal.permission = permission
     aftermath.answer_proposal(
-        proposal=proposal, actor=person(request), revoke=form.cleaned_data["decision"] == "revoke",
+        proposal=proposal,
+        actor=person(request),
+        revoke=form.cleaned_data["decision"] == "revoke",
         reason=form.cleaned_data["reason"],
-    )  # fmt: skip
+    )
     messages.success(request, "Your decision is noted, and everyone concerned is told.")
     return redirect("campaign_after", reference)
 

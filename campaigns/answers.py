@@ -8,11 +8,30 @@ from portal.institution import institution
 from portal.workflow.kinds import Answer, AnswerGroup, Step
 from portal.workflow.models import ServiceRequest
 
-_REQUIRED = frozenset({
-    "kind", "runner", "promotes", "sender_of_record", "from", "platform", "audience", "audience_source", "consent",
-    "message", "window", "messages_each", "hourly_rate", "stopper", "limits", "department", "purpose", "co_owner",
-    "functional_mailbox", "is_attested",
-})  # fmt: skip
+_REQUIRED = frozenset(
+    {
+        "kind",
+        "runner",
+        "promotes",
+        "sender_of_record",
+        "from",
+        "platform",
+        "audience",
+        "audience_source",
+        "consent",
+        "message",
+        "window",
+        "messages_each",
+        "hourly_rate",
+        "stopper",
+        "limits",
+        "department",
+        "purpose",
+        "co_owner",
+        "functional_mailbox",
+        "is_attested",
+    }
+)
 """Shown though they are empty; the others are left out then."""
 
 
@@ -83,10 +102,14 @@ def _content(detail: CampaignRequest) -> list[Answer]:
     return [
         Answer("promotes", "Promotes something", _yes_no(detail.promotes)),
         Answer("has_transactional", "Carries what readers need", _yes_no(detail.has_transactional)),
-        Answer("subject_reads_commercial", "Subject reads like advertising", _yes_no(detail.subject_reads_commercial)),
+        Answer(
+            "subject_reads_commercial",
+            "Subject reads like advertising",
+            _yes_no(detail.subject_reads_commercial),
+        ),
         Answer("transactional_first", "What readers need comes first", _yes_no(detail.transactional_first)),
         Answer("body_reads_commercial", "Mostly advertising", _yes_no(detail.body_reads_commercial)),
-    ]  # fmt: skip
+    ]
 
 
 def _message(message: CampaignMessage | None) -> list[Answer]:
@@ -107,8 +130,12 @@ def _window(detail: CampaignRequest) -> list[Answer]:
     return [
         Answer("window", "Days of sending", words_of(window) if window else ""),
         Answer("messages_each", "Messages to each person", str(detail.messages_each or "")),
-        Answer("hourly_rate", "Messages an hour, at most", f"{detail.hourly_rate:,}" if detail.hourly_rate else ""),
-    ]  # fmt: skip
+        Answer(
+            "hourly_rate",
+            "Messages an hour, at most",
+            f"{detail.hourly_rate:,}" if detail.hourly_rate else "",
+        ),
+    ]
 
 
 def _survey(detail: CampaignRequest) -> list[Answer]:

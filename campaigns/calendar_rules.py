@@ -54,8 +54,15 @@ def window_findings(service_request: ServiceRequest, window: Window | None = Non
     if window is None:
         return [Found("MKT-4", "window", Outcome.FAIL, "MKT-4: say when it is sent.", field="first_send_on")]
     if window.ends_on < _today():
-        return [Found("MKT-4", "window", Outcome.FAIL, "The window is over. Ask for a later one.",
-                      field="first_send_on")]  # fmt: skip
+        return [
+            Found(
+                "MKT-4",
+                "window",
+                Outcome.FAIL,
+                "The window is over. Ask for a later one.",
+                field="first_send_on",
+            )
+        ]
     taken = selectors.bookings(first=window.starts_on - _BUDGET_YEARS, leave_out=service_request)
     bars = service_request.stage == "cio"
     findings = [
@@ -65,8 +72,15 @@ def window_findings(service_request: ServiceRequest, window: Window | None = Non
         *_budgets(window, taken, bars=bars),
     ]
     if not findings:
-        return [Found("MKT-4", "window", Outcome.PASS, f"{words_of(window)} is free for {people_words(window)}.",
-                      field="first_send_on")]  # fmt: skip
+        return [
+            Found(
+                "MKT-4",
+                "window",
+                Outcome.PASS,
+                f"{words_of(window)} is free for {people_words(window)}.",
+                field="first_send_on",
+            )
+        ]
     return [*findings, _proposal(service_request, window)]
 
 
@@ -85,17 +99,33 @@ def _lead_time(service_request: ServiceRequest, window: Window, *, bars: bool) -
     earliest = windows.earliest_start(filed_on(service_request), place, business_calendar())
     if window.starts_on >= earliest:
         return []
-    return [Found("MKT-4", "lead-time", Outcome.FAIL, f"A campaign is filed {place.campaign_lead_days} business days "
-                  f"before its first message. The first day possible is {earliest:%A, %-d %B %Y}.", must=bars,
-                  waivable=True, field="first_send_on")]  # fmt: skip
+    return [
+        Found(
+            "MKT-4",
+            "lead-time",
+            Outcome.FAIL,
+            f"A campaign is filed {place.campaign_lead_days} business days "
+            f"before its first message. The first day possible is {earliest:%A, %-d %B %Y}.",
+            must=bars,
+            waivable=True,
+            field="first_send_on",
+        )
+    ]
 
 
 def _blackouts(window: Window, *, bars: bool) -> list[Found]:
     return [
-        Found("MKT-4", f"blackout:{starts}", Outcome.FAIL, f"Nothing is sent during {blackout.label}, from "
-              f"{starts:%-d %B} to {ends:%-d %B %Y}.", must=bars, waivable=True, field="first_send_on")
+        Found(
+            "MKT-4",
+            f"blackout:{starts}",
+            Outcome.FAIL,
+            f"Nothing is sent during {blackout.label}, from {starts:%-d %B} to {ends:%-d %B %Y}.",
+            must=bars,
+            waivable=True,
+            field="first_send_on",
+        )
         for starts, ends, blackout in windows.blackouts(window, institution())
-    ]  # fmt: skip
+    ]
 
 
 def _conflicts(window: Window, taken: list[windows.Booking]) -> list[Found]:
@@ -105,12 +135,18 @@ def _conflicts(window: Window, taken: list[windows.Booking]) -> list[Found]:
         what = "another survey" if other.window.is_survey else "another mailing"
         state = "approved" if other.is_approved else "waiting for its decision"
         when = "that week" if other.window.is_survey and window.is_survey else "on those days"
-        findings.append(Found(
-            "MKT-5" if other.window.is_survey else "MKT-4", f"conflict:{other.reference}", Outcome.WARN,
-            f"{labels_of(conflict.populations)} get {what} {when}: {other.unit or other.kind_label}, "
-            f"{words_of(other.window)} ({state}).", must=False, field="first_send_on",
-            evidence={"reference": other.reference},
-        ))  # fmt: skip
+        findings.append(
+            Found(
+                "MKT-5" if other.window.is_survey else "MKT-4",
+                f"conflict:{other.reference}",
+                Outcome.WARN,
+                f"{labels_of(conflict.populations)} get {what} {when}: {other.unit or other.kind_label}, "
+                f"{words_of(other.window)} ({state}).",
+                must=False,
+                field="first_send_on",
+                evidence={"reference": other.reference},
+            )
+        )
     return findings
 
 
@@ -125,12 +161,20 @@ def used_up_budgets(service_request: ServiceRequest) -> list[Found]:
 
 def _budgets(window: Window, taken: list[windows.Booking], *, bars: bool) -> list[Found]:
     return [
-        Found("MKT-5", f"budget:{budget.population.key}", Outcome.FAIL, f"{budget.population.label} had {budget.used} "
-              f"surveys of {budget.population.survey_budget} in the year that ends on {budget.year_ends_on:%-d %B %Y}: "
-              "there is no room for another.", must=bars, waivable=True, field="first_send_on")
+        Found(
+            "MKT-5",
+            f"budget:{budget.population.key}",
+            Outcome.FAIL,
+            f"{budget.population.label} had {budget.used} "
+            f"surveys of {budget.population.survey_budget} in the year that ends on {budget.year_ends_on:%-d %B %Y}: "
+            "there is no room for another.",
+            must=bars,
+            waivable=True,
+            field="first_send_on",
+        )
         for budget in windows.budgets(window, taken, institution())
         if budget.is_used_up
-    ]  # fmt: skip
+    ]
 
 
 def _proposal(service_request: ServiceRequest, window: Window) -> Found:
@@ -140,8 +184,9 @@ def _proposal(service_request: ServiceRequest, window: Window) -> Found:
     else:
         sentence = f"The next free window of this length is {words_of(free)}."
     evidence = {"starts_on": str(free.starts_on), "ends_on": str(free.ends_on)} if free else {}
-    return Found("MKT-4", "next-free", Outcome.WARN, sentence, must=False, field="first_send_on",
-                 evidence=evidence)  # fmt: skip
+    return Found(
+        "MKT-4", "next-free", Outcome.WARN, sentence, must=False, field="first_send_on", evidence=evidence
+    )
 
 
 def detail_window(detail: CampaignRequest) -> Window | None:

@@ -87,9 +87,13 @@ def month(request: HttpRequest) -> HttpResponse:
     if problem:
         context["filter_problems"] = [problem, *context["filter_problems"]]
     shown = month_of(
-        first, context["rows"], institution(), business_calendar(), today=timezone.localdate(),
+        first,
+        context["rows"],
+        institution(),
+        business_calendar(),
+        today=timezone.localdate(),
         population=context["population"],
-    )  # fmt: skip
+    )
     return render(request, "campaigns/month.html", context | {"month": shown})
 
 
@@ -108,10 +112,13 @@ def agenda(request: HttpRequest) -> HttpResponse:
             {"booking": booking, "words": words_of(booking.window), "people": booking.people}
             for booking in context["rows"]
         ],
-        "blackouts": [(starts, ends, entry, labels_of(frozenset(entry.populations)))
-                      for starts, ends, entry in place.blackout_days if ends >= today and starts <= last],
+        "blackouts": [
+            (starts, ends, entry, labels_of(frozenset(entry.populations)))
+            for starts, ends, entry in place.blackout_days
+            if ends >= today and starts <= last
+        ],
         "budgets": budgets(Window(today, today, keys, is_survey=True), everything, place),
-    }  # fmt: skip
+    }
     return render(request, "campaigns/agenda.html", context)
 
 

@@ -110,10 +110,15 @@ def complaint_rates(today: date) -> charts.Line:
     found = {row["month"]: 100 * row["complaints"] / row["sent"] for row in rows if row["sent"]}
     place = institution()
     return charts.line(
-        "complaints", "Complaints per hundred messages", [(_short(month), found.get(month)) for month in span],
-        unit=" %", limits=[(place.stop_complaint_percent, f"stop at {place.stop_complaint_percent} %"),
-                           (place.warn_complaint_percent, f"warn at {place.warn_complaint_percent} %")],
-    )  # fmt: skip
+        "complaints",
+        "Complaints per hundred messages",
+        [(_short(month), found.get(month)) for month in span],
+        unit=" %",
+        limits=[
+            (place.stop_complaint_percent, f"stop at {place.stop_complaint_percent} %"),
+            (place.warn_complaint_percent, f"warn at {place.warn_complaint_percent} %"),
+        ],
+    )
 
 
 def decisions_by_clause(today: date) -> tuple[charts.Columns, int]:

@@ -17,9 +17,10 @@ class CampaignApproveForm(ApproveForm):
     """An approval with a first day besides the last one, and the clauses it rests on."""
 
     starts_on = forms.DateField(
-        label="First day", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        label="First day",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text="You may narrow the window; you cannot widen it.",
-    )  # fmt: skip
+    )
     clauses = forms.MultipleChoiceField(
         label="Which clauses is it based on?", required=False, widget=forms.CheckboxSelectMultiple
     )

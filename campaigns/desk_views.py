@@ -47,9 +47,11 @@ class DelegationForm(forms.Form):
         label="Who decides for the office?", queryset=User.objects.none(), empty_label="Choose one"
     )
     scope = forms.ChoiceField(
-        label="What may they decide?", choices=DelegationScope.choices, widget=forms.RadioSelect,
+        label="What may they decide?",
+        choices=DelegationScope.choices,
+        widget=forms.RadioSelect,
         initial=DelegationScope.ALL,
-    )  # fmt: skip
+    )
     starts_on = forms.DateField(
         label="First day", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
@@ -92,9 +94,13 @@ def _delegate(actor: User, form: DelegationForm) -> bool:
     data = form.cleaned_data
     try:
         delegation.delegate(
-            actor=actor, to=data["given_to"], scope=DelegationScope(data["scope"]), starts_on=data["starts_on"],
-            ends_on=data["ends_on"], reason=data["reason"],
-        )  # fmt: skip
+            actor=actor,
+            to=data["given_to"],
+            scope=DelegationScope(data["scope"]),
+            starts_on=data["starts_on"],
+            ends_on=data["ends_on"],
+            reason=data["reason"],
+        )
     except ValidationError as error:
         form.add_error(None, error)
         return False

@@ -91,8 +91,12 @@ class ContentStep(CampaignStep):
     """Commercial, transactional or mixed: the five questions of 16 CFR 316.3."""
 
     columns = (
-        "promotes", "has_transactional", "subject_reads_commercial", "transactional_first", "body_reads_commercial",
-    )  # fmt: skip
+        "promotes",
+        "has_transactional",
+        "subject_reads_commercial",
+        "transactional_first",
+        "body_reads_commercial",
+    )
     promotes = YesNoField(
         label="Does it advertise or promote a product, a service or an event that costs money?",
         help_text="If not, the rules for commercial mail do not apply.",
@@ -148,14 +152,19 @@ class SenderStep(CampaignStep):
         label="Address in From", max_length=254, help_text="Replies have to be read there."
     )
     platform = forms.ChoiceField(
-        label="What sends it?", choices=Platform.choices, widget=forms.RadioSelect,
+        label="What sends it?",
+        choices=Platform.choices,
+        widget=forms.RadioSelect,
         help_text="Nothing else may send such mail in our name.",
-    )  # fmt: skip
+    )
     sender_grant: "forms.ModelChoiceField[Grant]" = forms.ModelChoiceField(
-        label="Which sender authorization?", queryset=Grant.objects.none(), required=False, empty_label="Choose one",
+        label="Which sender authorization?",
+        queryset=Grant.objects.none(),
+        required=False,
+        empty_label="Choose one",
         help_text="Yours and your department's, if they are in force today. For another one, ask its owner to name "
         "you as co-owner.",
-    )  # fmt: skip
+    )
     sender_grant.shown_when = ("platform", (Platform.AUTHORIZED.value,))  # type: ignore[attr-defined] # portal.ui.fields
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -222,10 +231,11 @@ class AudienceStep(CampaignStep):
 
     columns = ("audience_source", "consent", "is_list_clean")
     audience_source = forms.CharField(
-        label="Where does the list of addresses come from?", max_length=1000,
+        label="Where does the list of addresses come from?",
+        max_length=1000,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="For example: the student information system, or people who signed up on our page.",
-    )  # fmt: skip
+    )
     consent = forms.ChoiceField(
         label="Why may they be written to?", choices=Consent.choices, widget=forms.RadioSelect
     )
@@ -286,8 +296,11 @@ class AudienceStep(CampaignStep):
                 first, "MKT-5: this is a survey of our own people. Change the first page of this form."
             )
         if self.detail.kind == CampaignKind.SURVEY and people and not campus:
-            self.add_error(first, "No faculty, staff or students are named. Change the first page to a survey of "
-                           "people outside.")  # fmt: skip
+            self.add_error(
+                first,
+                "No faculty, staff or students are named. Change the first page to a survey of "
+                "people outside.",
+            )
         return data
 
     def save(self) -> None:

@@ -190,9 +190,12 @@ def _note(
     for use in uses:
         grant = use.permission.grant
         GrantEvent.objects.create(
-            grant=grant, action="list_pass", from_state=grant.state, to_state=grant.state,
+            grant=grant,
+            action="list_pass",
+            from_state=grant.state,
+            to_state=grant.state,
             reason=f"To {use.list_address} as queue ID {use.queue_id}, sent by {use.client}",
-        )  # fmt: skip
+        )
         after_notices.passed(use=use)
 
 

@@ -30,9 +30,10 @@ def guide() -> Branch:
     }
     nodes |= {f"campaign-form-{kind.value}": _form(kind) for kind in CampaignKind}
     option = Option(
-        "Send a survey, a campaign or a notice to many people", "campaign",
+        "Send a survey, a campaign or a notice to many people",
+        "campaign",
         f"The {place.cio_office} signs off the exact message.",
-    )  # fmt: skip
+    )
     return Branch((option,), nodes)
 
 

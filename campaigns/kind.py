@@ -213,12 +213,22 @@ class CampaignsKind(GrantingKind):
             (SIGNED_OFF, [signed.who] if signed else []),
             ("Audience", audience_lines(people)),
             ("Platform", [platform]),
-            ("Pace", [f"{permission.messages_each} to each person, at most {permission.hourly_rate:,} an hour"]),
-            ("Stops at", [(f"{permission.stop_complaint_percent} % complaints, "
-                          f"{permission.stop_bounce_percent} % hard bounces")]),
+            (
+                "Pace",
+                [f"{permission.messages_each} to each person, at most {permission.hourly_rate:,} an hour"],
+            ),
+            (
+                "Stops at",
+                [
+                    (
+                        f"{permission.stop_complaint_percent} % complaints, "
+                        f"{permission.stop_bounce_percent} % hard bounces"
+                    )
+                ],
+            ),
             ("Can stop it", [f"{permission.stopper}, {permission.stopper_phone}"]),
             ("SHA-256", [permission.canonical_sha256]),
-        ]  # fmt: skip
+        ]
         return [row for row in rows if row[1]]
 
     def standings(self, grants: "Sequence[Grant]") -> Mapping[int, GrantStanding]:

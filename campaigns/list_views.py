@@ -18,10 +18,11 @@ class AllowAgainForm(forms.Form):
     """The reason."""
 
     reason = forms.CharField(
-        label="Why may it be sent to this list once more?", max_length=lists.LONGEST_REASON,
+        label="Why may it be sent to this list once more?",
+        max_length=lists.LONGEST_REASON,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="For example: the mail server's log shows that the message was not queued. The owner reads it.",
-    )  # fmt: skip
+    )
 
 
 @login_required

@@ -75,8 +75,12 @@ def allow_again(*, use: ListUse, actor: "User", reason: str) -> ListUse:
         setattr(use, name, value)
     grant = permission.grant
     GrantEvent.objects.create(
-        grant=grant, actor=actor, action="list_again", from_state=grant.state, to_state=grant.state,
+        grant=grant,
+        actor=actor,
+        action="list_again",
+        from_state=grant.state,
+        to_state=grant.state,
         reason=f"{use.list_address}: {reason.strip()}",
-    )  # fmt: skip
+    )
     after_notices.allowed_again(use=use)
     return use

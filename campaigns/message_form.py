@@ -36,17 +36,22 @@ class MessageStep(CampaignStep):
         help_text="The file is better: it has the headers by which people unsubscribe.",
     )
     eml = forms.FileField(
-        label="The message as an .eml file", required=False, allow_empty_file=True,
+        label="The message as an .eml file",
+        required=False,
+        allow_empty_file=True,
         widget=forms.FileInput(attrs={"accept": ".eml,message/rfc822"}),
-    )  # fmt: skip
+    )
     subject = forms.CharField(label="Subject", max_length=998, required=False)
     html = forms.CharField(
         label="HTML", max_length=LARGEST_PART, required=False, widget=forms.Textarea(attrs={"rows": 8})
     )
     text = forms.CharField(
-        label="Plain text", max_length=LARGEST_PART, required=False, widget=forms.Textarea(attrs={"rows": 8}),
+        label="Plain text",
+        max_length=LARGEST_PART,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 8}),
         help_text="For those who read mail as text. It says the same.",
-    )  # fmt: skip
+    )
     eml.shown_when = ("how", ("eml",))  # type: ignore[attr-defined] # portal.ui.fields
     for _part in (subject, html, text):
         _part.shown_when = ("how", ("parts",))  # type: ignore[attr-defined] # portal.ui.fields

@@ -55,10 +55,16 @@ def preview(request: HttpRequest, reference: str) -> HttpResponse:
     message = _message_of(request, reference)
     facts = CampaignFacts(own_domain=institution().mail_domain)
     links = [
-        {"text": link.text or "(no words)", "url": link.url, "host": link.host or "no web address",
-         "is_ours": is_ours(f"x@{link.host}", facts), "is_shortened": is_shortened(link), "is_hidden": link.is_hidden}
+        {
+            "text": link.text or "(no words)",
+            "url": link.url,
+            "host": link.host or "no web address",
+            "is_ours": is_ours(f"x@{link.host}", facts),
+            "is_shortened": is_shortened(link),
+            "is_hidden": link.is_hidden,
+        }
         for link in message.markup.links[:MOST_LINKS]
-    ]  # fmt: skip
+    ]
     context = {
         "reference": reference,
         "message": message,

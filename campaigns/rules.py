@@ -82,26 +82,63 @@ def platform(detail: CampaignRequest) -> list[Found]:
 def _authorized(detail: CampaignRequest) -> list[Found]:
     grant = detail.sender_grant
     if grant is None or grant.kind != SENDERS:
-        return [found("MKT-4", "platform", Outcome.FAIL, "MKT-4: name the sender authorization of the service.",
-                      "sender_grant")]  # fmt: skip
+        return [
+            found(
+                "MKT-4",
+                "platform",
+                Outcome.FAIL,
+                "MKT-4: name the sender authorization of the service.",
+                "sender_grant",
+            )
+        ]
     if not selectors.may_use_sender_grant(grant, detail.service_request.requester):
         return [
             found("AUT-3", "platform", Outcome.FAIL, not_theirs(grant), "sender_grant", grant=grant.reference)
         ]
     if not grant.is_in_force_today:
-        return [found("MKT-4", "platform", Outcome.FAIL, f"The sender authorization {grant.reference} is not in force. "
-                      "Its owner has to put it in order first.", "sender_grant")]  # fmt: skip
+        return [
+            found(
+                "MKT-4",
+                "platform",
+                Outcome.FAIL,
+                f"The sender authorization {grant.reference} is not in force. "
+                "Its owner has to put it in order first.",
+                "sender_grant",
+            )
+        ]
     last = detail.last_send_on
     if last is not None and not grant.is_in_force(last):
-        return [found("MKT-4", "platform", Outcome.FAIL, f"The sender authorization {grant.reference} ends on "
-                      f"{grant.ends_on:%-d %B %Y}, before the last day of sending. Have it renewed, or send earlier.",
-                      "sender_grant")]  # fmt: skip
-    findings = [found("MKT-4", "platform", Outcome.PASS, f"{grant.title} sends it, under the sender authorization "
-                      f"{grant.reference}.", "sender_grant", grant=grant.reference)]  # fmt: skip
+        return [
+            found(
+                "MKT-4",
+                "platform",
+                Outcome.FAIL,
+                f"The sender authorization {grant.reference} ends on "
+                f"{grant.ends_on:%-d %B %Y}, before the last day of sending. Have it renewed, or send earlier.",
+                "sender_grant",
+            )
+        ]
+    findings = [
+        found(
+            "MKT-4",
+            "platform",
+            Outcome.PASS,
+            f"{grant.title} sends it, under the sender authorization {grant.reference}.",
+            "sender_grant",
+            grant=grant.reference,
+        )
+    ]
     domain = detail.from_address.rpartition("@")[2].lower()
     if grant.subject_key and domain != grant.subject_key.lower():
-        findings.append(found("OVR-5", "from", Outcome.FAIL, f"{grant.reference} authorizes {grant.subject_key}, but "
-                              f"From would be {detail.from_address}.", "from_address"))  # fmt: skip
+        findings.append(
+            found(
+                "OVR-5",
+                "from",
+                Outcome.FAIL,
+                f"{grant.reference} authorizes {grant.subject_key}, but From would be {detail.from_address}.",
+                "from_address",
+            )
+        )
     return findings
 
 
@@ -118,12 +155,22 @@ def _known_sender(address: str) -> Found:
     try:
         is_known = address in directory().lookup([address])
     except DirectoryUnavailable:
-        return found("REL-3", "from", Outcome.UNKNOWN, f"The directory did not answer, so whether {address} is valid "
-                     "is not known yet.", "from_address")  # fmt: skip
+        return found(
+            "REL-3",
+            "from",
+            Outcome.UNKNOWN,
+            f"The directory did not answer, so whether {address} is valid is not known yet.",
+            "from_address",
+        )
     if is_known:
         return found("REL-3", "from", Outcome.PASS, f"{address} is a valid sender.", "from_address")
-    return found("REL-3", "from", Outcome.FAIL, f"The directory does not know {address}. Use an address that exists.",
-                 "from_address")  # fmt: skip
+    return found(
+        "REL-3",
+        "from",
+        Outcome.FAIL,
+        f"The directory does not know {address}. Use an address that exists.",
+        "from_address",
+    )
 
 
 # ---------------------------------------------------------------- to whom
@@ -134,15 +181,39 @@ def audience(service_request: ServiceRequest) -> list[Found]:
     if not people:
         return [found("MKT-2", "audience", Outcome.FAIL, "MKT-2: say who gets the mail.", "audience")]
     if not detail.is_list_clean:
-        return [found("MKT-2", "audience", Outcome.FAIL, "MKT-2: it is not stated that the list was neither bought nor "
-                      "harvested.", "is_list_clean")]  # fmt: skip
+        return [
+            found(
+                "MKT-2",
+                "audience",
+                Outcome.FAIL,
+                "MKT-2: it is not stated that the list was neither bought nor harvested.",
+                "is_list_clean",
+            )
+        ]
     total = sum(people.values())
-    findings = [found("MKT-2", "audience", Outcome.PASS, f"{total:,} people. The requester states that the list was "
-                      "neither bought nor harvested, and leaves out who opted out.", "audience",
-                      source=detail.audience_source, people=people)]  # fmt: skip
+    findings = [
+        found(
+            "MKT-2",
+            "audience",
+            Outcome.PASS,
+            f"{total:,} people. The requester states that the list was "
+            "neither bought nor harvested, and leaves out who opted out.",
+            "audience",
+            source=detail.audience_source,
+            people=people,
+        )
+    ]
     if detail.consent == Consent.NONE:
-        findings.append(found("MKT-2", "consent", Outcome.FAIL, "MKT-2: these people neither asked for the mail nor "
-                              "have anything to do with us. That is unsolicited bulk mail.", "consent"))  # fmt: skip
+        findings.append(
+            found(
+                "MKT-2",
+                "consent",
+                Outcome.FAIL,
+                "MKT-2: these people neither asked for the mail nor "
+                "have anything to do with us. That is unsolicited bulk mail.",
+                "consent",
+            )
+        )
     return findings
 
 
@@ -150,8 +221,15 @@ def pace(service_request: ServiceRequest) -> list[Found]:
     """Whether the rate gets every message out inside the window; days of 24 hours, which no platform exceeds."""
     detail = services.detail_of(service_request)
     if not (detail.first_send_on and detail.last_send_on and detail.messages_each and detail.hourly_rate):
-        return [found("MKT-4", "pace", Outcome.FAIL, "MKT-4: say how many messages there are and how fast they go.",
-                      "hourly_rate")]  # fmt: skip
+        return [
+            found(
+                "MKT-4",
+                "pace",
+                Outcome.FAIL,
+                "MKT-4: say how many messages there are and how fast they go.",
+                "hourly_rate",
+            )
+        ]
     total = sum(services.audience_of(service_request).values()) * detail.messages_each
     hours = -(-total // detail.hourly_rate)
     days = (detail.last_send_on - detail.first_send_on).days + 1
@@ -159,8 +237,15 @@ def pace(service_request: ServiceRequest) -> list[Found]:
         f"{total:,} messages at {detail.hourly_rate:,} an hour take {hours:,} hour{'s' if hours != 1 else ''}"
     )
     if hours > days * 24:
-        return [found("MKT-4", "pace", Outcome.FAIL, f"{words}: more than the window has. Widen it, or send faster.",
-                      "hourly_rate")]  # fmt: skip
+        return [
+            found(
+                "MKT-4",
+                "pace",
+                Outcome.FAIL,
+                f"{words}: more than the window has. Widen it, or send faster.",
+                "hourly_rate",
+            )
+        ]
     return [found("MKT-4", "pace", Outcome.PASS, f"{words}.", "hourly_rate", must=False)]
 
 
@@ -171,9 +256,18 @@ def large_lists(detail: CampaignRequest) -> list[Found]:
         return []
     if detail.platform != Platform.LIST_SERVER or (detail.messages_each or 0) < 2:
         return [found("MKT-4", "large-lists", Outcome.PASS, lists_sentence(lists), "audience", must=False)]
-    return [found("MKT-4", "large-lists", Outcome.WARN, f"Each person would get {detail.messages_each} messages, but the "
-                  f"mail system lets the approved message through once to {sentence_list(lists)}. A reminder to the whole "
-                  "list is a message of its own: file it as a request of its own.", "messages_each", must=False)]  # fmt: skip
+    return [
+        found(
+            "MKT-4",
+            "large-lists",
+            Outcome.WARN,
+            f"Each person would get {detail.messages_each} messages, but the "
+            f"mail system lets the approved message through once to {sentence_list(lists)}. A reminder to the whole "
+            "list is a message of its own: file it as a request of its own.",
+            "messages_each",
+            must=False,
+        )
+    ]
 
 
 # ---------------------------------------------------------------- surveys
@@ -181,32 +275,72 @@ def survey(detail: CampaignRequest) -> list[Found]:
     """What surveys of people need besides (S-1 to S-10)."""
     findings = [_irb(detail), _research_office(detail)]
     if (detail.messages_each or 0) > MOST_SURVEY_MESSAGES:
-        findings.append(found("MKT-5", "S-10", Outcome.WARN, f"Each person would get {detail.messages_each} messages; "
-                              "an invitation and one reminder are usual.", "messages_each", must=False))  # fmt: skip
+        findings.append(
+            found(
+                "MKT-5",
+                "S-10",
+                Outcome.WARN,
+                f"Each person would get {detail.messages_each} messages; "
+                "an invitation and one reminder are usual.",
+                "messages_each",
+                must=False,
+            )
+        )
     if any(row.population == "students" for row in detail.audiences.all()):
-        findings.append(found("MKT-5", "S-8", Outcome.WARN, "Addresses of students are no directory information "
-                              "(FERPA): judge where they come from.", "audience_source", must=False,
-                              source=detail.audience_source))  # fmt: skip
+        findings.append(
+            found(
+                "MKT-5",
+                "S-8",
+                Outcome.WARN,
+                "Addresses of students are no directory information (FERPA): judge where they come from.",
+                "audience_source",
+                must=False,
+                source=detail.audience_source,
+            )
+        )
     return findings
 
 
 def _irb(detail: CampaignRequest) -> Found:
     if detail.irb == Irb.RECRUITMENT:
-        return found("MKT-5", "S-1", Outcome.FAIL, "MKT-5: mass mail may not recruit for research. Announce the study "
-                     f"through the announcement service: {institution().announcement_url}", "irb")  # fmt: skip
+        return found(
+            "MKT-5",
+            "S-1",
+            Outcome.FAIL,
+            "MKT-5: mass mail may not recruit for research. Announce the study "
+            f"through the announcement service: {institution().announcement_url}",
+            "irb",
+        )
     if detail.irb == Irb.NOT_RESEARCH:
-        return found("MKT-5", "S-2", Outcome.PASS, "It is not human-subjects research, as the requester states.", "irb",
-                     must=False)  # fmt: skip
+        return found(
+            "MKT-5",
+            "S-2",
+            Outcome.PASS,
+            "It is not human-subjects research, as the requester states.",
+            "irb",
+            must=False,
+        )
     if not detail.irb or not detail.irb_number:
         return found(
             "MKT-5", "S-2", Outcome.FAIL, "MKT-5: give the IRB’s determination and its number.", "irb"
         )
     until = detail.irb_expires_on
     if detail.irb == Irb.APPROVED and (until is None or _is_past(until, detail.last_send_on)):
-        return found("MKT-5", "S-2", Outcome.FAIL, "MKT-5: the IRB’s approval must last until the last message.",
-                     "irb_expires_on")  # fmt: skip
-    return found("MKT-5", "S-2", Outcome.PASS, f"IRB {detail.get_irb_display().lower()}: {detail.irb_number}.", "irb",
-                 until=str(until or ""))  # fmt: skip
+        return found(
+            "MKT-5",
+            "S-2",
+            Outcome.FAIL,
+            "MKT-5: the IRB’s approval must last until the last message.",
+            "irb_expires_on",
+        )
+    return found(
+        "MKT-5",
+        "S-2",
+        Outcome.PASS,
+        f"IRB {detail.get_irb_display().lower()}: {detail.irb_number}.",
+        "irb",
+        until=str(until or ""),
+    )
 
 
 def _is_past(until: date, last: date | None) -> bool:
@@ -215,10 +349,22 @@ def _is_past(until: date, last: date | None) -> bool:
 
 def _research_office(detail: CampaignRequest) -> Found:
     if detail.research_office_contact:
-        return found("MKT-5", "S-6", Outcome.PASS, f"Institutional Research knows of it: {detail.research_office_contact}.",
-                     "research_office_contact", must=False)  # fmt: skip
-    return found("MKT-5", "S-6", Outcome.WARN, "Nobody of Institutional Research is named. Ask them whether the answers "
-                 "are known already.", "research_office_contact", must=False)  # fmt: skip
+        return found(
+            "MKT-5",
+            "S-6",
+            Outcome.PASS,
+            f"Institutional Research knows of it: {detail.research_office_contact}.",
+            "research_office_contact",
+            must=False,
+        )
+    return found(
+        "MKT-5",
+        "S-6",
+        Outcome.WARN,
+        "Nobody of Institutional Research is named. Ask them whether the answers are known already.",
+        "research_office_contact",
+        must=False,
+    )
 
 
 # ---------------------------------------------------------------- stopping it
@@ -226,8 +372,23 @@ def stopping(detail: CampaignRequest) -> list[Found]:
     """Somebody who can stop it at any hour, and the figures at which it stops (MKT-3, MKT-5)."""
     person = detail.stopper
     if person is None or not person.is_active or not detail.stopper_phone:
-        return [found("MKT-3", "stop", Outcome.FAIL, "MKT-3: name a person who can stop the mailing at any hour.",
-                      "stopper")]  # fmt: skip
+        return [
+            found(
+                "MKT-3",
+                "stop",
+                Outcome.FAIL,
+                "MKT-3: name a person who can stop the mailing at any hour.",
+                "stopper",
+            )
+        ]
     limits = f"{detail.stop_complaint_percent} % complaints or {detail.stop_bounce_percent} % hard bounces"
-    return [found("MKT-3", "stop", Outcome.PASS, f"{person} can stop it at any hour. It stops at {limits}.", "stopper",
-                  must=False)]  # fmt: skip
+    return [
+        found(
+            "MKT-3",
+            "stop",
+            Outcome.PASS,
+            f"{person} can stop it at any hour. It stops at {limits}.",
+            "stopper",
+            must=False,
+        )
+    ]

@@ -27,17 +27,22 @@ class WindowStep(CampaignStep):
         label="First day of sending", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
     last_send_on = forms.DateField(
-        label="Last day of sending", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        label="Last day of sending",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text="Reminders included. Nothing may be sent after it.",
-    )  # fmt: skip
+    )
     messages_each = forms.IntegerField(
-        label="How many messages does each person get?", min_value=1, max_value=20,
+        label="How many messages does each person get?",
+        min_value=1,
+        max_value=20,
         help_text="Reminders included.",
-    )  # fmt: skip
+    )
     hourly_rate = forms.IntegerField(
-        label="Messages an hour, at most", min_value=1, max_value=1_000_000,
+        label="Messages an hour, at most",
+        min_value=1,
+        max_value=1_000_000,
         help_text="A slow start lets mailbox providers get used to the mail.",
-    )  # fmt: skip
+    )
 
     def clean_first_send_on(self) -> Any:
         """Still to come."""
@@ -76,35 +81,47 @@ class SurveyStep(CampaignStep):
     """What a survey needs besides (S-1 to S-9)."""
 
     columns = (
-        "survey_minutes", "anonymity", "incentive", "data_kept", "irb", "irb_number", "irb_expires_on",
+        "survey_minutes",
+        "anonymity",
+        "incentive",
+        "data_kept",
+        "irb",
+        "irb_number",
+        "irb_expires_on",
         "research_office_contact",
-    )  # fmt: skip
+    )
     survey_minutes = forms.IntegerField(label="Minutes it takes", min_value=1, max_value=240)
     anonymity = forms.ChoiceField(
         label="Who finds out who answered what?", choices=Anonymity.choices, widget=forms.RadioSelect
     )
     incentive = forms.CharField(
-        label="What do people get for taking part?", max_length=300, required=False,
+        label="What do people get for taking part?",
+        max_length=300,
+        required=False,
         help_text="Leave it empty for nothing.",
-    )  # fmt: skip
+    )
     data_kept = forms.CharField(
-        label="Where are the answers kept, and for how long?", max_length=1000,
+        label="Where are the answers kept, and for how long?",
+        max_length=1000,
         widget=forms.Textarea(attrs={"rows": 2}),
-    )  # fmt: skip
+    )
     irb = forms.ChoiceField(
         label="What does the Institutional Review Board say?", choices=Irb.choices, widget=forms.RadioSelect
     )
     irb_number = forms.CharField(label="Number of the determination", max_length=60, required=False)
     irb_number.shown_when = ("irb", (Irb.EXEMPT.value, Irb.APPROVED.value))  # type: ignore[attr-defined] # portal.ui.fields
     irb_expires_on = forms.DateField(
-        label="Last day of the approval", required=False,
+        label="Last day of the approval",
+        required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-    )  # fmt: skip
+    )
     irb_expires_on.shown_when = ("irb", (Irb.APPROVED.value,))  # type: ignore[attr-defined] # portal.ui.fields
     research_office_contact = forms.CharField(
-        label="Who of Institutional Research knows of it?", max_length=200, required=False,
+        label="Who of Institutional Research knows of it?",
+        max_length=200,
+        required=False,
         help_text="They may have the answers already, or plan a survey of their own.",
-    )  # fmt: skip
+    )
 
     def clean_irb(self) -> str:
         """Recruiting for research has another route (S-1)."""
@@ -125,8 +142,11 @@ class SurveyStep(CampaignStep):
             self.need("irb_expires_on", "MKT-5: give the last day of the approval.")
             until, last = data.get("irb_expires_on"), self.detail.last_send_on
             if until and last and until < last:
-                self.add_error("irb_expires_on", "MKT-5: the approval ends before the last day of sending. Have it "
-                               "extended, or send earlier.")  # fmt: skip
+                self.add_error(
+                    "irb_expires_on",
+                    "MKT-5: the approval ends before the last day of sending. Have it "
+                    "extended, or send earlier.",
+                )
         return data
 
 

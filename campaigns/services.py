@@ -120,9 +120,12 @@ def compose_again(*, service_request: ServiceRequest, added_by: "User") -> None:
     message = detail_of(service_request).message
     if message is not None and not message.file_name:
         compose(
-            service_request=service_request, added_by=added_by, subject=message.subject, html=message.html,
+            service_request=service_request,
+            added_by=added_by,
+            subject=message.subject,
+            html=message.html,
             text=message.text,
-        )  # fmt: skip
+        )
 
 
 def write_permission(
@@ -149,15 +152,42 @@ def write_permission(
 
 
 _GRANTED = (
-    "kind", "sender_of_record", "platform", "sender_grant", "messages_each", "hourly_rate",
-    "stop_complaint_percent", "stop_bounce_percent", "stopper", "stopper_phone",
-)  # fmt: skip
+    "kind",
+    "sender_of_record",
+    "platform",
+    "sender_grant",
+    "messages_each",
+    "hourly_rate",
+    "stop_complaint_percent",
+    "stop_bounce_percent",
+    "stopper",
+    "stopper_phone",
+)
 _COPIED = (
-    *_GRANTED, "runner", "vendor", "promotes", "has_transactional", "subject_reads_commercial", "transactional_first",
-    "body_reads_commercial", "from_name", "from_address", "audience_source", "consent", "message", "first_send_on",
-    "last_send_on", "survey_minutes", "anonymity", "incentive", "data_kept", "irb", "irb_number", "irb_expires_on",
+    *_GRANTED,
+    "runner",
+    "vendor",
+    "promotes",
+    "has_transactional",
+    "subject_reads_commercial",
+    "transactional_first",
+    "body_reads_commercial",
+    "from_name",
+    "from_address",
+    "audience_source",
+    "consent",
+    "message",
+    "first_send_on",
+    "last_send_on",
+    "survey_minutes",
+    "anonymity",
+    "incentive",
+    "data_kept",
+    "irb",
+    "irb_number",
+    "irb_expires_on",
     "research_office_contact",
-)  # fmt: skip
+)
 """All answers but the statements, which a change makes anew."""
 
 

@@ -88,15 +88,21 @@ def _closed(grant: Grant, in_words: InWords) -> Standing | None:
     on = _day(grant.state_changed_at)
     if grant.state == GrantState.REVOKED:
         return Standing(
-            Case.REVOKED, f"Revoked on {in_words(on)}: nothing may be sent",
-            f"{grant.reference} was revoked on {in_words(on)}: nothing may be sent.", "Revoked", on,
-        )  # fmt: skip
+            Case.REVOKED,
+            f"Revoked on {in_words(on)}: nothing may be sent",
+            f"{grant.reference} was revoked on {in_words(on)}: nothing may be sent.",
+            "Revoked",
+            on,
+        )
     # The daily job ends a campaign after its last day; whoever ends it before does so on a day of its term.
     if grant.state == GrantState.ENDED and on <= grant.ends_on:
         return Standing(
-            Case.ENDED, f"Ended on {in_words(on)}: nothing may be sent",
-            f"{grant.reference} was ended by its owner on {in_words(on)}: nothing may be sent.", "Ended", on,
-        )  # fmt: skip
+            Case.ENDED,
+            f"Ended on {in_words(on)}: nothing may be sent",
+            f"{grant.reference} was ended by its owner on {in_words(on)}: nothing may be sent.",
+            "Ended",
+            on,
+        )
     return None
 
 
@@ -105,31 +111,40 @@ def _after(grant: Grant, today: date, in_words: InWords) -> Standing | None:
         return None
     over = in_words(grant.ends_on)
     return Standing(
-        Case.AFTER_WINDOW, f"Its window ended on {over}",
-        f"The window of {grant.reference} ended on {over}: nothing may be sent.", "Over", grant.ends_on,
-    )  # fmt: skip
+        Case.AFTER_WINDOW,
+        f"Its window ended on {over}",
+        f"The window of {grant.reference} ended on {over}: nothing may be sent.",
+        "Over",
+        grant.ends_on,
+    )
 
 
 def _held(grant: Grant, is_over_limit: bool, in_words: InWords) -> Standing | None:
     on = _day(grant.state_changed_at)
     if grant.state == GrantState.SUSPENDED:
         return Standing(
-            Case.SUSPENDED, f"Suspended on {in_words(on)}: nothing may be sent until it is resumed",
+            Case.SUSPENDED,
+            f"Suspended on {in_words(on)}: nothing may be sent until it is resumed",
             f"{grant.reference} was suspended on {in_words(on)}: nothing may be sent until it is resumed.",
-            "Suspended", on,
-        )  # fmt: skip
+            "Suspended",
+            on,
+        )
     if grant.state != GrantState.ACTIVE:
         state = grant.get_state_display().lower()
         return Standing(
-            Case.UNKNOWN, f"{grant.get_state_display()}: nothing may be sent",
-            f"{grant.reference} is {state}: nothing may be sent.", "Not in force", on,
-        )  # fmt: skip
+            Case.UNKNOWN,
+            f"{grant.get_state_display()}: nothing may be sent",
+            f"{grant.reference} is {state}: nothing may be sent.",
+            "Not in force",
+            on,
+        )
     if is_over_limit:
         return Standing(
-            Case.OVER_LIMIT, "Over its stop limit: nothing may be sent until that is decided",
+            Case.OVER_LIMIT,
+            "Over its stop limit: nothing may be sent until that is decided",
             f"{grant.reference} is over its stop limit: nothing may be sent until the CIO office or IT decides.",
             "On hold",
-        )  # fmt: skip
+        )
     return None
 
 
@@ -144,9 +159,12 @@ def _sender(
         return None
     since = _day(sender.state_changed_at) if sender and sender.state != GrantState.ACTIVE else None
     return Standing(
-        Case.NO_SENDER, f"{why}: nothing may be sent", f"{reference} may not send now: {why[0].lower()}{why[1:]}.",
-        "On hold", since,
-    )  # fmt: skip
+        Case.NO_SENDER,
+        f"{why}: nothing may be sent",
+        f"{reference} may not send now: {why[0].lower()}{why[1:]}.",
+        "On hold",
+        since,
+    )
 
 
 def _why_no_sender(sender: Grant | None, today: date, from_address: str, in_words: InWords) -> str:
@@ -172,9 +190,10 @@ def _in_window(grant: Grant, today: date, in_words: InWords) -> Standing:
     if today < grant.starts_on:
         until = "" if grant.starts_on == grant.ends_on else f" to {last}"
         return Standing(
-            Case.BEFORE_WINDOW, f"May send from {first}{until}",
+            Case.BEFORE_WINDOW,
+            f"May send from {first}{until}",
             f"{grant.reference} may send from {first}{until} and not before.",
-        )  # fmt: skip
+        )
     return Standing(Case.MAY_SEND, f"May send now, until {last}", f"{grant.reference} may send until {last}.")
 
 

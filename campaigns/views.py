@@ -96,9 +96,10 @@ class VerifyForm(forms.Form):
     """A message to hold against the approved one."""
 
     eml = forms.FileField(
-        label="The message as an .eml file", widget=forms.FileInput(attrs={"accept": ".eml,message/rfc822"}),
+        label="The message as an .eml file",
+        widget=forms.FileInput(attrs={"accept": ".eml,message/rfc822"}),
         help_text="As the sending program saves it. It is compared and not kept.",
-    )  # fmt: skip
+    )
 
     def clean_eml(self) -> bytes:
         """The file's octets."""
@@ -125,7 +126,10 @@ def verify(request: HttpRequest, reference: str) -> HttpResponse:
         except UnreadableMessage as error:
             form.add_error("eml", str(error))
     context = {
-        "grant": grant, "permission": permission, "form": form, "comparison": comparison,
+        "grant": grant,
+        "permission": permission,
+        "form": form,
+        "comparison": comparison,
         "standing": selectors.standing(permission),
-    }  # fmt: skip
+    }
     return render(request, "campaigns/verify.html", context, status=422 if form.errors else 200)

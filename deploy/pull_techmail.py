@@ -159,9 +159,20 @@ def verify(message: bytes, signature: bytes, keys: Path) -> None:
         (folder / "signature").write_bytes(signature)
         for key in sorted(keys.glob("*.pem")):
             done = run(
-                [openssl, "pkeyutl", "-verify", "-pubin", "-inkey", str(key), "-rawin",
-                 "-in", str(folder / "message"), "-sigfile", str(folder / "signature")]
-            )  # fmt: skip
+                [
+                    openssl,
+                    "pkeyutl",
+                    "-verify",
+                    "-pubin",
+                    "-inkey",
+                    str(key),
+                    "-rawin",
+                    "-in",
+                    str(folder / "message"),
+                    "-sigfile",
+                    str(folder / "signature"),
+                ]
+            )
             if done.returncode == 0 and "Signature Verified Successfully" in done.stdout:
                 return
     raise Refused(f"no key in {keys} signed this")
@@ -456,7 +467,9 @@ class TargetHost:
         live = (self.note.get("epoch", 0), self.note.get("serial", 0))
         if (epoch, serial) < live:
             # The portal raises the epoch after a restore, when its serials begin again lower.
-            raise Refused(f"release {serial} of epoch {epoch} is older than {live[1]} of epoch {live[0]}, which is live")  # fmt: skip
+            raise Refused(
+                f"release {serial} of epoch {epoch} is older than {live[1]} of epoch {live[0]}, which is live"
+            )
         files, ended = without_ended(bundle, now)
         self.apply(files, "{}-{}".format(serial, now.strftime("%H%M%S%f")))
         fresh = self.good.with_suffix(".new")
@@ -529,8 +542,11 @@ def differing(wanted: dict[str, bytes], live: dict[str, bytes], more: list[str])
     lines: list[str] = []
     for name in sorted(set(wanted) | set(live)):
         if wanted.get(name) != live.get(name):
-            lines += diff(name, wanted.get(name, b"").decode("utf-8", "replace"),
-                          live.get(name, b"").decode("utf-8", "replace"))  # fmt: skip
+            lines += diff(
+                name,
+                wanted.get(name, b"").decode("utf-8", "replace"),
+                live.get(name, b"").decode("utf-8", "replace"),
+            )
         if len(lines) > MOST_LINES:
             break
     return (lines + more)[:MOST_LINES]

@@ -99,10 +99,28 @@ class Institution:
     largest_ipv4_range: int = 29
     largest_ipv6_range: int = 125
     privileged_mailboxes: tuple[str, ...] = (
-        "abuse", "accounting", "admin", "administrator", "cio", "finance", "helpdesk", "hostmaster", "hr",
-        "itsecurity", "legal", "payroll", "police", "postmaster", "president", "provost", "registrar", "root",
-        "security", "techmail", "webmaster",
-    )  # fmt: skip
+        "abuse",
+        "accounting",
+        "admin",
+        "administrator",
+        "cio",
+        "finance",
+        "helpdesk",
+        "hostmaster",
+        "hr",
+        "itsecurity",
+        "legal",
+        "payroll",
+        "police",
+        "postmaster",
+        "president",
+        "provost",
+        "registrar",
+        "root",
+        "security",
+        "techmail",
+        "webmaster",
+    )
     daily_volume_limit: int = 5000
     """Messages a day above which relay mail takes the large-volume (campaign) route as well (MKT-4)."""
     daily_external_limit: int = 500
@@ -183,9 +201,20 @@ class Institution:
     country: str = "US"
     subdivision: str = "TX"
     closed_days: tuple[str, ...] = (
-        "2026-11-27", "2026-12-24", "2026-12-28", "2026-12-29", "2026-12-30", "2026-12-31",
-        "2027-11-26", "2027-12-24", "2027-12-27", "2027-12-28", "2027-12-29", "2027-12-30", "2027-12-31",
-    )  # fmt: skip
+        "2026-11-27",
+        "2026-12-24",
+        "2026-12-28",
+        "2026-12-29",
+        "2026-12-30",
+        "2026-12-31",
+        "2027-11-26",
+        "2027-12-24",
+        "2027-12-27",
+        "2027-12-28",
+        "2027-12-29",
+        "2027-12-30",
+        "2027-12-31",
+    )
     """Days (ISO 8601) on which the offices are closed besides the public holidays."""
 
     standards_url: str = "https://www.ttu.edu/it/standards/smtp-mail/"

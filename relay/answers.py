@@ -58,8 +58,12 @@ def answer_groups(service_request: ServiceRequest, steps: Sequence[Step]) -> lis
         ],
     }
     optional = {
-        "capability_reason", "range_reason", "recipient_domains", "external_per_day", "most_per_day",
-    }  # fmt: skip
+        "capability_reason",
+        "range_reason",
+        "recipient_domains",
+        "external_per_day",
+        "most_per_day",
+    }
     return [
         AnswerGroup(step.key, step.title, [a for a in groups[step.key] if a.value or a.field not in optional])
         for step in steps

@@ -20,9 +20,12 @@ class RelayApproveForm(ApproveForm):
         self.names_domains = bool(asked) and asked[0] == Recipients.ANYONE
         if self.names_domains:
             field = forms.CharField(
-                label="Which other domains?", required=False, max_length=2000,
-                widget=forms.Textarea(attrs={"rows": 3}), help_text="One domain in each line.",
-            )  # fmt: skip
+                label="Which other domains?",
+                required=False,
+                max_length=2000,
+                widget=forms.Textarea(attrs={"rows": 3}),
+                help_text="One domain in each line.",
+            )
             field.shown_when = ("keep_recipients", (Recipients.DOMAINS.value,))  # type: ignore[attr-defined] # read by portal.ui.fields
             self.fields["domains"] = field
             after = list(self.fields)

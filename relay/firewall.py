@@ -78,8 +78,14 @@ def _pairs(day: date) -> "QuerySet[PermittedAddress, _Pair]":
     """Each network in force on `day` with each of its senders, by grant; with the last day, host and owner."""
     grants = Grant.objects.in_force(day).filter(kind="relay")
     about = "permission__grant__"
-    columns = (f"{about}reference", "network", f"{about}ends_on", "permission__hostname", f"{about}owner__email",
-               "permission__senders__address")  # fmt: skip
+    columns = (
+        f"{about}reference",
+        "network",
+        f"{about}ends_on",
+        "permission__hostname",
+        f"{about}owner__email",
+        "permission__senders__address",
+    )
     rows = PermittedAddress.objects.filter(permission__grant__in=grants)
     return rows.order_by(columns[0], "network", columns[-1]).values_list(*columns)
 

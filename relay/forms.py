@@ -235,9 +235,17 @@ class MailStep(RelayStep):
     """How much, to whom, and what is in it."""
 
     columns = (
-        "recipients", "recipient_domains", "typical_per_day", "most_per_day", "external_per_day",
-        "peak_per_hour", "recipients_per_message", "is_fed_by_web_form", "contents", "tls",
-    )  # fmt: skip
+        "recipients",
+        "recipient_domains",
+        "typical_per_day",
+        "most_per_day",
+        "external_per_day",
+        "peak_per_hour",
+        "recipients_per_message",
+        "is_fed_by_web_form",
+        "contents",
+        "tls",
+    )
     live_fields = ("typical_per_day", "most_per_day", "external_per_day", "tls")
     recipients = forms.ChoiceField(
         label="Who receives its mail?", choices=Recipients.choices, widget=forms.RadioSelect
@@ -320,8 +328,11 @@ class MailStep(RelayStep):
         if data.get("recipients") == Recipients.INTERNAL:
             data["external_per_day"] = None
         elif "external_per_day" not in self.errors and not data.get("external_per_day"):
-            self.add_error("external_per_day", "MKT-4: say how many a day go outside at most. If none do, choose "
-                           "“Addresses of our own mail domain only” above.")  # fmt: skip
+            self.add_error(
+                "external_per_day",
+                "MKT-4: say how many a day go outside at most. If none do, choose "
+                "“Addresses of our own mail domain only” above.",
+            )
         self._compare(data)
         return data
 

@@ -17,9 +17,16 @@ from relay.models import PermittedAddress, PermittedSender, Recipients, RelayPer
 
 CHUNK = 5000
 _COLUMNS = (
-    "grant_id", "grant__reference", "grant__owner__email", "grant__ends_on", "grant__state",
-    "grant__state_changed_at", "hostname", "recipients", "recipient_domains",
-)  # fmt: skip
+    "grant_id",
+    "grant__reference",
+    "grant__owner__email",
+    "grant__ends_on",
+    "grant__state",
+    "grant__state_changed_at",
+    "hostname",
+    "recipients",
+    "recipient_domains",
+)
 
 
 class Permitted(NamedTuple):

@@ -12,10 +12,19 @@ from relay.models import PermittedAddress, PermittedSender, Recipients, RelayPer
 from relay.permitted import CHUNK, grouped
 
 _COLUMNS = (
-    "grant_id", "grant__reference", "grant__state", "grant__state_changed_at", "grant__starts_on",
-    "grant__ends_on", "grant__held_open_by_id", "recipients", "recipient_domains", "peak_per_hour",
-    "per_day", "external_per_day",
-)  # fmt: skip
+    "grant_id",
+    "grant__reference",
+    "grant__state",
+    "grant__state_changed_at",
+    "grant__starts_on",
+    "grant__ends_on",
+    "grant__held_open_by_id",
+    "recipients",
+    "recipient_domains",
+    "peak_per_hour",
+    "per_day",
+    "external_per_day",
+)
 
 
 def rules_of(grants: QuerySet[Grant]) -> Iterator[RelayRule]:

@@ -65,18 +65,31 @@ def _one_address(network: Network) -> list[Found]:
             return [_fail(clause, "closed-network", f"{clause}: {name} is in {entry.label}. {step}", name)]
     return _range_findings(network) or [
         _pass("REL-2", "on-campus", f"{name} is on {place.network_name}.", name)
-    ]  # fmt: skip
+    ]
 
 
 def _range_findings(network: Network) -> list[Found]:
     place, name = institution(), shown(network)
     largest = place.largest_ipv4_range if network.version == 4 else place.largest_ipv6_range
     if network.prefixlen < largest:
-        return [_fail("REL-1", "range-size", f"REL-1: {name} has {network.num_addresses} addresses. The largest "
-                      f"range is /{largest}; name the systems’ own addresses.", name)]  # fmt: skip
+        return [
+            _fail(
+                "REL-1",
+                "range-size",
+                f"REL-1: {name} has {network.num_addresses} addresses. The largest "
+                f"range is /{largest}; name the systems’ own addresses.",
+                name,
+            )
+        ]
     if network.num_addresses == 1 and isinstance(network, IPv4Network) and _is_edge(network):
-        return [_fail("REL-2", "edge-address", f"REL-2: {name} is a network or broadcast address. Enter the "
-                      "system’s own address.", name)]  # fmt: skip
+        return [
+            _fail(
+                "REL-2",
+                "edge-address",
+                f"REL-2: {name} is a network or broadcast address. Enter the system’s own address.",
+                name,
+            )
+        ]
     return []
 
 
@@ -97,11 +110,17 @@ def _taken(service_request: ServiceRequest, networks: Sequence[Network]) -> list
     for network in networks:
         holder = _holder_of(network, own)
         if holder is not None:
-            findings.append(_fail(
-                "REL-1", "taken", f"REL-1: {shown(network)} may relay already, under {holder.reference} of "
-                f"{holder.owner} ({holder.department or holder.owner.email}). Ask them for a change, or to hand "
-                "it over.", shown(network), grant=holder.reference,
-            ))  # fmt: skip
+            findings.append(
+                _fail(
+                    "REL-1",
+                    "taken",
+                    f"REL-1: {shown(network)} may relay already, under {holder.reference} of "
+                    f"{holder.owner} ({holder.department or holder.owner.email}). Ask them for a change, or to hand "
+                    "it over.",
+                    shown(network),
+                    grant=holder.reference,
+                )
+            )
     return findings
 
 
@@ -145,10 +164,16 @@ def _pending(service_request: ServiceRequest, networks: Sequence[Network]) -> li
     if row is None:
         return []
     other, name = row.service_request, shown(names[row.term])
-    return [_fail(
-        "REL-1", "pending", f"REL-1: {name} is named in {other.reference} of {other.requester}, which is still in "
-        "review. Withdraw this request, or wait for that decision.", name, request=other.reference,
-    )]  # fmt: skip
+    return [
+        _fail(
+            "REL-1",
+            "pending",
+            f"REL-1: {name} is named in {other.reference} of {other.requester}, which is still in "
+            "review. Withdraw this request, or wait for that decision.",
+            name,
+            request=other.reference,
+        )
+    ]
 
 
 def _is_held_by(grant_id: int, network: Network) -> bool:
@@ -186,8 +211,14 @@ def hostname_findings(hostname: str, networks: Iterable[Network]) -> list[Found]
         return Found("REL-2", rule, outcome, sentence, must=False, field="hostname", evidence=evidence)
 
     if answer.forward is None:
-        return [found("forward-dns", Outcome.UNKNOWN, f"The DNS did not answer for {hostname}. It is asked again "
-                      "at submission and before the decision.")]  # fmt: skip
+        return [
+            found(
+                "forward-dns",
+                Outcome.UNKNOWN,
+                f"The DNS did not answer for {hostname}. It is asked again "
+                "at submission and before the decision.",
+            )
+        ]
     if not answer.forward:
         return [found("forward-dns", Outcome.WARN, f"{hostname} has no address in the DNS.")]
     findings = [_agreement(found, hostname, answer)]
@@ -221,8 +252,15 @@ def sender_findings(service_request: ServiceRequest, addresses: Sequence[str]) -
     try:
         boxes = mailboxes_for(service_request.requester.email, addresses)
     except DirectoryUnavailable:
-        return [Found("REL-3", "directory", Outcome.UNKNOWN, "The directory did not answer; the senders are "
-                      "checked again later.", field="senders")]  # fmt: skip
+        return [
+            Found(
+                "REL-3",
+                "directory",
+                Outcome.UNKNOWN,
+                "The directory did not answer; the senders are checked again later.",
+                field="senders",
+            )
+        ]
     consents = _consents(service_request)
     return [_sender(boxes[address], consents.get(address)) for address in addresses]
 
@@ -257,27 +295,51 @@ def _box_finding(box: Mailbox, field: str) -> Found | None:
     """What speaks against a mailbox, whatever it is used for; None where it is the requester's to lend."""
     address = box.address
     if box.tie is Tie.FORBIDDEN:
-        return _fail("OVR-5", "privileged", f"OVR-5: {address} speaks for an office that the directory does not name "
-                     "as yours, and is not lent to systems. Use a mailbox of the system’s own.", address,
-                     field=field)  # fmt: skip
+        return _fail(
+            "OVR-5",
+            "privileged",
+            f"OVR-5: {address} speaks for an office that the directory does not name "
+            "as yours, and is not lent to systems. Use a mailbox of the system’s own.",
+            address,
+            field=field,
+        )
     if box.tie is Tie.OFFICE:
-        return Found("OVR-5", "privileged", Outcome.WARN, f"{address} speaks for the requester’s own office. The "
-                     "postmaster judges whether a system may use it.", must=False, field=field,
-                     evidence={"value": address, "department": box.department})  # fmt: skip
+        return Found(
+            "OVR-5",
+            "privileged",
+            Outcome.WARN,
+            f"{address} speaks for the requester’s own office. The "
+            "postmaster judges whether a system may use it.",
+            must=False,
+            field=field,
+            evidence={"value": address, "department": box.department},
+        )
     if box.tie is Tie.UNKNOWN:
-        return _fail("REL-3", "directory", f"REL-3: the directory does not know {address}. Ask "
-                     f"{institution().it_name} to create the mailbox first, or correct the address.", address,
-                     field=field)  # fmt: skip
+        return _fail(
+            "REL-3",
+            "directory",
+            f"REL-3: the directory does not know {address}. Ask "
+            f"{institution().it_name} to create the mailbox first, or correct the address.",
+            address,
+            field=field,
+        )
     if box.tie is Tie.OWNERLESS:
         of = (
             f"a shared mailbox of {box.department}"
             if box.department
             else "a shared mailbox of no department on record"
         )
-        return Found("REL-3", rule_for("mailbox", address), Outcome.FAIL, f"REL-3: {address} is {of}, and the "
-                     "directory names nobody who answers for it. Ask for a mailbox of your own department, or have its "
-                     "owner recorded; a reviewer may set this aside with a reason.", waivable=True, field=field,
-                     evidence={"value": address, "department": box.department})  # fmt: skip
+        return Found(
+            "REL-3",
+            rule_for("mailbox", address),
+            Outcome.FAIL,
+            f"REL-3: {address} is {of}, and the "
+            "directory names nobody who answers for it. Ask for a mailbox of your own department, or have its "
+            "owner recorded; a reviewer may set this aside with a reason.",
+            waivable=True,
+            field=field,
+            evidence={"value": address, "department": box.department},
+        )
     return None
 
 
@@ -289,10 +351,16 @@ def _consent(box: Mailbox, sender: Any) -> Found:
     if is_answered and sender.consent_given_at is not None:
         return _pass("REL-3", rule, f"{whose}; {who} agreed.", address, field="senders")
     if is_answered and sender.consent_refused_at is not None:
-        return _fail("REL-3", rule, f"REL-3: {whose}, and {who} refused. Use another sender.", address,
-                     field="senders")  # fmt: skip
-    return _fail("REL-3", rule, f"REL-3: {whose}. We ask {who} by email when you submit; it cannot be approved before "
-                 "they agree.", address, field="senders")  # fmt: skip
+        return _fail(
+            "REL-3", rule, f"REL-3: {whose}, and {who} refused. Use another sender.", address, field="senders"
+        )
+    return _fail(
+        "REL-3",
+        rule,
+        f"REL-3: {whose}. We ask {who} by email when you submit; it cannot be approved before they agree.",
+        address,
+        field="senders",
+    )
 
 
 def _of(box: Mailbox) -> str:
@@ -306,13 +374,29 @@ def bounce_findings(service_request: ServiceRequest, address: str, senders: Sequ
     try:
         box = mailboxes_for(service_request.requester.email, [address])[address]
     except DirectoryUnavailable:
-        return [Found("REL-3", "bounce", Outcome.UNKNOWN, "The directory did not answer; the bounce address is "
-                      "checked again later.", field="bounce_address")]  # fmt: skip
+        return [
+            Found(
+                "REL-3",
+                "bounce",
+                Outcome.UNKNOWN,
+                "The directory did not answer; the bounce address is checked again later.",
+                field="bounce_address",
+            )
+        ]
     if box.tie is Tie.CONSENT:
         whose = "another person’s own address" if box.is_personal else f"a mailbox of {_of(box)}"
-        return [Found("REL-3", rule_for("bounce", address), Outcome.FAIL, f"REL-3: the bounce address {address} is "
-                      f"{whose}. Use one of your own department; a reviewer may set this aside with a reason.",
-                      waivable=True, field="bounce_address", evidence={"value": address})]  # fmt: skip
+        return [
+            Found(
+                "REL-3",
+                rule_for("bounce", address),
+                Outcome.FAIL,
+                f"REL-3: the bounce address {address} is "
+                f"{whose}. Use one of your own department; a reviewer may set this aside with a reason.",
+                waivable=True,
+                field="bounce_address",
+                evidence={"value": address},
+            )
+        ]
     found = _box_finding(box, "bounce_address")
     return [found or _pass("REL-3", "bounce", f"Bounces go to {address}.", address, field="bounce_address")]
 
@@ -348,8 +432,13 @@ def _system(detail: Any) -> Found:
             "REL-0", "system-kind", Outcome.FAIL, "REL-0: the statement about the system is missing."
         )
     if detail.capability == Capability.OAUTH:
-        return Found("REL-0", "system-kind", Outcome.WARN, f"{label} could sign in with OAuth 2; the requester says "
-                     "why it does not.", evidence={"reason": detail.capability_reason})  # fmt: skip
+        return Found(
+            "REL-0",
+            "system-kind",
+            Outcome.WARN,
+            f"{label} could sign in with OAuth 2; the requester says why it does not.",
+            evidence={"reason": detail.capability_reason},
+        )
     return Found("REL-0", "system-kind", Outcome.PASS, f"{label} may relay.")
 
 
@@ -372,14 +461,26 @@ def size_findings(detail: RelayRequest) -> list[Found]:
     place, most, external = institution(), volume.per_day(detail), volume.external_per_day(detail)
     findings = []
     if external is None and detail.contents:
-        findings.append(Found("MKT-4", "external", Outcome.FAIL, "MKT-4: it is not said how many recipients a day are "
-                              f"outside {place.mail_domain} at most.", field="external_per_day"))  # fmt: skip
+        findings.append(
+            Found(
+                "MKT-4",
+                "external",
+                Outcome.FAIL,
+                f"MKT-4: it is not said how many recipients a day are outside {place.mail_domain} at most.",
+                field="external_per_day",
+            )
+        )
     if volume.is_large(detail):
-        findings.append(_warn(
-            "MKT-4", "volume", f"This is large-volume mail: more than {place.daily_volume_limit:,} recipients a day, or "
-            f"more than {place.daily_external_limit:,} outside {place.mail_domain}. The {place.cio_office} decides as "
-            "well.", {"per_day": most, "external": external},
-        ))  # fmt: skip
+        findings.append(
+            _warn(
+                "MKT-4",
+                "volume",
+                f"This is large-volume mail: more than {place.daily_volume_limit:,} recipients a day, or "
+                f"more than {place.daily_external_limit:,} outside {place.mail_domain}. The {place.cio_office} decides as "
+                "well.",
+                {"per_day": most, "external": external},
+            )
+        )
     return findings
 
 
@@ -398,9 +499,17 @@ def tls_findings(detail: RelayRequest) -> list[Found]:
         else "may go without encryption to the relay"
     )
     # The answers are in the rule's name, so that what was set aside for one kind of contents is not for another.
-    return [Found("OVR-2", f"tls:{detail.contents}:{detail.tls}", Outcome.FAIL if detail.tls == Tls.NO else
-                  Outcome.UNKNOWN, f"{what} {said}. Turn on TLS in the system and say so on the form; a reviewer may "
-                  "set this aside with a reason.", waivable=True, field="tls")]  # fmt: skip
+    return [
+        Found(
+            "OVR-2",
+            f"tls:{detail.contents}:{detail.tls}",
+            Outcome.FAIL if detail.tls == Tls.NO else Outcome.UNKNOWN,
+            f"{what} {said}. Turn on TLS in the system and say so on the form; a reviewer may "
+            "set this aside with a reason.",
+            waivable=True,
+            field="tls",
+        )
+    ]
 
 
 def _together(service_request: ServiceRequest, detail: RelayRequest) -> list[Found]:
@@ -415,12 +524,16 @@ def _together(service_request: ServiceRequest, detail: RelayRequest) -> list[Fou
         return []
     names = [other.grant.reference for other in others]
     more = f" and {len(names) - _NAMED} others" if len(names) > _NAMED else ""
-    return [_warn(
-        "MKT-4", "volume-together", f"With {', '.join(names[:_NAMED])}{more} of the same owner, department or sender this "
-        f"allows {most:,} recipients a day, {external:,} of them outside {place.mail_domain}. Judge whether one mailing "
-        f"was split so as not to need the {place.cio_office}.",
-        {"per_day": most, "external": external, "permissions": names},
-    )]  # fmt: skip
+    return [
+        _warn(
+            "MKT-4",
+            "volume-together",
+            f"With {', '.join(names[:_NAMED])}{more} of the same owner, department or sender this "
+            f"allows {most:,} recipients a day, {external:,} of them outside {place.mail_domain}. Judge whether one mailing "
+            f"was split so as not to need the {place.cio_office}.",
+            {"per_day": most, "external": external, "permissions": names},
+        )
+    ]
 
 
 def _pass(clause: str, rule: str, sentence: str, value: str, *, field: str = "addresses") -> Found:

@@ -193,9 +193,22 @@ def _shown(network: str) -> str:
 
 
 _COPIED = (
-    "system_kind", "capability", "capability_reason", "hostname", "range_reason", "bounce_address",
-    "typical_per_day", "most_per_day", "external_per_day", "recipients_per_message", "is_fed_by_web_form", "contents", "tls", "asset_tag", "after_hours_contact",
-)  # fmt: skip
+    "system_kind",
+    "capability",
+    "capability_reason",
+    "hostname",
+    "range_reason",
+    "bounce_address",
+    "typical_per_day",
+    "most_per_day",
+    "external_per_day",
+    "recipients_per_message",
+    "is_fed_by_web_form",
+    "contents",
+    "tls",
+    "asset_tag",
+    "after_hours_contact",
+)
 
 
 def copy_answers(*, grant: Grant, service_request: ServiceRequest) -> None:
@@ -294,7 +307,11 @@ def answer_consent(*, sender: RelaySender, actor: User, agree: bool) -> None:
     sender.consent_refused_at = None if agree else timezone.now()
     sender.save(update_fields=["consent_given_at", "consent_refused_at"])
     Event.objects.create(
-        service_request=service_request, actor=actor, action="consent",
+        service_request=service_request,
+        actor=actor,
+        action="consent",
         comment=f"{sender.address}: {'agreed' if agree else 'refused'}",
-        from_state=service_request.state, to_state=service_request.state, stage=service_request.stage,
-    )  # fmt: skip
+        from_state=service_request.state,
+        to_state=service_request.state,
+        stage=service_request.stage,
+    )

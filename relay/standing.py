@@ -23,8 +23,13 @@ def _senders(permission: RelayPermission) -> Found:
         return Found("REL-3", "directory", Outcome.UNKNOWN, "The directory did not answer.")
     gone = [address for address in addresses if address not in known]
     if gone:
-        return Found("REL-3", "directory", Outcome.FAIL, "REL-3: the directory no longer knows "
-                     f"{sentence_list(gone)}. Ask for a change of the permission.")  # fmt: skip
+        return Found(
+            "REL-3",
+            "directory",
+            Outcome.FAIL,
+            "REL-3: the directory no longer knows "
+            f"{sentence_list(gone)}. Ask for a change of the permission.",
+        )
     return Found("REL-3", "directory", Outcome.PASS, "The directory knows every sender.")
 
 

@@ -69,8 +69,19 @@ def install(requirements: str) -> None:
     if uv:
         call([uv, "pip", "install", "--quiet", "--python", PYTHON, "--require-hashes", "-r", requirements])
     else:
-        call([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes",
-              "-r", requirements])  # fmt: skip
+        call(
+            [
+                PYTHON,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--require-hashes",
+                "-r",
+                requirements,
+            ]
+        )
     stamp.write_text(" ".join([*have, wanted]))
 
 
@@ -201,8 +212,18 @@ BENCHMARKS = ("benchmarks/run.py", "benchmarks/mailauth.py", "benchmarks/policy.
 
 def lock() -> None:
     """Compile the pinned requirements from pyproject.toml (needs uv)."""
-    compile_ = ["uv", "pip", "compile", "--quiet", "--generate-hashes", "--python-version", "3.11",
-                "--no-emit-index-url", "--no-header", "pyproject.toml"]  # fmt: skip
+    compile_ = [
+        "uv",
+        "pip",
+        "compile",
+        "--quiet",
+        "--generate-hashes",
+        "--python-version",
+        "3.11",
+        "--no-emit-index-url",
+        "--no-header",
+        "pyproject.toml",
+    ]
     call([*compile_, "-o", "requirements.txt"])
     call([*compile_, "--group", "dev", "-c", "requirements.txt", "-o", "requirements-dev.txt"])
 

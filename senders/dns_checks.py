@@ -141,8 +141,16 @@ async def _ask_envelope(domain: str, session: Session) -> SeenEnvelope | None:
 def of_stop(name: str, seen: Observed) -> Found:
     """That a record of the plan cannot be added as it is, and what to publish instead: advice, for whoever decides."""
     sentence = f"The DNS change set stops at {name}: {seen.note}"
-    return dns_found("AUT-3", f"zone:{name}", Outcome.WARN, sentence, must=False, found=list(seen.found),
-                     publish_instead=seen.publish, lookups=seen.lookups)  # fmt: skip
+    return dns_found(
+        "AUT-3",
+        f"zone:{name}",
+        Outcome.WARN,
+        sentence,
+        must=False,
+        found=list(seen.found),
+        publish_instead=seen.publish,
+        lookups=seen.lookups,
+    )
 
 
 def of_envelope(seen: SeenEnvelope, *, is_planned: bool = False) -> Found:
@@ -163,14 +171,24 @@ def of_envelope(seen: SeenEnvelope, *, is_planned: bool = False) -> Found:
         )
 
     if seen.answer.is_unknown:
-        return found(Outcome.UNKNOWN, f"AUT-3: the DNS did not say whether the envelope domain {domain} exists "
-                     f"({seen.answer.why}). It is asked again before the decision.")  # fmt: skip
+        return found(
+            Outcome.UNKNOWN,
+            f"AUT-3: the DNS did not say whether the envelope domain {domain} exists "
+            f"({seen.answer.why}). It is asked again before the decision.",
+        )
     if seen.answer.kind is AnswerKind.NXDOMAIN and is_planned:
-        return found(Outcome.WARN, f"The envelope domain {domain} does not exist yet. The DNS change set adds its SPF "
-                     "record; bounces need an MX record there too. Ask the vendor which.", must=False)  # fmt: skip
+        return found(
+            Outcome.WARN,
+            f"The envelope domain {domain} does not exist yet. The DNS change set adds its SPF "
+            "record; bounces need an MX record there too. Ask the vendor which.",
+            must=False,
+        )
     if seen.answer.kind is AnswerKind.NXDOMAIN:
-        return found(Outcome.FAIL, f"AUT-3: the envelope domain {domain} does not exist in the DNS, so bounces go nowhere "
-                     "and receivers refuse the mail. Ask the vendor for the right name.")  # fmt: skip
+        return found(
+            Outcome.FAIL,
+            f"AUT-3: the envelope domain {domain} does not exist in the DNS, so bounces go nowhere "
+            "and receivers refuse the mail. Ask the vendor for the right name.",
+        )
     remarks = [note.text for note in seen.mx.notes if note.outcome in (Outcome.FAIL, Outcome.WARN)]
     if not is_planned:
         remarks += [note.text for note in seen.spf.notes if note.outcome is Outcome.FAIL]
@@ -178,8 +196,11 @@ def of_envelope(seen: SeenEnvelope, *, is_planned: bool = False) -> Found:
         return found(Outcome.WARN, f"The envelope domain {domain}: {' '.join(remarks)}", must=False)
     spf_unknown = seen.spf.outcome is Outcome.UNKNOWN or seen.mx.outcome is Outcome.UNKNOWN
     if spf_unknown:
-        return found(Outcome.UNKNOWN, f"Whether {domain} takes bounces and has an SPF record could not be established.",
-                     must=False)  # fmt: skip
+        return found(
+            Outcome.UNKNOWN,
+            f"Whether {domain} takes bounces and has an SPF record could not be established.",
+            must=False,
+        )
     return found(Outcome.PASS, f"The envelope domain {domain} takes bounces and has an SPF record.")
 
 
@@ -196,9 +217,15 @@ def of_reach(reach: Reach) -> Found:
         )
     advice = "".join(f" Remedy: {one.change} at {one.record_name}." for one in reach.remedies[-1:])
     return dns_found(
-        "OVR-4", rule, Outcome.WARN, f"{reach.sentence}{advice}", "signing_domain", must=False,
-        identities=list(reach.identities), remedies=remedies,
-    )  # fmt: skip
+        "OVR-4",
+        rule,
+        Outcome.WARN,
+        f"{reach.sentence}{advice}",
+        "signing_domain",
+        must=False,
+        identities=list(reach.identities),
+        remedies=remedies,
+    )
 
 
 def _of_dmarc(report: DmarcReport, plan: Plan) -> Found:
@@ -222,9 +249,15 @@ def of_dmarc(report: DmarcReport) -> Found:
 
 def _dmarc_found(report: DmarcReport, outcome: Outcome, sentence: str, *, must: bool = True) -> Found:
     return dns_found(
-        "OVR-4", "dmarc", outcome, sentence, must=must,
-        record=report.record, found_at=report.found_at, policy=report.policy,
-    )  # fmt: skip
+        "OVR-4",
+        "dmarc",
+        outcome,
+        sentence,
+        must=must,
+        record=report.record,
+        found_at=report.found_at,
+        policy=report.policy,
+    )
 
 
 def _no_spf(plan: Plan) -> Found:
@@ -241,28 +274,41 @@ def of_spf(spf: SpfSimulation) -> Found:
         return dns_found("AUT-3", "spf", outcome, sentence, "spf_term", must=must, **evidence)
 
     if after is not None and after.lookups is not None and after.lookups > MOST_LOOKUPS:
-        return found(Outcome.FAIL, f"AUT-3: with {spf.term} the SPF record of {domain} needs {after.lookups} DNS lookups; "
-                     f"receivers stop at {MOST_LOOKUPS}, and then all its mail fails SPF.")  # fmt: skip
+        return found(
+            Outcome.FAIL,
+            f"AUT-3: with {spf.term} the SPF record of {domain} needs {after.lookups} DNS lookups; "
+            f"receivers stop at {MOST_LOOKUPS}, and then all its mail fails SPF.",
+        )
     if after is None and spf.before.outcome is Outcome.FAIL:
         return found(Outcome.FAIL, f"AUT-3: the SPF record of {domain} is broken already; mend it first.")
     if after is None or after.outcome is Outcome.UNKNOWN:
-        return found(Outcome.UNKNOWN, f"What {spf.term} does to the SPF record of {domain} could not be established.",
-                     must=False)  # fmt: skip
+        return found(
+            Outcome.UNKNOWN,
+            f"What {spf.term} does to the SPF record of {domain} could not be established.",
+            must=False,
+        )
     if after.has_permanent_error:
         worst = next(note.text for note in after.notes if note.outcome is Outcome.FAIL)
         return found(Outcome.FAIL, f"AUT-3: with {spf.term} the SPF record of {domain} is broken. {worst}")
-    return found(Outcome.PASS, f"With {spf.term} the SPF record of {domain} needs {after.lookups} of {MOST_LOOKUPS} DNS "
-                 "lookups.", must=False)  # fmt: skip
+    return found(
+        Outcome.PASS,
+        f"With {spf.term} the SPF record of {domain} needs {after.lookups} of {MOST_LOOKUPS} DNS lookups.",
+        must=False,
+    )
 
 
 def spf_evidence(spf: SpfSimulation) -> dict[str, Any]:
     """The record before and after, what it costs, and the tree to draw where there is a record."""
     shown = spf.after or spf.before
     evidence: dict[str, Any] = {
-        "domain": spf.before.domain, "term": spf.term, "before": spf.before.record, "after": spf.changed,
-        "lookups_before": spf.before.lookups, "lookups_after": spf.after.lookups if spf.after else None,
+        "domain": spf.before.domain,
+        "term": spf.term,
+        "before": spf.before.record,
+        "after": spf.changed,
+        "lookups_before": spf.before.lookups,
+        "lookups_after": spf.after.lookups if spf.after else None,
         "notes": [note.text for note in shown.notes],
-    }  # fmt: skip
+    }
     if shown.record is not None:
         evidence["drawing"] = spf_drawing(shown, added=spf.term)
     return evidence

@@ -219,8 +219,21 @@ def listed(
 
 # ---------------------------------------------------------------- kept with a release
 _MOMENTS = ("state_since", "seen_at", "doubted_at")
-_KEPT = ("purpose", "name", "rdtype", "value", "state", "is_there", "found", "note", "publish", "lookups", "alarm",
-         "alarm_note", *_MOMENTS)  # fmt: skip
+_KEPT = (
+    "purpose",
+    "name",
+    "rdtype",
+    "value",
+    "state",
+    "is_there",
+    "found",
+    "note",
+    "publish",
+    "lookups",
+    "alarm",
+    "alarm_note",
+    *_MOMENTS,
+)
 
 
 def facts_of(row: PlannedRecord) -> dict[str, Any]:
@@ -231,9 +244,12 @@ def facts_of(row: PlannedRecord) -> dict[str, Any]:
 def rows_of(facts: Mapping[str, Any]) -> list[PlannedRecord]:
     """The records of a permission as they were kept with a release, when its rows may be gone; nothing is saved."""
     grant = Grant(
-        kind="senders", reference=facts["reference"], owner=User(email=facts["owner"]), state=facts["state"],
+        kind="senders",
+        reference=facts["reference"],
+        owner=User(email=facts["owner"]),
+        state=facts["state"],
         ends_on=date.fromisoformat(facts["ends_on"]),
-    )  # fmt: skip
+    )
     authorization = SenderAuthorization(grant=grant)
     rows = []
     for kept in facts["records"]:

@@ -239,9 +239,11 @@ class _SpfRecords:
                 or f"{row.name} has an SPF record already; there must be exactly one (RFC 7208 section 3.2)."
             )
             return [
-                remark(f"STOP: {note}"), *(remark(f"found: {text}") for text in found), _instead(row.name, merged),
+                remark(f"STOP: {note}"),
+                *(remark(f"found: {text}") for text in found),
+                _instead(row.name, merged),
                 remark(cost),
-            ]  # fmt: skip
+            ]
         return [*_by_state(newest_entry, Record(row.name.lower(), "TXT", merged).line), remark(cost)]
 
 

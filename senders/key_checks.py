@@ -66,10 +66,13 @@ class SeenKey:
     def evidence(self) -> dict[str, Any]:
         """The facts, and the drawing of the way from the name to the key."""
         return {
-            "name": self.name, "planned": f"{self.plan.kind} {self.plan.value}", "record": self.here.record,
-            "chain": list(self.here.chain), "notes": [note.text for note in self.here.notes],
+            "name": self.name,
+            "planned": f"{self.plan.kind} {self.plan.value}",
+            "record": self.here.record,
+            "chain": list(self.here.chain),
+            "notes": [note.text for note in self.here.notes],
             "drawing": self._drawing(),
-        }  # fmt: skip
+        }
 
     def _drawing(self) -> dict[str, Any]:
         behind = self.target.outcome is Outcome.UNKNOWN if self.target else False

@@ -112,8 +112,15 @@ class SendersKind(SampledKind):
     def search_terms(self, service_request: ServiceRequest) -> set[str]:
         """Service, vendor, number, addresses and domains."""
         detail = services.detail_of(service_request)
-        words = {detail.service_name, detail.vendor, detail.agreement_number, detail.sending_domain,
-                 detail.envelope_domain, detail.signing_domain, *services.addresses_of(service_request)}  # fmt: skip
+        words = {
+            detail.service_name,
+            detail.vendor,
+            detail.agreement_number,
+            detail.sending_domain,
+            detail.envelope_domain,
+            detail.signing_domain,
+            *services.addresses_of(service_request),
+        }
         return words - {""}
 
     def answer_groups(self, service_request: ServiceRequest) -> list[AnswerGroup]:

@@ -82,9 +82,12 @@ async def observe(question: Question, lookups: Lookups) -> Observed:
     ask = _ASK[Purpose(question.purpose), question.rdtype]
     seen, target = await asyncio.gather(ask(question, lookups), _ask_target(question, lookups))
     return replace(
-        seen, target=target, found=tuple(storable(text)[:LONGEST_FOUND] for text in seen.found[:MOST_FOUND]),
-        note=storable(seen.note), publish=storable(seen.publish),
-    )  # fmt: skip
+        seen,
+        target=target,
+        found=tuple(storable(text)[:LONGEST_FOUND] for text in seen.found[:MOST_FOUND]),
+        note=storable(seen.note),
+        publish=storable(seen.publish),
+    )
 
 
 # ---------------------------------------------------------------- a key behind an alias

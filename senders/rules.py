@@ -55,8 +55,15 @@ def address_findings(addresses: Sequence[str], domain: str, requester: str) -> l
     for address in addresses:
         host = address.rpartition("@")[2]
         if host != domain:
-            found.append(_found("OVR-5", f"from:{address}", Outcome.FAIL, f"OVR-5: {address} is not at {domain}, the "
-                                "domain asked for. Use an address there.", "addresses"))  # fmt: skip
+            found.append(
+                _found(
+                    "OVR-5",
+                    f"from:{address}",
+                    Outcome.FAIL,
+                    f"OVR-5: {address} is not at {domain}, the domain asked for. Use an address there.",
+                    "addresses",
+                )
+            )
     at_ours = [address for address in addresses if domain == ours and address.endswith(f"@{ours}")]
     return found + (_mailbox_findings(at_ours, requester) if at_ours else [])
 
@@ -65,19 +72,38 @@ def _mailbox_findings(addresses: Sequence[str], requester: str) -> list[Found]:
     try:
         boxes = mailboxes_for(requester, addresses)
     except DirectoryUnavailable:
-        return [_found("OVR-5", "directory", Outcome.UNKNOWN, "The directory did not answer; whose the addresses are is "
-                       "checked again later.", "addresses")]  # fmt: skip
+        return [
+            _found(
+                "OVR-5",
+                "directory",
+                Outcome.UNKNOWN,
+                "The directory did not answer; whose the addresses are is checked again later.",
+                "addresses",
+            )
+        ]
     return [found for box in boxes.values() if (found := _mailbox_finding(box)) is not None]
 
 
 def _mailbox_finding(box: Mailbox) -> Found | None:
     rule = rule_for("from", box.address)
     if box.tie is Tie.FORBIDDEN:
-        return _found("OVR-5", rule, Outcome.FAIL, f"OVR-5: {box.address} speaks for an office and is not lent to "
-                      "services. Name another address.", "addresses")  # fmt: skip
+        return _found(
+            "OVR-5",
+            rule,
+            Outcome.FAIL,
+            f"OVR-5: {box.address} speaks for an office and is not lent to services. Name another address.",
+            "addresses",
+        )
     if box.tie is Tie.OFFICE:
-        return _found("OVR-5", rule, Outcome.WARN, f"{box.address} speaks for the requester’s own office. The postmaster "
-                      "judges whether a service may use it.", "addresses", must=False)  # fmt: skip
+        return _found(
+            "OVR-5",
+            rule,
+            Outcome.WARN,
+            f"{box.address} speaks for the requester’s own office. The postmaster "
+            "judges whether a service may use it.",
+            "addresses",
+            must=False,
+        )
     if box.tie not in (Tie.CONSENT, Tie.OWNERLESS):
         return None
     whose = (
@@ -86,9 +112,16 @@ def _mailbox_finding(box: Mailbox) -> Found | None:
         else f"a mailbox of {box.department or 'no department on record'}"
     )
     who = f"{box.asked} has to agree" if box.asked else "the directory names nobody who answers for it"
-    return Found("OVR-5", rule, Outcome.FAIL, f"OVR-5: {box.address} is {whose}, and {who}. Name an address of your own "
-                 "department; a reviewer who has the owner’s word may set this aside with a reason.", waivable=True,
-                 field="addresses", evidence={"value": box.address, "owner": box.asked})  # fmt: skip
+    return Found(
+        "OVR-5",
+        rule,
+        Outcome.FAIL,
+        f"OVR-5: {box.address} is {whose}, and {who}. Name an address of your own "
+        "department; a reviewer who has the owner’s word may set this aside with a reason.",
+        waivable=True,
+        field="addresses",
+        evidence={"value": box.address, "owner": box.asked},
+    )
 
 
 # ---------------------------------------------------------------- the relationship
@@ -104,22 +137,47 @@ def _model(detail: SenderRequest) -> Found:
 def _sponsor(service_request: ServiceRequest, detail: SenderRequest) -> Found:
     sponsor = service_request.sponsor
     if sponsor is None or not sponsor.is_active:
-        return _found("AUT-1", "sponsor", Outcome.FAIL, "AUT-1: nobody at the university stands for the vendor. Name a "
-                      "sponsor who works here.", "sponsor")  # fmt: skip
+        return _found(
+            "AUT-1",
+            "sponsor",
+            Outcome.FAIL,
+            "AUT-1: nobody at the university stands for the vendor. Name a sponsor who works here.",
+            "sponsor",
+        )
     if sponsor.pk in (service_request.requester_id, service_request.co_owner_id):
-        return _found("AUT-1", "sponsor", Outcome.FAIL, "AUT-1: the sponsor must be somebody else than the requester "
-                      "and the co-owner.", "sponsor")  # fmt: skip
-    return _found("AUT-1", "sponsor", Outcome.PASS, f"{sponsor} stands for {detail.vendor}: judge the relationship.",
-                  "sponsor", agreement=detail.agreement_number)  # fmt: skip
+        return _found(
+            "AUT-1",
+            "sponsor",
+            Outcome.FAIL,
+            "AUT-1: the sponsor must be somebody else than the requester and the co-owner.",
+            "sponsor",
+        )
+    return _found(
+        "AUT-1",
+        "sponsor",
+        Outcome.PASS,
+        f"{sponsor} stands for {detail.vendor}: judge the relationship.",
+        "sponsor",
+        agreement=detail.agreement_number,
+    )
 
 
 def _contract(detail: SenderRequest) -> Found:
     ends, today = detail.contract_ends_on, timezone.localdate()
     if ends is None or detail.contract_starts_on is None or ends <= today:
-        return _found("AUT-1", "contract", Outcome.FAIL, "AUT-1: the contract is over, or its days are missing.",
-                      "contract_ends_on")  # fmt: skip
-    return _found("AUT-1", "contract", Outcome.PASS,
-                  f"The contract runs from {detail.contract_starts_on:%Y-%m-%d} to {ends:%Y-%m-%d}.")  # fmt: skip
+        return _found(
+            "AUT-1",
+            "contract",
+            Outcome.FAIL,
+            "AUT-1: the contract is over, or its days are missing.",
+            "contract_ends_on",
+        )
+    return _found(
+        "AUT-1",
+        "contract",
+        Outcome.PASS,
+        f"The contract runs from {detail.contract_starts_on:%Y-%m-%d} to {ends:%Y-%m-%d}.",
+    )
 
 
 def _agreement(detail: SenderRequest) -> Found:
@@ -133,8 +191,15 @@ def _agreement(detail: SenderRequest) -> Found:
             "AUT-2", "agreement", Outcome.FAIL, "AUT-2: how far the agreement is, is missing.", "agreement"
         )
     if early:
-        return _found("AUT-2", "agreement", Outcome.WARN, f"{early} Judge what that binds us to.", "agreement",
-                      must=False, number=detail.agreement_number)  # fmt: skip
+        return _found(
+            "AUT-2",
+            "agreement",
+            Outcome.WARN,
+            f"{early} Judge what that binds us to.",
+            "agreement",
+            must=False,
+            number=detail.agreement_number,
+        )
     return _found("AUT-2", "agreement", Outcome.PASS, "Nothing is signed yet.", must=False)
 
 
@@ -151,18 +216,36 @@ def _handling(detail: SenderRequest) -> Found:
         if not given
     ]
     if detail.classification != Classification.PUBLIC and missing:
-        return _found("AUT-2", "handling", Outcome.WARN, f"The mail holds more than public data ({label}), and nothing "
-                      f"is given on: {', '.join(missing)}.", "tx_ramp", must=False, **evidence)  # fmt: skip
+        return _found(
+            "AUT-2",
+            "handling",
+            Outcome.WARN,
+            f"The mail holds more than public data ({label}), and nothing is given on: {', '.join(missing)}.",
+            "tx_ramp",
+            must=False,
+            **evidence,
+        )
     bulk = " It sends bulk mail, which needs the CIO’s office as well (MKT-4)." if detail.is_bulk else ""
     outcome = Outcome.WARN if detail.is_bulk else Outcome.PASS
-    return _found("AUT-2", "handling", outcome, f"Data in the mail: {label or 'not stated'}.{bulk}", must=False,
-                  **evidence)  # fmt: skip
+    return _found(
+        "AUT-2",
+        "handling",
+        outcome,
+        f"Data in the mail: {label or 'not stated'}.{bulk}",
+        must=False,
+        **evidence,
+    )
 
 
 def _exit(detail: SenderRequest) -> Found:
     if not detail.exit_plan:
-        return _found("AUT-2", "exit", Outcome.FAIL, "AUT-2: it is not said how the service ends and who removes its "
-                      "DNS records.", "exit_plan")  # fmt: skip
+        return _found(
+            "AUT-2",
+            "exit",
+            Outcome.FAIL,
+            "AUT-2: it is not said how the service ends and who removes its DNS records.",
+            "exit_plan",
+        )
     return _found("AUT-2", "exit", Outcome.PASS, "It is said how the service ends.", plan=detail.exit_plan)
 
 
@@ -179,16 +262,31 @@ def _identity(detail: SenderRequest, plan: Plan, requester: str) -> list[Found]:
     findings = address_findings(plan.addresses, plan.sending_domain, requester)
     if detail.identity == Identity.MAIL_DOMAIN:
         outcome = Outcome.WARN if detail.identity_reason else Outcome.FAIL
-        findings.append(_found("OVR-5", "identity", outcome, f"It would send as @{plan.sending_domain} itself: judge "
-                               "whether a subdomain will not do.", "identity", must=outcome is Outcome.FAIL,
-                               reason=detail.identity_reason))  # fmt: skip
+        findings.append(
+            _found(
+                "OVR-5",
+                "identity",
+                outcome,
+                f"It would send as @{plan.sending_domain} itself: judge whether a subdomain will not do.",
+                "identity",
+                must=outcome is Outcome.FAIL,
+                reason=detail.identity_reason,
+            )
+        )
     elif not findings:
         findings.append(
             _found("OVR-5", "identity", Outcome.PASS, f"It would send as a subdomain, {plan.sending_domain}.")
         )
     if plan.envelope_domain in ("", institution().mail_domain):
-        findings.append(_found("AUT-3", "envelope", Outcome.FAIL, "AUT-3: bounces never go to the mail domain itself.",
-                               "envelope_domain"))  # fmt: skip
+        findings.append(
+            _found(
+                "AUT-3",
+                "envelope",
+                Outcome.FAIL,
+                "AUT-3: bounces never go to the mail domain itself.",
+                "envelope_domain",
+            )
+        )
     return findings
 
 
@@ -203,27 +301,49 @@ def clashes(service_request: ServiceRequest, plan: Plan) -> list[Found]:
         authorization__grant__in=Grant.objects.filter(state__in=OPEN_STATES),
     ).exclude(authorization__grant_id=own.pk if own else 0)
     return [
-        _found("AUT-3", f"taken:{row.selector}", Outcome.FAIL, f"AUT-3: the selector {row.selector} at "
-               f"{plan.signing_domain} is another service’s, under {row.authorization.grant.reference}. Ask the vendor "
-               "for another selector.", "keys")
+        _found(
+            "AUT-3",
+            f"taken:{row.selector}",
+            Outcome.FAIL,
+            f"AUT-3: the selector {row.selector} at "
+            f"{plan.signing_domain} is another service’s, under {row.authorization.grant.reference}. Ask the vendor "
+            "for another selector.",
+            "keys",
+        )
         for row in rows.select_related("authorization__grant")
-    ]  # fmt: skip
+    ]
 
 
 def _sample(service_request: ServiceRequest) -> list[Found]:
     """The newest sample. It never bars approval: proof gates the activation instead."""
     newest = samples.newest_judged(service_request)
     if newest is None:
-        return [_found("OVR-4", "sample", Outcome.WARN, "No signed sample was seen yet. After approval the permission "
-                       "waits for one.", must=False)]  # fmt: skip
+        return [
+            _found(
+                "OVR-4",
+                "sample",
+                Outcome.WARN,
+                "No signed sample was seen yet. After approval the permission waits for one.",
+                must=False,
+            )
+        ]
     if not is_settled(newest):  # the key may have been published since, or the answers changed
         newest = judged_lately(sample=newest)
     words = {"pass": "The newest sample proves it", "unknown": "The newest sample could not be judged"}
     said = words.get(newest.outcome, "The newest sample does not prove it")
     # What a signature that passes leaves open to others is for the reviewer to see, in the reason itself.
     outcome = Outcome.WARN if newest.is_open_to_others else Outcome(newest.outcome)
-    return [_found("OVR-4", "sample", outcome, f"{said}: {newest.reason}", must=False,
-                   sha256=newest.sha256, **newest.evidence)]  # fmt: skip
+    return [
+        _found(
+            "OVR-4",
+            "sample",
+            outcome,
+            f"{said}: {newest.reason}",
+            must=False,
+            sha256=newest.sha256,
+            **newest.evidence,
+        )
+    ]
 
 
 def _found(

@@ -112,9 +112,15 @@ def write_keys(*, service_request: ServiceRequest, keys: Sequence[KeyPlan]) -> N
 
 
 _GRANTED = (
-    "service_name", "vendor", "identity", "sending_domain", "envelope_domain", "signing_domain", "spf_term",
+    "service_name",
+    "vendor",
+    "identity",
+    "sending_domain",
+    "envelope_domain",
+    "signing_domain",
+    "spf_term",
     "exit_plan",
-)  # fmt: skip
+)
 
 
 def write_permission(
@@ -142,10 +148,26 @@ def write_permission(
 
 
 _COPIED = (
-    "service_name", "vendor", "service_model", "agreement", "agreement_number", "contract_starts_on",
-    "contract_ends_on", "identity", "identity_reason", "sending_domain", "envelope_domain", "signing_domain",
-    "spf_term", "is_bulk", "classification", "tx_ramp", "accessibility", "security_review", "exit_plan",
-)  # fmt: skip
+    "service_name",
+    "vendor",
+    "service_model",
+    "agreement",
+    "agreement_number",
+    "contract_starts_on",
+    "contract_ends_on",
+    "identity",
+    "identity_reason",
+    "sending_domain",
+    "envelope_domain",
+    "signing_domain",
+    "spf_term",
+    "is_bulk",
+    "classification",
+    "tx_ramp",
+    "accessibility",
+    "security_review",
+    "exit_plan",
+)
 """All answers but the statement, which a renewal makes anew."""
 
 
@@ -165,6 +187,10 @@ def copy_answers(*, grant: "Grant", service_request: ServiceRequest) -> None:
 def note_confirmation(*, grant: "Grant", actor: "User", sentence: str) -> None:
     """Write into a grant's history that somebody vouched for the target of one of its records."""
     GrantEvent.objects.create(
-        grant=grant, actor=actor, action="confirm_target", from_state=grant.state, to_state=grant.state,
+        grant=grant,
+        actor=actor,
+        action="confirm_target",
+        from_state=grant.state,
+        to_state=grant.state,
         reason=sentence,
-    )  # fmt: skip
+    )

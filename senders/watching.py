@@ -208,9 +208,17 @@ def _write(pk: int, seen: Sequence[Observed], today: date, looked: Looked) -> No
 def _rendered(row: PlannedRecord) -> tuple[Any, ...]:
     """What the export shows of a row, but for the moment of the last answer."""
     return (
-        row.state, row.is_there, row.found, row.note, row.publish, row.lookups, row.alarm, row.doubted_at, row.gone_at,
+        row.state,
+        row.is_there,
+        row.found,
+        row.note,
+        row.publish,
+        row.lookups,
+        row.alarm,
+        row.doubted_at,
+        row.gone_at,
         row.seen_at is None,
-    )  # fmt: skip
+    )
 
 
 def _note_answer(row: PlannedRecord, observed: Observed, now: datetime) -> None:

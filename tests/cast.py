@@ -57,9 +57,11 @@ def make_cast() -> Cast:
     people = {}
     for name, roles in _ROLES.items():
         person = User.objects.create_user(
-            f"{name.replace('_', '-')}@{DOMAIN}", "techmail-demo", name=name.replace("_", " ").title(),
+            f"{name.replace('_', '-')}@{DOMAIN}",
+            "techmail-demo",
+            name=name.replace("_", " ").title(),
             department="Physics",
-        )  # fmt: skip
+        )
         for role in roles:
             person.groups.add(Group.objects.get_or_create(name=str(role))[0])
         people[name] = person
@@ -103,11 +105,20 @@ def answer_relay(draft: ServiceRequest, *, address: str, sender: str, host: str)
     relay.write_columns(
         detail=detail,
         columns={
-            "system_kind": "copier", "capability": "neither", "hostname": host, "recipients": "internal",
-            "typical_per_day": 20, "most_per_day": 1000, "peak_per_hour": 10, "recipients_per_message": 1, "contents": "public",
-            "tls": "yes", "after_hours_contact": "Riley, 555 0100", "is_attested": True,
+            "system_kind": "copier",
+            "capability": "neither",
+            "hostname": host,
+            "recipients": "internal",
+            "typical_per_day": 20,
+            "most_per_day": 1000,
+            "peak_per_hour": 10,
+            "recipients_per_message": 1,
+            "contents": "public",
+            "tls": "yes",
+            "after_hours_contact": "Riley, 555 0100",
+            "is_attested": True,
         },
-    )  # fmt: skip
+    )
     relay.write_addresses(detail=detail, networks=[parse_network(address)])
     relay.write_senders(detail=detail, addresses=[sender])
     for step in draft.kind_entry.steps_for(draft):

@@ -14,14 +14,23 @@ def demo_requests(people: Mapping[str, User]) -> list[DemoRequest]:
         DemoRequest(
             {
                 "addresses": ["notices@labshop.example"],
-                "affected": "group", "affected_count": "240", "affected_who": "students of PHYS 1408",
+                "affected": "group",
+                "affected_count": "240",
+                "affected_who": "students of PHYS 1408",
                 "safelist_reason": "They change every term, and miss the first orders.",
-                "observed_on": timezone.localdate().isoformat(), "observed_recipient": people["colleague"].email,
-                "observed_verdict": "junk", "vendor": "Lab Shop Inc.", "relationship": "It sells the lab kits.",
-                "sponsor": people["colleague"].email, "evidence": "Contract 2026-114", "is_controlled": "on",
-                "is_dedicated": "on", "is_hosted_controlled": "on", "is_attested": "on",
+                "observed_on": timezone.localdate().isoformat(),
+                "observed_recipient": people["colleague"].email,
+                "observed_verdict": "junk",
+                "vendor": "Lab Shop Inc.",
+                "relationship": "It sells the lab kits.",
+                "sponsor": people["colleague"].email,
+                "evidence": "Contract 2026-114",
+                "is_controlled": "on",
+                "is_dedicated": "on",
+                "is_hosted_controlled": "on",
+                "is_attested": "on",
                 "department": people["requester"].department,
                 "purpose": "Confirmations of orders reach the students who placed them.",
             }
         )
-    ]  # fmt: skip
+    ]

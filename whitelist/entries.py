@@ -118,22 +118,25 @@ def _our_own(domain: str) -> Refusal | None:
     for own in dict.fromkeys((place.mail_domain, *place.host_zones)):
         if is_within(domain, own):
             return Refusal(
-                "WHT-5", "own-domain",
+                "WHT-5",
+                "own-domain",
                 f"WHT-5: {domain} is our own. Mail that truly comes from us is not filtered; a vendor that sends "
                 f"as {own} asks for an authorization instead.",
-            )  # fmt: skip
+            )
         if is_lookalike(domain, own) or is_typo_of(domain, own) or len(_our_names_in(domain)) > 1:
             return Refusal(
-                "WHT-5", "look-alike",
+                "WHT-5",
+                "look-alike",
                 f"WHT-5: {_as_shown(domain)} looks like {own} and is not. Whoever sent you "
                 f"there may be deceiving you: tell {place.contact_email}.",
-            )  # fmt: skip
+            )
     if has_mixed_scripts(domain):
         return Refusal(
-            "WHT-5", "mixed-scripts",
+            "WHT-5",
+            "mixed-scripts",
             f"WHT-5: {domain} shows as “{shown(domain)}” and mixes letters of several alphabets, as names made to "
             "deceive do. Ask the vendor for its real domain.",
-        )  # fmt: skip
+        )
     return None
 
 
@@ -161,17 +164,19 @@ def doubt_of(value: str) -> Refusal | None:
     domain, place = domain_of(value), institution()
     if names := _our_names_in(domain):
         return Refusal(
-            "WHT-5", "our-name",
+            "WHT-5",
+            "our-name",
             f"{_as_shown(domain)} carries our name ({names[0]}) and is not ours. Make sure that the vendor may use it.",
-        )  # fmt: skip
+        )
     near = near_name(domain, place.mail_domain, _our_names()) or next(
         (brand for brand in sorted(lists.brands()) if _is_near_brand(domain, brand)), ""
     )
     if near:
         return Refusal(
-            "WHT-5", "near-name",
+            "WHT-5",
+            "near-name",
             f"{_as_shown(domain)} is one letter away from {near}. Compare it with the vendor’s own letterhead or site.",
-        )  # fmt: skip
+        )
     return None
 
 
@@ -188,28 +193,32 @@ def _nobodys_own(domain: str) -> Refusal | None:
     brand = imitated_brand(domain, lists.brands())
     if brand:
         return Refusal(
-            "WHT-5", "brand-look-alike",
+            "WHT-5",
+            "brand-look-alike",
             f"WHT-5: {_as_shown(domain)} looks like {brand} and is not. Whoever sent you there may be deceiving you: "
             f"tell {institution().contact_email}.",
-        )  # fmt: skip
+        )
     shared = lists.shared_platform_of(domain)
     if shared is not None:
         name, platform = shared
         return Refusal(
-            "WHT-5", "shared-sending",
+            "WHT-5",
+            "shared-sending",
             f"WHT-5: all customers of {platform} send from {name}, so an entry would let in every one of them. Ask "
             "the vendor to send from its own domain; the platforms call that domain authentication.",
-        )  # fmt: skip
+        )
     free = lists.free_mail_domain_of(domain)
     if free is not None:
         return Refusal(
-            "WHT-5", "free-mail",
+            "WHT-5",
+            "free-mail",
             f"WHT-5: anybody can have an address at {free}, so it is not the vendor’s own. Ask the vendor to send "
             "from its own domain.",
-        )  # fmt: skip
+        )
     if is_public_suffix(domain):
         return Refusal(
-            "WHT-4", "public-suffix",
+            "WHT-4",
+            "public-suffix",
             f"WHT-4: {domain} is a public suffix: names below it belong to many owners. Name the vendor’s own domain.",
-        )  # fmt: skip
+        )
     return None

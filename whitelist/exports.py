@@ -69,9 +69,13 @@ def _in_force(day: date, references: Collection[str] | None = None) -> QuerySet[
 def entries_in_force(day: date, references: Collection[str] | None = None) -> list[InForce]:
     """The entries of the whitelist grants in force on `day`, by grant; of `references` alone, where given."""
     rows = _in_force(day, references).values_list(
-        "permission__grant__reference", "value", "kind", "permission__grant__starts_on",
-        "permission__grant__ends_on", "permission__grant__held_open_by_id",
-    )  # fmt: skip
+        "permission__grant__reference",
+        "value",
+        "kind",
+        "permission__grant__starts_on",
+        "permission__grant__ends_on",
+        "permission__grant__held_open_by_id",
+    )
     return [InForce._make((*facts, holder is not None)) for *facts, holder in rows.iterator(_CHUNK)]
 
 
@@ -86,8 +90,12 @@ class Standing:
 
 _Row = tuple[str, str, str, str, date]
 _COLUMNS = (
-    "value", "kind", "permission__grant__reference", "permission__grant__owner__email", "permission__grant__ends_on",
-)  # fmt: skip
+    "value",
+    "kind",
+    "permission__grant__reference",
+    "permission__grant__owner__email",
+    "permission__grant__ends_on",
+)
 
 
 def facts_of(day: date, references: Collection[str]) -> Iterator[tuple[str, Any]]:

@@ -148,9 +148,10 @@ def borrowed_names(domain: str, names: Iterable[str]) -> list[str]:
     label = skeleton(_second_level(domain))
     parts, joined = label.split("-"), label.replace("-", "")
     return [
-        name for name in dict.fromkeys(names)
+        name
+        for name in dict.fromkeys(names)
         if (bones := skeleton(name)) in parts or (len(bones) >= LONG_NAME and bones in joined)
-    ]  # fmt: skip
+    ]
 
 
 def near_name(domain: str, own: str, names: Iterable[str]) -> str:

@@ -73,22 +73,33 @@ def _of_domain(report: DmarcReport, *, field: str, is_proven: bool, disproved: s
         return Found("WHT-3", f"dmarc:{domain}"[:60], outcome, sentence, field=field, evidence=evidence)
 
     if report.record is None and report.discovery.rfc9989.unknown:
-        return found(Outcome.UNKNOWN, f"WHT-3: the DNS did not say whether {domain} has a DMARC record "
-                     f"({report.discovery.rfc9989.unknown}). It is asked again before the decision.")  # fmt: skip
+        return found(
+            Outcome.UNKNOWN,
+            f"WHT-3: the DNS did not say whether {domain} has a DMARC record "
+            f"({report.discovery.rfc9989.unknown}). It is asked again before the decision.",
+        )
     if report.record is None:
         several = len(report.discovery.here.records) > 1
         what = "several DMARC records, which count as none" if several else "no DMARC record"
-        return found(Outcome.FAIL, f"WHT-3: {domain} has {what}. The vendor publishes one at _dmarc.{domain}; "
-                     "without it nobody can tell its mail from a forgery.")  # fmt: skip
+        return found(
+            Outcome.FAIL,
+            f"WHT-3: {domain} has {what}. The vendor publishes one at _dmarc.{domain}; "
+            "without it nobody can tell its mail from a forgery.",
+        )
     fault = _fault(report)
     if fault or report.policy is None:
         return found(Outcome.FAIL, f"WHT-3: the DMARC record for {domain} is not valid. {fault}".strip())
     if report.policy == "none" and disproved:
-        return found(Outcome.FAIL, f"WHT-3: {domain} asks receivers to do nothing about forgeries (p=none), and the "
-                     f"message that was its proof is none. {disproved} {_NEEDS_SAMPLE}")  # fmt: skip
+        return found(
+            Outcome.FAIL,
+            f"WHT-3: {domain} asks receivers to do nothing about forgeries (p=none), and the "
+            f"message that was its proof is none. {disproved} {_NEEDS_SAMPLE}",
+        )
     if report.policy == "none" and not is_proven:
-        return found(Outcome.WARN, f"WHT-3: {domain} asks receivers to do nothing about forgeries (p=none). "
-                     f"{_NEEDS_SAMPLE}")  # fmt: skip
+        return found(
+            Outcome.WARN,
+            f"WHT-3: {domain} asks receivers to do nothing about forgeries (p=none). {_NEEDS_SAMPLE}",
+        )
     return found(Outcome.PASS, f"{domain} publishes DMARC with the policy {report.policy}.")
 
 
@@ -162,8 +173,11 @@ def _of_sample(sample: SignedSample, *, decides: bool, is_wanted: bool) -> Found
         return found(Outcome.WARN, f"{what}, older than the newest, did not pass DMARC. {sample.reason}")
     if sample.outcome == Outcome.UNKNOWN:
         return found(Outcome.UNKNOWN, f"WHT-3: {what} could not be judged: {sample.reason}")
-    return found(Outcome.FAIL, f"WHT-3: a real message fails DMARC. {sample.reason} Ask the vendor to put that right, "
-                 "then let it send a newer message.")  # fmt: skip
+    return found(
+        Outcome.FAIL,
+        f"WHT-3: a real message fails DMARC. {sample.reason} Ask the vendor to put that right, "
+        "then let it send a newer message.",
+    )
 
 
 def standing_findings(grant: Grant) -> list[Found]:

@@ -44,20 +44,28 @@ def clashes(service_request: ServiceRequest) -> list[Found]:
         "domains": services.domains_of(service_request),
     }
     return [
-        found for field, values in wanted.items() for value in values
+        found
+        for field, values in wanted.items()
+        for value in values
         for found in _taken(service_request, value, field)
-    ]  # fmt: skip
+    ]
 
 
 def _taken(service_request: ServiceRequest, value: str, field: str) -> list[Found]:
     holder = _holder_of(service_request, value)
     if holder is None:
         return []
-    return [_found(
-        "WHT-0", f"taken:{value}", Outcome.FAIL,
-        f"{value} is whitelisted already, under {holder.reference} until {holder.ends_on:%Y-%m-%d}. There is "
-        "nothing to ask for; if its mail still goes astray, tell us.", field, grant=holder.reference,
-    )]  # fmt: skip
+    return [
+        _found(
+            "WHT-0",
+            f"taken:{value}",
+            Outcome.FAIL,
+            f"{value} is whitelisted already, under {holder.reference} until {holder.ends_on:%Y-%m-%d}. There is "
+            "nothing to ask for; if its mail still goes astray, tell us.",
+            field,
+            grant=holder.reference,
+        )
+    ]
 
 
 def _own_grant(service_request: ServiceRequest) -> int:
@@ -95,11 +103,17 @@ def _pending(service_request: ServiceRequest, value: str, field: str) -> list[Fo
     if row is None:
         return []
     other = row.whitelist_request.service_request
-    return [_found(
-        "WHT-0", f"pending:{value}", Outcome.FAIL,
-        f"{value} is named in {other.reference} of {other.requester}, which is still in review. Withdraw this request, "
-        "or wait for that decision.", field, request=other.reference,
-    )]  # fmt: skip
+    return [
+        _found(
+            "WHT-0",
+            f"pending:{value}",
+            Outcome.FAIL,
+            f"{value} is named in {other.reference} of {other.requester}, which is still in review. Withdraw this request, "
+            "or wait for that decision.",
+            field,
+            request=other.reference,
+        )
+    ]
 
 
 # ---------------------------------------------------------------- the whole request
@@ -130,30 +144,64 @@ def _statement(detail: WhitelistRequest) -> Found:
 
 def _affected(detail: WhitelistRequest) -> Found:
     if detail.affected in ("", Affected.FEW):
-        return _found("WHT-1", "affected", Outcome.FAIL, "WHT-1: for a handful of people safe senders do the same, at "
-                      "once. No whitelist entry is needed.")  # fmt: skip
+        return _found(
+            "WHT-1",
+            "affected",
+            Outcome.FAIL,
+            "WHT-1: for a handful of people safe senders do the same, at once. No whitelist entry is needed.",
+        )
     evidence: dict[str, Any] = {
-        "affected": detail.affected_who, "count": detail.affected_count, "reason": detail.safelist_reason,
+        "affected": detail.affected_who,
+        "count": detail.affected_count,
+        "reason": detail.safelist_reason,
         "seen": f"{detail.observed_on} {detail.observed_recipient} {detail.get_observed_verdict_display()}",
-    }  # fmt: skip
+    }
     count = "" if detail.affected_count is None else f", about {detail.affected_count:,} people"
-    return _found("WHT-1", "affected", Outcome.WARN, f"{detail.get_affected_display()}{count}: judge whether safe "
-                  "senders will not do.", must=False, **evidence)  # fmt: skip
+    return _found(
+        "WHT-1",
+        "affected",
+        Outcome.WARN,
+        f"{detail.get_affected_display()}{count}: judge whether safe senders will not do.",
+        must=False,
+        **evidence,
+    )
 
 
 def _relationship(service_request: ServiceRequest, detail: WhitelistRequest) -> Found:
     sponsor = service_request.sponsor
     if sponsor is None or not sponsor.is_active:
-        return _found("WHT-2", "sponsor", Outcome.FAIL, "WHT-2: nobody at the university stands for the vendor. Name "
-                      "a sponsor who works here.", field="sponsor")  # fmt: skip
+        return _found(
+            "WHT-2",
+            "sponsor",
+            Outcome.FAIL,
+            "WHT-2: nobody at the university stands for the vendor. Name a sponsor who works here.",
+            field="sponsor",
+        )
     if sponsor.pk in (service_request.requester_id, service_request.co_owner_id):
-        return _found("WHT-2", "sponsor", Outcome.FAIL, "WHT-2: the sponsor must be somebody else than the requester "
-                      "and the co-owner.", field="sponsor")  # fmt: skip
+        return _found(
+            "WHT-2",
+            "sponsor",
+            Outcome.FAIL,
+            "WHT-2: the sponsor must be somebody else than the requester and the co-owner.",
+            field="sponsor",
+        )
     if not detail.vendor or not detail.evidence:
-        return _found("WHT-2", "sponsor", Outcome.FAIL, "WHT-2: the evidence of the relationship is missing.",
-                      field="evidence")  # fmt: skip
-    return _found("WHT-2", "sponsor", Outcome.PASS, f"{sponsor} stands for {detail.vendor}: judge the evidence.",
-                  field="evidence", relationship=detail.relationship, given=detail.evidence)  # fmt: skip
+        return _found(
+            "WHT-2",
+            "sponsor",
+            Outcome.FAIL,
+            "WHT-2: the evidence of the relationship is missing.",
+            field="evidence",
+        )
+    return _found(
+        "WHT-2",
+        "sponsor",
+        Outcome.PASS,
+        f"{sponsor} stands for {detail.vendor}: judge the evidence.",
+        field="evidence",
+        relationship=detail.relationship,
+        given=detail.evidence,
+    )
 
 
 def _entries(
@@ -171,8 +219,17 @@ def _entries(
             _found("WHT-4", "domains", Outcome.FAIL, "WHT-4: a whole domain needs a reason.", "domains")
         )
     elif domains:
-        findings.append(_found("WHT-4", "domains", Outcome.WARN, "Whole domains are asked for: judge whether single "
-                               "addresses will not do.", "domains", must=False, reason=detail.domain_reason))  # fmt: skip
+        findings.append(
+            _found(
+                "WHT-4",
+                "domains",
+                Outcome.WARN,
+                "Whole domains are asked for: judge whether single addresses will not do.",
+                "domains",
+                must=False,
+                reason=detail.domain_reason,
+            )
+        )
     elif not any(finding.blocks for finding in findings):
         findings.append(
             _found("WHT-4", "entries", Outcome.PASS, "Single addresses are asked for.", "addresses")
@@ -182,19 +239,40 @@ def _entries(
 
 def _control(detail: WhitelistRequest) -> Found:
     if not (detail.is_controlled and detail.is_dedicated):
-        return _found("WHT-5", "control", Outcome.FAIL, "WHT-5: it is not stated that the vendor controls the address "
-                      f"and uses it for {institution().short_name} only.")  # fmt: skip
-    return _found("WHT-5", "control", Outcome.PASS, "The requester states that the vendor controls the address and "
-                  f"uses it for {institution().short_name} only.")  # fmt: skip
+        return _found(
+            "WHT-5",
+            "control",
+            Outcome.FAIL,
+            "WHT-5: it is not stated that the vendor controls the address "
+            f"and uses it for {institution().short_name} only.",
+        )
+    return _found(
+        "WHT-5",
+        "control",
+        Outcome.PASS,
+        "The requester states that the vendor controls the address and "
+        f"uses it for {institution().short_name} only.",
+    )
 
 
 def _services(detail: WhitelistRequest) -> Found:
     if not detail.is_hosted_controlled:
-        return _found("WHT-6", "services", Outcome.WARN, "WHT-6: it is not stated that the vendor’s own services are "
-                      "under its control.", must=False)  # fmt: skip
+        return _found(
+            "WHT-6",
+            "services",
+            Outcome.WARN,
+            "WHT-6: it is not stated that the vendor’s own services are under its control.",
+            must=False,
+        )
     if detail.hosted_services:
-        return _found("WHT-6", "services", Outcome.WARN, "The vendor sends through services of others: judge them.",
-                      must=False, services=detail.hosted_services)  # fmt: skip
+        return _found(
+            "WHT-6",
+            "services",
+            Outcome.WARN,
+            "The vendor sends through services of others: judge them.",
+            must=False,
+            services=detail.hosted_services,
+        )
     return _found(
         "WHT-6", "services", Outcome.PASS, "The vendor sends through no service of others.", must=False
     )

@@ -88,10 +88,20 @@ def write_permission(
 
 
 _COPIED = (
-    "domain_reason", "affected", "affected_count", "affected_who", "safelist_reason", "observed_on",
-    "observed_recipient", "observed_verdict", "message_id", "vendor", "relationship", "evidence",
+    "domain_reason",
+    "affected",
+    "affected_count",
+    "affected_who",
+    "safelist_reason",
+    "observed_on",
+    "observed_recipient",
+    "observed_verdict",
+    "message_id",
+    "vendor",
+    "relationship",
+    "evidence",
     "hosted_services",
-)  # fmt: skip
+)
 """All answers but the statements, which a renewal makes anew."""
 
 

@@ -24,8 +24,12 @@ from campaigns.messages.postal import (
 )
 
 PASS, WARN, FAIL, PERSON, UNKNOWN = (
-    MessageOutcome.PASS, MessageOutcome.WARN, MessageOutcome.FAIL, MessageOutcome.PERSON, MessageOutcome.UNKNOWN,
-)  # fmt: skip
+    MessageOutcome.PASS,
+    MessageOutcome.WARN,
+    MessageOutcome.FAIL,
+    MessageOutcome.PERSON,
+    MessageOutcome.UNKNOWN,
+)
 CLAUSE: Final = "MKT-4"
 _REPLY: Final = re.compile(r"^\s*(?:re|fw|fwd|aw|wg)\s*(?:\[\d+\])?\s*:", re.IGNORECASE)
 _EXPLICIT: Final = re.compile(r"\bSEXUALLY[\s-]EXPLICIT\b", re.IGNORECASE)

@@ -9,9 +9,14 @@ from portal.mailauth.message_report import MessageReport
 
 def findings_of(raw: bytes, report: MessageReport) -> list[dict[str, str]]:
     """The findings as JSON objects. Without answers it is judged as commercial mail to many, the strictest."""
-    facts = CampaignFacts(own_domain=institution().mail_domain, promotes=True, has_transactional=False,
-                          subject_reads_commercial=True, body_reads_commercial=True,
-                          signatures=SignatureFacts.of(report))  # fmt: skip
+    facts = CampaignFacts(
+        own_domain=institution().mail_domain,
+        promotes=True,
+        has_transactional=False,
+        subject_reads_commercial=True,
+        body_reads_commercial=True,
+        signatures=SignatureFacts.of(report),
+    )
     return [
         {
             "rule": finding.rule,

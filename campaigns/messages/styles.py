@@ -33,9 +33,21 @@ _HIDING: Final = frozenset(
 )
 """What hides by itself. Of a rule whose place is not read (`div .note`) these alone count: better hidden than shown."""
 _READ: Final = _HIDING | {
-    "color", "background", "background-color", "height", "max-height", "width", "max-width", "overflow", "overflow-y",
-    "text-indent", "left", "top", "right", "margin-left",
-}  # fmt: skip
+    "color",
+    "background",
+    "background-color",
+    "height",
+    "max-height",
+    "width",
+    "max-width",
+    "overflow",
+    "overflow-y",
+    "text-indent",
+    "left",
+    "top",
+    "right",
+    "margin-left",
+}
 """Every property that says whether something is seen."""
 _EVERYWHERE: Final = frozenset({"all", "screen", "only all", "only screen"})
 """Media queries that hold on every screen: what stands in them holds as if it stood outside."""
@@ -44,11 +56,28 @@ _COMMA: Final = LiteralToken(0, 0, ",")
 _DEEPEST: Final = 4
 """How deep rules in rules, and brackets in a value, are read."""
 _NAMES: Final = {
-    "white": "ffffff", "snow": "fffafa", "ivory": "fffff0", "whitesmoke": "f5f5f5", "black": "000000", "red": "ff0000",
-    "green": "008000", "lime": "00ff00", "blue": "0000ff", "navy": "000080", "yellow": "ffff00", "gray": "808080",
-    "grey": "808080", "silver": "c0c0c0", "maroon": "800000", "purple": "800080", "teal": "008080", "aqua": "00ffff",
-    "transparent": "", "inherit": "", "initial": "",
-}  # fmt: skip
+    "white": "ffffff",
+    "snow": "fffafa",
+    "ivory": "fffff0",
+    "whitesmoke": "f5f5f5",
+    "black": "000000",
+    "red": "ff0000",
+    "green": "008000",
+    "lime": "00ff00",
+    "blue": "0000ff",
+    "navy": "000080",
+    "yellow": "ffff00",
+    "gray": "808080",
+    "grey": "808080",
+    "silver": "c0c0c0",
+    "maroon": "800000",
+    "purple": "800080",
+    "teal": "008080",
+    "aqua": "00ffff",
+    "transparent": "",
+    "inherit": "",
+    "initial": "",
+}
 
 
 @dataclass(frozen=True)

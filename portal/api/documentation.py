@@ -60,16 +60,25 @@ def _operation(document: Any, path: str, method: str, one: Any) -> Operation:
     answer = one["responses"].get(good, {}).get("content", {}).get("application/json", {}).get("schema", {})
     fields = _fields(document, body)
     return Operation(
-        anchor=one["operationId"], method=method.upper(), path=path, summary=one["summary"],
+        anchor=one["operationId"],
+        method=method.upper(),
+        path=path,
+        summary=one["summary"],
         text=one.get("description", ""),
         parameters=[
-            Row(p["name"], p["in"], p.get("description") or p["schema"].get("description", ""), p.get("required", False))
+            Row(
+                p["name"],
+                p["in"],
+                p.get("description") or p["schema"].get("description", ""),
+                p.get("required", False),
+            )
             for p in one.get("parameters", [])
         ],
-        body=fields, fields=_fields(document, answer),
+        body=fields,
+        fields=_fields(document, answer),
         answers=[Row(str(code), "", HTTPStatus(int(code)).phrase) for code in one["responses"]],
         curl=_curl(document, path, method, body),
-    )  # fmt: skip
+    )
 
 
 def _resolved(document: Any, schema: Any) -> Any:

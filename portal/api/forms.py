@@ -12,17 +12,20 @@ class TokenForm(forms.Form):
     """For which program, whom it acts for, what it may, how long."""
 
     name = forms.SlugField(
-        label="Name of the program", max_length=60,
+        label="Name of the program",
+        max_length=60,
         help_text="Letters, digits, hyphens. A name that is known already gets another token.",
-    )  # fmt: skip
+    )
     owner = PersonField(
         label="Whom it acts for",
         help_text="A person’s address. It sees what they see, and what it files is theirs.",
     )
     scopes = forms.MultipleChoiceField(
-        label="What it may do", choices=Scope.choices, widget=forms.CheckboxSelectMultiple,
+        label="What it may do",
+        choices=Scope.choices,
+        widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one."},
-    )  # fmt: skip
+    )
     days = forms.IntegerField(label="Days until it expires", min_value=1, max_value=LONGEST_DAYS, initial=365)
 
     def clean_name(self) -> str:

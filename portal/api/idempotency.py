@@ -78,9 +78,10 @@ def _again(kept: KeptCall, digest: str) -> HttpResponse:
         )
     is_problem = kept.status >= 400
     answer = HttpResponse(
-        kept.body, status=kept.status,
+        kept.body,
+        status=kept.status,
         content_type="application/problem+json" if is_problem else "application/json; charset=utf-8",
-    )  # fmt: skip
+    )
     answer["Idempotent-Replayed"] = "true"
     return answer
 

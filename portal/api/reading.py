@@ -53,11 +53,20 @@ def request_of(owner: User, reference: str) -> ServiceRequest:
 def as_request(row: ServiceRequest) -> dict[str, Any]:
     """A request as `RequestOut`."""
     return {
-        "reference": row.reference, "kind": row.kind, "intention": row.intention, "state": row.state,
-        "stage": row.stage, "title": row.title, "subject": row.subject_key, "department": row.department,
-        "requester": row.requester.email, "submitted_at": row.submitted_at, "updated_at": row.updated_at,
-        "due_on": row.due_on, "url": address(row.get_absolute_url()),
-    }  # fmt: skip
+        "reference": row.reference,
+        "kind": row.kind,
+        "intention": row.intention,
+        "state": row.state,
+        "stage": row.stage,
+        "title": row.title,
+        "subject": row.subject_key,
+        "department": row.department,
+        "requester": row.requester.email,
+        "submitted_at": row.submitted_at,
+        "updated_at": row.updated_at,
+        "due_on": row.due_on,
+        "url": address(row.get_absolute_url()),
+    }
 
 
 def findings_of(row: ServiceRequest) -> dict[str, Any]:
@@ -68,20 +77,32 @@ def findings_of(row: ServiceRequest) -> dict[str, Any]:
         "occasion": run.occasion if run else "",
         "ran_at": run.ran_at if run else None,
         "findings": [
-            {"clause": one.clause, "rule": one.rule, "outcome": one.outcome, "must": one.must,
-             "sentence": one.sentence}
+            {
+                "clause": one.clause,
+                "rule": one.rule,
+                "outcome": one.outcome,
+                "must": one.must,
+                "sentence": one.sentence,
+            }
             for one in found
         ],
-    }  # fmt: skip
+    }
 
 
 def events_of(row: ServiceRequest, owner: User) -> list[dict[str, Any]]:
     """The timeline as far as `owner` may read it, oldest first."""
     return [
-        {"at": event.at, "action": event.action, "label": event.label, "by": event.who,
-         "state": event.to_state, "comment": event.comment, "clauses": event.clauses}
+        {
+            "at": event.at,
+            "action": event.action,
+            "label": event.label,
+            "by": event.who,
+            "state": event.to_state,
+            "comment": event.comment,
+            "clauses": event.clauses,
+        }
         for event in selectors.timeline(row, owner)
-    ]  # fmt: skip
+    ]
 
 
 # ---------------------------------------------------------------- permissions
@@ -113,10 +134,17 @@ def as_grants(rows: list[Grant]) -> list[dict[str, Any]]:
 def _as_grant(row: Grant, standing: GrantStanding | None) -> dict[str, Any]:
     in_force = standing.is_in_force if standing else row.is_in_force_today
     return {
-        "reference": row.reference, "kind": row.kind, "state": row.state, "in_force": in_force,
-        "title": row.title, "subject": row.subject_key, "owner": row.owner.email, "starts_on": row.starts_on,
-        "ends_on": row.ends_on, "url": address(row.get_absolute_url()),
-    }  # fmt: skip
+        "reference": row.reference,
+        "kind": row.kind,
+        "state": row.state,
+        "in_force": in_force,
+        "title": row.title,
+        "subject": row.subject_key,
+        "owner": row.owner.email,
+        "starts_on": row.starts_on,
+        "ends_on": row.ends_on,
+        "url": address(row.get_absolute_url()),
+    }
 
 
 def as_grant_detail(row: Grant) -> dict[str, Any]:
@@ -127,9 +155,14 @@ def as_grant_detail(row: Grant) -> dict[str, Any]:
         "enforcement": {"status": str(status.reach), "sentence": status.sentence},
         "allows": row.kind_entry.permission_sentence(row),
         "live": [
-            {"target": target.label, "serial": target.release.serial, "released_at": target.release.released_at,
-             "is_gone": target.is_gone, "hosts": [host.host for host in target.hosts if host.is_current]}
+            {
+                "target": target.label,
+                "serial": target.release.serial,
+                "released_at": target.release.released_at,
+                "is_gone": target.is_gone,
+                "hosts": [host.host for host in target.hosts if host.is_current],
+            }
             for target in (live.targets if live else [])
             if target.release is not None
         ],
-    }  # fmt: skip
+    }

@@ -70,9 +70,14 @@ class Api(NinjaAPI):
 
 
 api = Api(
-    title="TechMail Portal", version="1", description=DESCRIPTION, docs_url=None, auth=Bearer(),
-    openapi_url="/openapi.json", urls_namespace="api-1",
-)  # fmt: skip
+    title="TechMail Portal",
+    version="1",
+    description=DESCRIPTION,
+    docs_url=None,
+    auth=Bearer(),
+    openapi_url="/openapi.json",
+    urls_namespace="api-1",
+)
 
 
 # ---------------------------------------------------------------- errors
@@ -184,9 +189,11 @@ def get_request(request: HttpRequest, reference: str) -> Any:
 
 
 @api.get(
-    "/requests/{reference}/findings", response={200: s.FindingsOut, **_READ_ONE}, tags=["Requests"],
+    "/requests/{reference}/findings",
+    response={200: s.FindingsOut, **_READ_ONE},
+    tags=["Requests"],
     summary="What the checks found, by clause",
-)  # fmt: skip
+)
 def get_findings(request: HttpRequest, reference: str) -> Any:
     """The newest checks; of a request that was decided, those it was decided on."""
     owner = _token(request, Scope.READ_REQUESTS).account.owner
@@ -194,9 +201,11 @@ def get_findings(request: HttpRequest, reference: str) -> Any:
 
 
 @api.get(
-    "/requests/{reference}/events", response={200: list[s.EventOut], **_READ_ONE}, tags=["Requests"],
+    "/requests/{reference}/events",
+    response={200: list[s.EventOut], **_READ_ONE},
+    tags=["Requests"],
     summary="What happened: decisions, questions, comments",
-)  # fmt: skip
+)
 def get_events(request: HttpRequest, reference: str) -> Any:
     """The timeline, oldest first. A decision has its reason and the clauses it cites."""
     owner = _token(request, Scope.READ_REQUESTS).account.owner
@@ -235,8 +244,13 @@ def get_grant(request: HttpRequest, reference: str) -> Any:
 
 
 # ---------------------------------------------------------------- filing
-_KEY: Any = Header(..., alias="Idempotency-Key", min_length=1, max_length=255,
-              description="New for each thing you file; the same key never files twice.")  # fmt: skip
+_KEY: Any = Header(
+    ...,
+    alias="Idempotency-Key",
+    min_length=1,
+    max_length=255,
+    description="New for each thing you file; the same key never files twice.",
+)
 
 
 @api.post(
@@ -256,9 +270,11 @@ def file_relay_request(request: HttpRequest, answers: s.RelayAnswers, idempotenc
 
 
 @api.post(
-    "/grants/{reference}/renewals", response={201: s.Filed, **_WRITE}, tags=["Filing"],
+    "/grants/{reference}/renewals",
+    response={201: s.Filed, **_WRITE},
+    tags=["Filing"],
     summary="Renew a permission as it is",
-)  # fmt: skip
+)
 def file_renewal(request: HttpRequest, reference: str, idempotency_key: str = _KEY) -> Any:
     """Confirms what was approved for another term. 409 where something changed: then a person goes through the form."""
     account = _token(request, Scope.WRITE_REQUESTS).account

@@ -114,8 +114,9 @@ def removal(record: Record | None, *, ends_on: date, seen: Seen, clock: Clock) -
     if record is None:
         return Verdict(False, "The permission is gone from the database, and nobody revoked it.")
     return Verdict(
-        False, f"The database says “{GrantState(record.state).label}” without its entries in force, and no act explains it."
-    )  # fmt: skip
+        False,
+        f"The database says “{GrantState(record.state).label}” without its entries in force, and no act explains it.",
+    )
 
 
 def addition(record: Record | None, *, seen: Seen) -> Verdict:

@@ -33,9 +33,12 @@ class TokenForm(forms.Form):
         error_messages={"required": "Choose at least one."},
     )
     days = forms.IntegerField(
-        label="Days until it expires", min_value=1, max_value=LONGEST_DAYS, initial=365,
+        label="Days until it expires",
+        min_value=1,
+        max_value=LONGEST_DAYS,
+        initial=365,
         help_text="You hear of it two weeks before.",
-    )  # fmt: skip
+    )
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]

@@ -101,8 +101,10 @@ class Prepared:
     def changed(self) -> list[str]:
         """What comes in or changes, by reference."""
         return sorted(
-            name for name, mark in self.marks.items() if name not in self.before or self.before[name].digest != mark.digest
-        )  # fmt: skip
+            name
+            for name, mark in self.marks.items()
+            if name not in self.before or self.before[name].digest != mark.digest
+        )
 
     @property
     def dropped(self) -> list[str]:
@@ -191,9 +193,18 @@ def prepare(
         export = writable.render()
         marks = marks_of(export)
     prepared = Prepared(
-        place, target, clock, export, marks, last, seen, [*unexplained, *writable.unexplained],
-        events_read_to, accept_all, writable.held,
-    )  # fmt: skip
+        place,
+        target,
+        clock,
+        export,
+        marks,
+        last,
+        seen,
+        [*unexplained, *writable.unexplained],
+        events_read_to,
+        accept_all,
+        writable.held,
+    )
     _keep_facts(prepared)
     return prepared
 
@@ -282,9 +293,18 @@ def without_unreadable(
     export = final.render()
     lint(export)
     fresh = Prepared(
-        prepared.place, prepared.target, prepared.clock, export, marks_of(export), prepared.before, prepared.seen,
-        [*prepared.unexplained, *final.unexplained], prepared.events_read_to, prepared.is_accepted, final.held,
-    )  # fmt: skip
+        prepared.place,
+        prepared.target,
+        prepared.clock,
+        export,
+        marks_of(export),
+        prepared.before,
+        prepared.seen,
+        [*prepared.unexplained, *final.unexplained],
+        prepared.events_read_to,
+        prepared.is_accepted,
+        final.held,
+    )
     _keep_facts(fresh)
     return fresh
 

@@ -61,11 +61,17 @@ def _note_held(prepared: Prepared) -> None:
             over.append(row.pk)
         fresh.append(
             HeldChange(
-                place=prepared.place, target=prepared.target.key, reference=found.reference,
-                direction=found.direction, mark=found.mark, lines="\n".join(found.lines), why=found.why,
-                is_by_day=found.is_by_day, is_unwritable=found.is_unwritable,
+                place=prepared.place,
+                target=prepared.target.key,
+                reference=found.reference,
+                direction=found.direction,
+                mark=found.mark,
+                lines="\n".join(found.lines),
+                why=found.why,
+                is_by_day=found.is_by_day,
+                is_unwritable=found.is_unwritable,
             )
-        )  # fmt: skip
+        )
     over += [row.pk for row in standing.values()]
     for start in range(0, len(over), _BATCH):
         HeldChange.objects.filter(pk__in=over[start : start + _BATCH]).update(closed_at=timezone.now())

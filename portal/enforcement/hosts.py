@@ -118,9 +118,11 @@ def trouble_of(state: HostState, newest: Release | None, expires_at: datetime, n
         return "lint"
     if now - (state.reported_at or state.expected_since) > SILENT_AFTER:
         return "silent"
-    if newest and _place(state) < _place(newest) and now - max(
-        newest.released_at, state.expected_since
-    ) > LATE_AFTER:  # fmt: skip
+    if (
+        newest
+        and _place(state) < _place(newest)
+        and now - max(newest.released_at, state.expected_since) > LATE_AFTER
+    ):
         return "behind"
     return "expiry" if expires_at - now < EXPIRES_SOON else ""
 

@@ -301,7 +301,7 @@ def _active(facts: _Facts, grant: Grant, found: list[InTarget], names: list[str]
             return Status(Reach.APPROVED, "Approved, not live yet", _joined(reasons))
         return Status(
             Reach.RELEASED, "Approved and released", "no mail host reports here whether it is live there."
-        )  # fmt: skip
+        )
     missing = sorted({row.host for target in found for row in target.hosts if not row.is_current})
     done = len(names) - len(missing)
     if not missing and not reasons:

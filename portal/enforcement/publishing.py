@@ -122,9 +122,12 @@ class FolderStore:
             seen = prepared.seen.get(reference, Seen())
             if reference in changed:
                 held[reference] = {
-                    "mark": mark.digest, "ends_on": mark.ends_on.isoformat(), "seen": _plain(seen),
-                    "lines": lines[reference], "facts": prepared.facts.get(reference, ""),
-                }  # fmt: skip
+                    "mark": mark.digest,
+                    "ends_on": mark.ends_on.isoformat(),
+                    "seen": _plain(seen),
+                    "lines": lines[reference],
+                    "facts": prepared.facts.get(reference, ""),
+                }
             else:
                 held[reference] = dict(self.held[reference])
                 if seen.event and reference not in unexplained:

@@ -201,10 +201,17 @@ def _note_grants(row: Release, prepared: guard.Prepared) -> None:
 def _exported(row: Release, prepared: guard.Prepared, reference: str, lines: Sequence[str]) -> ExportedGrant:
     mark, seen = prepared.marks[reference], prepared.seen.get(reference, Seen())
     return ExportedGrant(
-        target=row.target, reference=reference, fingerprint=mark.digest, entries=mark.entries,
-        ends_on=mark.ends_on, since=row, lines="\n".join(lines), facts=prepared.facts.get(reference, ""),
-        seen_event=seen.event, seen_at=seen.at,
-    )  # fmt: skip
+        target=row.target,
+        reference=reference,
+        fingerprint=mark.digest,
+        entries=mark.entries,
+        ends_on=mark.ends_on,
+        since=row,
+        lines="\n".join(lines),
+        facts=prepared.facts.get(reference, ""),
+        seen_event=seen.event,
+        seen_at=seen.at,
+    )
 
 
 def _note_seen(prepared: guard.Prepared) -> None:

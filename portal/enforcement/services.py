@@ -52,9 +52,13 @@ def publish(
             for target in known:
                 try:
                     prepared[target.key] = guard.prepare(
-                        target, place=str(folder), day=on, install_path=f"{base}/{target.key}",
-                        store=stores[target.key], accept_all=accept_change,
-                    )  # fmt: skip
+                        target,
+                        place=str(folder),
+                        day=on,
+                        install_path=f"{base}/{target.key}",
+                        store=stores[target.key],
+                        accept_all=accept_change,
+                    )
                 except LintError as error:
                     refused[target.key] = error
         work = _Publication(folder, base, stores, prepared, refused)
@@ -147,11 +151,13 @@ class _Publication:
             try:
                 with guard.snapshot():
                     found = guard.without_unreadable(
-                        found, install_path=f"{self.base}/{key}", store=self.stores[key],
+                        found,
+                        install_path=f"{self.base}/{key}",
+                        store=self.stores[key],
                         lint=lambda export: found.target.lint(
                             publishing.stage(self.folder, serial, key, export)
                         ),
-                    )  # fmt: skip
+                    )
             except LintError as error:
                 del self.prepared[key]
                 self.refused[key] = error

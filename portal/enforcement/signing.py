@@ -47,9 +47,11 @@ def is_signed(message: bytes, signature: bytes) -> bool:
 def public_pem(private: bytes | None = None) -> str:
     """The public half in PEM, as `openssl pkeyutl` reads it. Raises SigningKeyMissing."""
     key = _key() if private is None else Ed25519PrivateKey.from_private_bytes(private)
-    return key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    ).decode()  # fmt: skip
+    return (
+        key.public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        .decode()
+    )
 
 
 def key_id() -> str:

@@ -140,6 +140,10 @@ def offered(*, grant: Grant, handover: Handover) -> None:
     """Somebody is asked to take the permission over."""
     recipients = [handover.offered_to.email]
     _tell(
-        "grant_offered", grant, f"offer:{handover.pk}", recipients, actor=handover.giver,
+        "grant_offered",
+        grant,
+        f"offer:{handover.pk}",
+        recipients,
+        actor=handover.giver,
         reason=handover.note,
-    )  # fmt: skip
+    )

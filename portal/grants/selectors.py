@@ -24,12 +24,14 @@ def grant_of(service_request: ServiceRequest) -> Grant | None:
 def answers_in_force(service_request: ServiceRequest) -> list[dict[str, str]]:
     """The answers of the approved request behind the grant that `service_request` is about; none for a new one."""
     newest = (
-        Snapshot.objects.filter(service_request__in=Grant.objects.filter(
-            later_requests__service_request=service_request
-        ).values("latest_request"))
+        Snapshot.objects.filter(
+            service_request__in=Grant.objects.filter(later_requests__service_request=service_request).values(
+                "latest_request"
+            )
+        )
         .order_by("-id")
         .first()
-    )  # fmt: skip
+    )
     return _as_granted(newest) if newest else []
 
 

@@ -65,6 +65,8 @@ class CloseForm(forms.Form):
     """What came of it."""
 
     outcome = forms.CharField(
-        label="What came of it?", max_length=2000, widget=forms.Textarea(attrs={"rows": 3}),
+        label="What came of it?",
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 3}),
         error_messages={"required": "Say what came of it."},
-    )  # fmt: skip
+    )

@@ -131,11 +131,15 @@ def _add_rows(
     for keys in in_chunks(wanted):
         IncidentGrant.objects.bulk_create(
             IncidentGrant(
-                incident=incident, grant_id=pk, result=Result.WAITING, why=found.everything[pk],
-                is_dependent=pk in found.dependent, added_by=added_by,
+                incident=incident,
+                grant_id=pk,
+                result=Result.WAITING,
+                why=found.everything[pk],
+                is_dependent=pk in found.dependent,
+                added_by=added_by,
             )
             for pk in keys
-        )  # fmt: skip
+        )
 
 
 # ---------------------------------------------------------------- carrying it out

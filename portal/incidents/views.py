@@ -47,9 +47,13 @@ def new(request: HttpRequest) -> HttpResponse:
     if "confirm" in request.POST:
         try:
             incident = services.open_incident(
-                actor=actor, about=about, subject=subject, reason=form.cleaned_data["reason"],
-                seen=request.POST.get("seen", ""), chosen=_chosen(request, found),
-            )  # fmt: skip
+                actor=actor,
+                about=about,
+                subject=subject,
+                reason=form.cleaned_data["reason"],
+                seen=request.POST.get("seen", ""),
+                chosen=_chosen(request, found),
+            )
         except ValidationError as error:
             notice, status = " ".join(error.messages), 422
         except Stale as problem:
@@ -171,9 +175,11 @@ def add(request: HttpRequest, pk: int) -> HttpResponse:
     if "confirm" in request.POST:
         try:
             count = services.extend_incident(
-                incident=incident, actor=person(request), seen=request.POST.get("seen", ""),
+                incident=incident,
+                actor=person(request),
+                seen=request.POST.get("seen", ""),
                 chosen=_chosen(request, found),
-            )  # fmt: skip
+            )
         except ValidationError as error:
             notice, status = " ".join(error.messages), 422
         except Stale as problem:

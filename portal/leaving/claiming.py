@@ -88,9 +88,13 @@ def claim(*, chase: Chase, actor: "User", stage: Stage) -> Grant:
     check_may_claim(chase, actor, stage)
     _withdraw_offer(grant)
     event = change_grant(
-        grant=grant, action="accept", actor=actor, reason=f"Asked through {stage.label}.", owner=actor,
+        grant=grant,
+        action="accept",
+        actor=actor,
+        reason=f"Asked through {stage.label}.",
+        owner=actor,
         co_owner=None if grant.co_owner_id == actor.pk else grant.co_owner,
-    )  # fmt: skip
+    )
     grant_notices.changed(grant=grant, event=event)
     return grant
 
@@ -110,9 +114,13 @@ def offer(*, chase: Chase, actor: "User", to: "User", note: str = "") -> Handove
     _withdraw_offer(grant)
     made = Handover.objects.create(grant=grant, offered_by=actor, offered_to=to, note=note.strip())
     GrantEvent.objects.create(
-        grant=grant, actor=actor, action="hand_over", from_state=grant.state, to_state=grant.state,
+        grant=grant,
+        actor=actor,
+        action="hand_over",
+        from_state=grant.state,
+        to_state=grant.state,
         reason=f"Offered to {to}",
-    )  # fmt: skip
+    )
     note_holders(grant, to)
     grant_notices.offered(grant=grant, handover=made)
     return made

@@ -100,9 +100,12 @@ def search_of(chase: Chase) -> Search:
     """What is to be said of a running search; `chase` comes with its grant and people."""
     here = institution()
     follows = next_stage(
-        chase.stage, askable=askable(chase.grant).stages, noticed_on=chase.noticed_on,
-        step_days=here.ownerless_step_days, all_days=here.ownerless_days,
-    )  # fmt: skip
+        chase.stage,
+        askable=askable(chase.grant).stages,
+        noticed_on=chase.noticed_on,
+        step_days=here.ownerless_step_days,
+        all_days=here.ownerless_days,
+    )
     return Search(chase, *(follows or (None, None)))
 
 

@@ -87,9 +87,13 @@ def _bring_back(chase: Chase) -> bool:
 def _move(chase: Chase, today: date) -> bool:
     here, behind = institution(), askable(chase.grant)
     stage = stage_due(
-        askable=behind.stages, noticed_on=chase.noticed_on, today=today, step_days=here.ownerless_step_days,
-        all_days=here.ownerless_days, declined=claiming.has_declined(chase),
-    )  # fmt: skip
+        askable=behind.stages,
+        noticed_on=chase.noticed_on,
+        today=today,
+        step_days=here.ownerless_step_days,
+        all_days=here.ownerless_days,
+        declined=claiming.has_declined(chase),
+    )
     if rank(stage) <= rank(chase.stage):
         return False
     addresses = behind.addresses(stage)

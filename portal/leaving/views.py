@@ -36,9 +36,12 @@ def offer(request: HttpRequest, reference: str) -> HttpResponse:
     """One permission without an owner: what was tried, and IT's offer to somebody."""
     actor = person(request)
     chase = (
-        Chase.objects.running().visible_to(actor).filter(grant__reference=reference)
-        .select_related("owner", "grant__owner", "grant__co_owner").first()
-    )  # fmt: skip
+        Chase.objects.running()
+        .visible_to(actor)
+        .filter(grant__reference=reference)
+        .select_related("owner", "grant__owner", "grant__co_owner")
+        .first()
+    )
     if chase is None or not actor.sees_everything:
         raise Http404("No search for an owner goes on for this.")
     form = OfferForm(request.POST if request.method == "POST" else None)

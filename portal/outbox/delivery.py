@@ -96,9 +96,13 @@ def as_email(message: OutboxMessage, connection: Any = None) -> EmailMultiAltern
         root = f"<{message.thread.lower()}@{institution().mail_domain}>"
         headers |= {"In-Reply-To": root, "References": root}
     email = EmailMultiAlternatives(
-        message.subject, message.text, settings.DEFAULT_FROM_EMAIL, [message.recipient], headers=headers,
+        message.subject,
+        message.text,
+        settings.DEFAULT_FROM_EMAIL,
+        [message.recipient],
+        headers=headers,
         connection=connection,
-    )  # fmt: skip
+    )
     email.attach_alternative(message.html, "text/html")
     return email
 

@@ -67,9 +67,11 @@ def _taken_apart(name: str, source: str) -> _Source:
     if {"Subject", "Button"} - set(fields) or not why.startswith("Why: ") or not body.strip():
         raise MalformedLetter(f"mail/{name}.txt needs Subject, Button, a paragraph and Why.")
     return _Source(
-        _compiled(fields["Subject"]), _compiled(fields["Button"]), _compiled(body),
+        _compiled(fields["Subject"]),
+        _compiled(fields["Button"]),
+        _compiled(body),
         _compiled(why.removeprefix("Why: ")),
-    )  # fmt: skip
+    )
 
 
 def _compiled(source: str) -> Any:

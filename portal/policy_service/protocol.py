@@ -71,12 +71,35 @@ _MARKS = {name: f"\n{name}=" for name in (*_NAMES, *_OPTIONAL)}
 _START = "\nrequest=smtpd_access_policy\n"
 
 _AS_POSTFIX_SENDS = (
-    "protocol_state", "protocol_name", "client_address", "client_name", "client_port", "reverse_client_name",
-    "server_address", "server_port", "helo_name", "sender", "recipient", "recipient_count", "queue_id", "instance",
-    "size", "etrn_domain", "stress", "sasl_method", "sasl_username", "sasl_sender", "ccert_subject",
-    "ccert_issuer", "ccert_fingerprint", "ccert_pubkey_fingerprint", "encryption_protocol", "encryption_cipher",
-    "encryption_keysize", "policy_context",
-)  # fmt: skip
+    "protocol_state",
+    "protocol_name",
+    "client_address",
+    "client_name",
+    "client_port",
+    "reverse_client_name",
+    "server_address",
+    "server_port",
+    "helo_name",
+    "sender",
+    "recipient",
+    "recipient_count",
+    "queue_id",
+    "instance",
+    "size",
+    "etrn_domain",
+    "stress",
+    "sasl_method",
+    "sasl_username",
+    "sasl_sender",
+    "ccert_subject",
+    "ccert_issuer",
+    "ccert_fingerprint",
+    "ccert_pubkey_fingerprint",
+    "encryption_protocol",
+    "encryption_cipher",
+    "encryption_keysize",
+    "policy_context",
+)
 """The order of Postfix 3.2 and later (src/smtpd/smtpd_check.c, check_policy_service), and what 3.8 added after it."""
 _VALUE, _ANY = "([^\n]*)", "[^\n]*"
 _POSTFIX = re.compile(

@@ -52,9 +52,12 @@ def usage_of(grant: Grant, today: date | None = None) -> Usage | None:
         return None
     since = max(first, grant.starts_on)
     found = DailyUse.objects.filter(grant=grant).aggregate(
-        passed=Sum("accepted"), barred=Sum("refused"), put_off=Sum("deferred"), seen_at=Max("last_at"),
+        passed=Sum("accepted"),
+        barred=Sum("refused"),
+        put_off=Sum("deferred"),
+        seen_at=Max("last_at"),
         mail_on=Max("day", filter=Q(accepted__gt=0)),
-    )  # fmt: skip
+    )
     senders = list(SenderUse.objects.filter(grant=grant))
     authors = AuthorUse.objects.filter(grant=grant, refused__gt=0, accepted=0)
     quiet_since = max(since, found["mail_on"] or since)

@@ -98,7 +98,11 @@ def _people(grant: Grant) -> Iterator[Fact]:
     try:
         known = directory().lookup(addresses)
     except DirectoryUnavailable:
-        yield Fact(Group.PEOPLE, Stand.UNKNOWN, "The directory did not answer, so whether its people are still there is not known.")  # fmt: skip
+        yield Fact(
+            Group.PEOPLE,
+            Stand.UNKNOWN,
+            "The directory did not answer, so whether its people are still there is not known.",
+        )
         return
     except Exception:
         logger.exception("The directory could not be asked about %s.", grant.reference)
@@ -106,7 +110,11 @@ def _people(grant: Grant) -> Iterator[Fact]:
         return
     yield from (_of_person(person, person.pk == grant.owner_id, person.email in known) for person in people)
     if grant.functional_mailbox and grant.functional_mailbox not in known:
-        yield Fact(Group.PEOPLE, Stand.CHANGED, f"The mailbox for notices, {grant.functional_mailbox}, is no longer in the directory.")  # fmt: skip
+        yield Fact(
+            Group.PEOPLE,
+            Stand.CHANGED,
+            f"The mailbox for notices, {grant.functional_mailbox}, is no longer in the directory.",
+        )
 
 
 def _of_person(person: User, is_owner: bool, is_known: bool) -> Fact:
@@ -123,9 +131,11 @@ def _hands(grant: Grant) -> Iterator[Fact]:
     now = {person.pk: str(person) for person in (grant.owner, grant.co_owner) if person is not None}
     if then.keys() != now.keys():
         yield Fact(
-            Group.PEOPLE, Stand.CHANGED, f"It is in other hands now: {sentence_list(sorted(now.values()))}.",
+            Group.PEOPLE,
+            Stand.CHANGED,
+            f"It is in other hands now: {sentence_list(sorted(now.values()))}.",
             f"It was approved for {sentence_list(sorted(then.values()))}.",
-        )  # fmt: skip
+        )
 
 
 # ---------------------------------------------------------------- what the checks find
@@ -162,7 +172,11 @@ def _answers(service_request: ServiceRequest) -> Iterator[Fact]:
     kind = granting_kind(service_request.kind)
     before = kind.baseline(service_request)
     if not before:
-        yield Fact(Group.ANSWERS, Stand.UNKNOWN, "The approved answers are not on record, so nothing can be compared.")  # fmt: skip
+        yield Fact(
+            Group.ANSWERS,
+            Stand.UNKNOWN,
+            "The approved answers are not on record, so nothing can be compared.",
+        )
         return
     changed = [
         row for row in differences(before, answers_of(service_request)) if row[0] not in kind.quiet_fields

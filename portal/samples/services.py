@@ -79,9 +79,14 @@ def receive_sample(
     try:
         with transaction.atomic():
             return SignedSample.objects.create(
-                service_request=service_request, source=source, sha256=digest, size=len(raw), file=path,
-                came_from=came_from[:300], name=name[:255],
-            )  # fmt: skip
+                service_request=service_request,
+                source=source,
+                sha256=digest,
+                size=len(raw),
+                file=path,
+                came_from=came_from[:300],
+                name=name[:255],
+            )
     except IntegrityError:
         return SignedSample.objects.get(service_request=service_request, sha256=digest)
 
@@ -97,9 +102,12 @@ def adopt_attachments(*, service_request: ServiceRequest) -> None:
         try:
             with attachment.file.open("rb") as opened:
                 sample = receive_sample(
-                    service_request=service_request, raw=opened.read(), source=SignedSample.Source.UPLOAD,
-                    came_from=attachment.uploaded_by.email, name=attachment.name,
-                )  # fmt: skip
+                    service_request=service_request,
+                    raw=opened.read(),
+                    source=SignedSample.Source.UPLOAD,
+                    came_from=attachment.uploaded_by.email,
+                    name=attachment.name,
+                )
         except (OSError, SampleRefused) as error:
             logger.warning("Attachment %s is no sample: %s", attachment.pk, error)
             continue
@@ -114,9 +122,12 @@ def judge_sample(*, sample: SignedSample) -> SignedSample:
     wanted = kind.wanted(service_request, grant)
     outcome, reason, evidence = _verdict(sample, wanted)
     columns: dict[str, Any] = {
-        "outcome": str(outcome), "reason": reason, "is_proof": outcome is Outcome.PASS, "evidence": evidence,
+        "outcome": str(outcome),
+        "reason": reason,
+        "is_proof": outcome is Outcome.PASS,
+        "evidence": evidence,
         "judged_at": timezone.now(),
-    }  # fmt: skip
+    }
     SignedSample.objects.filter(pk=sample.pk).update(**columns)
     for column, value in columns.items():
         setattr(sample, column, value)
@@ -186,10 +197,13 @@ def keep_signing_proof(
     SigningProof.objects.update_or_create(
         grant=held,
         defaults={
-            "sample": sample, "from_address": address, "signing_domain": signing_domain,
-            "proven_at": sample.received_at, "outdated_at": None,
+            "sample": sample,
+            "from_address": address,
+            "signing_domain": signing_domain,
+            "proven_at": sample.received_at,
+            "outdated_at": None,
         },
-    )  # fmt: skip
+    )
     if before is None or not before.is_current:
         GrantEvent.objects.create(
             grant=held, action="signed", from_state=held.state, to_state=held.state, reason=sample.reason

@@ -76,12 +76,19 @@ def evidence_of(report: MessageReport, wanted: Wanted) -> dict[str, Any]:
         "warnings": list(counted.warnings) if counted is not None else [],
         "signatures": [
             {
-                "d": one.domain, "s": one.selector, "algorithm": one.algorithm, "bits": one.bits,
-                "valid": one.valid, "proves": one.proves, "limit": one.limit, "aligned": one.aligned.everywhere, "body_length": one.body_length_tag,
+                "d": one.domain,
+                "s": one.selector,
+                "algorithm": one.algorithm,
+                "bits": one.bits,
+                "valid": one.valid,
+                "proves": one.proves,
+                "limit": one.limit,
+                "aligned": one.aligned.everywhere,
+                "body_length": one.body_length_tag,
                 "notes": [str(note) for note in one.notes],
             }
             for one in report.dkim
         ],
         "notes": [str(note) for note in report.notes],
         "judged_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }  # fmt: skip
+    }

@@ -92,9 +92,12 @@ def _take_in(form: SampleForm, service_request: ServiceRequest, actor: User) -> 
         return False
     try:
         sample = services.receive_sample(
-            service_request=service_request, raw=upload.read(), source=SignedSample.Source.UPLOAD,
-            came_from=actor.email, name=upload.name or "",
-        )  # fmt: skip
+            service_request=service_request,
+            raw=upload.read(),
+            source=SignedSample.Source.UPLOAD,
+            came_from=actor.email,
+            name=upload.name or "",
+        )
     except services.SampleRefused as error:
         form.add_error("upload", str(error))
         return False
@@ -162,8 +165,10 @@ def download(request: HttpRequest, reference: str, pk: int) -> FileResponse:
     service_request = _load(request, reference)
     sample = get_object_or_404(selectors.samples_for(service_request), pk=pk)
     response = FileResponse(
-        sample.file.open("rb"), as_attachment=True, filename=f"{service_request.reference}-{sample.pk}.eml",
+        sample.file.open("rb"),
+        as_attachment=True,
+        filename=f"{service_request.reference}-{sample.pk}.eml",
         content_type="application/octet-stream",
-    )  # fmt: skip
+    )
     response["X-Content-Type-Options"] = "nosniff"
     return response

@@ -199,13 +199,18 @@ def bars(key: str, title: str, items: Sequence[tuple[str, float]], *, unit: str 
         title=title,
         description=f"{title}: {len(items)} rows.",
         bars=[
-            Bar(name, f"{number(value)}{unit}", at * ROW + 6, round(max(0.0, value) / highest * room, 2),
-                f"{name}: {number(value)}{unit}")
+            Bar(
+                name,
+                f"{number(value)}{unit}",
+                at * ROW + 6,
+                round(max(0.0, value) / highest * room, 2),
+                f"{name}: {number(value)}{unit}",
+            )
             for at, (name, value) in enumerate(items)
         ],
         height=max(1, len(items)) * ROW,
         table=Table([head, title], [[name, f"{number(value)}{unit}"] for name, value in items]),
-    )  # fmt: skip
+    )
 
 
 def line(

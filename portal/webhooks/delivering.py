@@ -46,9 +46,11 @@ class Report:
 
     def __add__(self, other: "Report") -> "Report":
         return Report(
-            self.delivered + other.delivered, self.retried + other.retried, self.dead + other.dead,
+            self.delivered + other.delivered,
+            self.retried + other.retried,
+            self.dead + other.dead,
             self.paused + other.paused,
-        )  # fmt: skip
+        )
 
 
 def deliver_due(*, seconds: float = SWEEP_SECONDS) -> Report:
@@ -129,8 +131,12 @@ def _delivered(delivery: Delivery, result: sending.Result) -> Report:
 def _failed(delivery: Delivery, result: sending.Result) -> Report:
     logger.warning(
         "Webhook delivery %s to endpoint %s failed (try %s): %s %s",
-        delivery.pk, delivery.endpoint_id, delivery.attempts, result.status or "", result.words,
-    )  # fmt: skip
+        delivery.pk,
+        delivery.endpoint_id,
+        delivery.attempts,
+        result.status or "",
+        result.words,
+    )
     now = timezone.now()
     Endpoint.objects.filter(pk=delivery.endpoint_id, failing_since=None).update(failing_since=now)
     if delivery.attempts >= MOST_ATTEMPTS:

@@ -35,9 +35,12 @@ ANSWER_SECONDS = 2.0
 MOST_ANSWER_BYTES = 16 * 1024
 KEPT_CHARACTERS = 500
 _NETWORK_ERRORS = (
-    httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, httpcore2.UnsupportedProtocol,
+    httpcore2.NetworkError,
+    httpcore2.TimeoutException,
+    httpcore2.ProtocolError,
+    httpcore2.UnsupportedProtocol,
     OSError,
-)  # fmt: skip
+)
 
 
 class NotSent(Exception):

@@ -73,9 +73,16 @@ def resume_endpoint(*, actor: User, endpoint: Endpoint) -> None:
 def remove_endpoint(*, actor: User, endpoint: Endpoint) -> None:
     """End it for good: nothing waits for it, nothing can be signed for it. Raises NotAllowed or WrongState."""
     _update(
-        endpoint, actor, state=EndpointState.REMOVED, state_changed_at=timezone.now(), state_changed_by=actor,
-        salt="", secret_check="", old_salt="", old_until=None,
-    )  # fmt: skip
+        endpoint,
+        actor,
+        state=EndpointState.REMOVED,
+        state_changed_at=timezone.now(),
+        state_changed_by=actor,
+        salt="",
+        secret_check="",
+        old_salt="",
+        old_until=None,
+    )
     endpoint.deliveries.all().delete()
 
 
@@ -90,9 +97,13 @@ def rotate_secret(*, actor: User, endpoint: Endpoint) -> None:
     if keys.is_intact(endpoint):
         old = {"old_salt": endpoint.salt, "old_until": now + OVERLAP}
     _update(
-        endpoint, actor, salt=salt, secret_made_at=now,
-        secret_check=keys.check_of(keys.derived(endpoint, salt)), **old,
-    )  # fmt: skip
+        endpoint,
+        actor,
+        salt=salt,
+        secret_made_at=now,
+        secret_check=keys.check_of(keys.derived(endpoint, salt)),
+        **old,
+    )
 
 
 @transaction.atomic

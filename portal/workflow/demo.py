@@ -73,9 +73,12 @@ def file(kind: Kind, wish: DemoRequest, people: Mapping[str, User]) -> ServiceRe
         )
     if wish.standing is Standing.APPROVED:
         reviewing.approve(
-            service_request=filed, actor=reviewer, revision=filed.revision, comment=wish.reason,
+            service_request=filed,
+            actor=reviewer,
+            revision=filed.revision,
+            comment=wish.reason,
             terms=_terms(kind, filed, wish),
-        )  # fmt: skip
+        )
     return filed
 
 

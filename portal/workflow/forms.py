@@ -264,9 +264,12 @@ class ApproveForm(RevisionForm):
             words = [(value, choice.labels.get(value, value)) for value in choice.values]
             if choice.is_single:
                 self.fields[f"keep_{choice.field}"] = forms.ChoiceField(
-                    label=choice.label, choices=words, initial=choice.values[0], widget=forms.RadioSelect,
+                    label=choice.label,
+                    choices=words,
+                    initial=choice.values[0],
+                    widget=forms.RadioSelect,
                     help_text="The first is what was asked for; you may grant less.",
-                )  # fmt: skip
+                )
                 continue
             self.fields[f"keep_{choice.field}"] = forms.MultipleChoiceField(
                 label=choice.label,

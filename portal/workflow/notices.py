@@ -47,9 +47,12 @@ def named(*, service_request: ServiceRequest, actor: "User") -> None:
     Beyond `NAMINGS` a day nobody is told by email: the request is among their requests all the same.
     """
     waiting = Participation.objects.filter(
-        service_request=service_request, part__in=NAMED, told_at__isnull=True, accepted_at__isnull=True,
+        service_request=service_request,
+        part__in=NAMED,
+        told_at__isnull=True,
+        accepted_at__isnull=True,
         person__in=[pk for pk in (service_request.co_owner_id, service_request.sponsor_id) if pk],
-    ).exclude(person=actor)  # fmt: skip
+    ).exclude(person=actor)
     for row in waiting.select_related("person"):
         if not row.person.is_active or seconds_to_wait(f"naming:{actor.pk}", NAMINGS):
             continue

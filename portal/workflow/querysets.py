@@ -13,10 +13,26 @@ if TYPE_CHECKING:
 
 
 _ROW_COLUMNS = (
-    "reference", "kind", "intention", "state", "stage", "stage_role", "revision", "title", "subject_key",
-    "department", "submitted_at", "due_on", "blocking_findings", "co_owner", "sponsor",
-    "requester__name", "requester__email", "assignee__name", "assignee__email",
-)  # fmt: skip
+    "reference",
+    "kind",
+    "intention",
+    "state",
+    "stage",
+    "stage_role",
+    "revision",
+    "title",
+    "subject_key",
+    "department",
+    "submitted_at",
+    "due_on",
+    "blocking_findings",
+    "co_owner",
+    "sponsor",
+    "requester__name",
+    "requester__email",
+    "assignee__name",
+    "assignee__email",
+)
 
 
 class ServiceRequestQuerySet(models.QuerySet["ServiceRequest"]):

@@ -35,8 +35,12 @@ if TYPE_CHECKING:
 PAGE_SIZE = 25
 COUNT_CAP = 1000
 TABS = (
-    ("mine", "Mine"), ("role", "My desk"), ("unassigned", "Unassigned"), ("overdue", "Overdue"), ("all", "All"),
-)  # fmt: skip
+    ("mine", "Mine"),
+    ("role", "My desk"),
+    ("unassigned", "Unassigned"),
+    ("overdue", "Overdue"),
+    ("all", "All"),
+)
 
 
 @dataclass(frozen=True)

@@ -73,13 +73,27 @@ def world(cast: Cast) -> World:
     campaign = campaigns.submitted(cast, **shared)
     permission = approve(cast, campaign, actor=cast.cio).campaign
     use = ListUse.objects.create(
-        permission=permission, canonical_sha256=permission.canonical_sha256, list_address="students-all@ttu.edu",
-        queue_id="4cQ2Xk1bz9zX", client="129.118.7.7", envelope_sender="b@ttu.edu", passed_at=timezone.now(),
-    )  # fmt: skip
+        permission=permission,
+        canonical_sha256=permission.canonical_sha256,
+        list_address="students-all@ttu.edu",
+        queue_id="4cQ2Xk1bz9zX",
+        client="129.118.7.7",
+        envelope_sender="b@ttu.edu",
+        passed_at=timezone.now(),
+    )
     return World(
-        cast, fresh(draft), fresh(request), grant, file.pk, letter.pk, consent, senders, fresh(campaign),
-        use.pk, *webhook_with_a_dead_delivery(cast),
-    )  # fmt: skip
+        cast,
+        fresh(draft),
+        fresh(request),
+        grant,
+        file.pk,
+        letter.pk,
+        consent,
+        senders,
+        fresh(campaign),
+        use.pk,
+        *webhook_with_a_dead_delivery(cast),
+    )
 
 
 def webhook_with_a_dead_delivery(cast: Cast) -> tuple[int, int]:

@@ -306,10 +306,18 @@ def addresses(resolver: URLResolver, before: str = "") -> Iterator[str]:
 
 def url(row: Row, world: World) -> str:
     return row.path.format(
-        draft=world.draft.reference, request=world.request.reference, grant=world.grant.reference,
-        file=world.file, letter=world.letter, consent=world.consent, senders=world.senders.reference,
-        campaign=world.campaign.reference, list_use=world.list_use, webhook=world.webhook, hook_delivery=world.hook_delivery,
-    )  # fmt: skip
+        draft=world.draft.reference,
+        request=world.request.reference,
+        grant=world.grant.reference,
+        file=world.file,
+        letter=world.letter,
+        consent=world.consent,
+        senders=world.senders.reference,
+        campaign=world.campaign.reference,
+        list_use=world.list_use,
+        webhook=world.webhook,
+        hook_delivery=world.hook_delivery,
+    )
 
 
 def everything() -> dict[str, Any]:

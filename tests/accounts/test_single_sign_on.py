@@ -89,13 +89,26 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
         {},
         folder / "provider.log",
     )
-    portal = started(["-c", SERVE, str(portal_port)], {
-        "DJANGO_SETTINGS_MODULE": "portal.settings", "SECRET_KEY": "a-test-only-value-0123456789" * 3, "DEBUG": "true",
-        "PUBLIC_URL": found.portal, "VAR_DIR": str(folder), "OIDC_SERVER_URL": found.provider,
-        "OIDC_CLIENT_ID": CLIENT_ID, "OIDC_CLIENT_SECRET": CLIENT_SECRET, "OIDC_NAME": "eRaider", "SSO_ONLY": "true",
-        "MFA_FOR_DECIDERS": "true", "SAML_METADATA_URL": f"{found.provider}/saml/metadata",
-        "SAML_ENTITY_ID": SAML_ENTITY_ID, "SAML_NAME": "Shibboleth",
-    }, folder / "portal.log")  # fmt: skip
+    portal = started(
+        ["-c", SERVE, str(portal_port)],
+        {
+            "DJANGO_SETTINGS_MODULE": "portal.settings",
+            "SECRET_KEY": "a-test-only-value-0123456789" * 3,
+            "DEBUG": "true",
+            "PUBLIC_URL": found.portal,
+            "VAR_DIR": str(folder),
+            "OIDC_SERVER_URL": found.provider,
+            "OIDC_CLIENT_ID": CLIENT_ID,
+            "OIDC_CLIENT_SECRET": CLIENT_SECRET,
+            "OIDC_NAME": "eRaider",
+            "SSO_ONLY": "true",
+            "MFA_FOR_DECIDERS": "true",
+            "SAML_METADATA_URL": f"{found.provider}/saml/metadata",
+            "SAML_ENTITY_ID": SAML_ENTITY_ID,
+            "SAML_NAME": "Shibboleth",
+        },
+        folder / "portal.log",
+    )
     try:
         wait_for(f"{found.provider}/.well-known/openid-configuration", provider, folder / "provider.log")
         wait_for(f"{found.portal}/healthz", portal, folder / "portal.log")
@@ -177,13 +190,16 @@ def signed_on(sites: Sites, name: str) -> Visitor:
     return visitor.post(visitor.url, login=name, password=PASSWORD)
 
 
-@pytest.mark.parametrize(("name", "sentence"), [
-    ("mallory", "did not verify it"),
-    ("nobody", "did not verify it"),
-    ("guest", "People sign in here with an address at ttu.edu"),
-    ("kelvin", "People sign in here with an address at ttu.edu"),
-    ("vera", "belongs to an account that another person"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("mallory", "did not verify it"),
+        ("nobody", "did not verify it"),
+        ("guest", "People sign in here with an address at ttu.edu"),
+        ("kelvin", "People sign in here with an address at ttu.edu"),
+        ("vera", "belongs to an account that another person"),
+    ],
+)
 def test_without_a_verified_address_of_its_own_there_is_a_page_that_says_whom_to_call(
     sites: Sites, name: str, sentence: str
 ) -> None:

@@ -19,12 +19,22 @@ from tests.cast import Cast, approved, client_of, relay_draft, submitted
 pytestmark = pytest.mark.django_db
 ALL = [str(scope) for scope in Scope]
 ANSWERS: dict[str, Any] = {
-    "system_kind": "copier", "capability": "neither", "addresses": ["129.118.10.44"],
-    "hostname": "copier-44.ttu.edu", "senders": ["noreply-lab@ttu.edu"], "recipients": "internal",
-    "typical_per_day": 20, "peak_per_hour": 10, "recipients_per_message": 1, "contents": "public", "tls": "yes",
-    "department": "Physics", "purpose": "Scans to the staff.", "after_hours_contact": "Help desk",
+    "system_kind": "copier",
+    "capability": "neither",
+    "addresses": ["129.118.10.44"],
+    "hostname": "copier-44.ttu.edu",
+    "senders": ["noreply-lab@ttu.edu"],
+    "recipients": "internal",
+    "typical_per_day": 20,
+    "peak_per_hour": 10,
+    "recipients_per_message": 1,
+    "contents": "public",
+    "tls": "yes",
+    "department": "Physics",
+    "purpose": "Scans to the staff.",
+    "after_hours_contact": "Help desk",
     "is_attested": True,
-}  # fmt: skip
+}
 
 
 class Program:
@@ -41,9 +51,11 @@ class Program:
 
     def post(self, path: str, body: Any = None, *, key: str = "k1", status: int = 201) -> Any:
         answer = self.client.post(
-            f"/api/v1{path}", json.dumps(body or {}), content_type="application/json",
+            f"/api/v1{path}",
+            json.dumps(body or {}),
+            content_type="application/json",
             headers={"Idempotency-Key": key} if key else {},
-        )  # fmt: skip
+        )
         assert answer.status_code == status, answer.content
         return answer.json()
 
@@ -220,8 +232,13 @@ def test_a_relay_request_is_filed_for_the_owner_through_the_program(cast: Cast, 
 
 
 def test_the_forms_own_sentences_refuse_by_field_and_nothing_is_left(cast: Cast, program: Program) -> None:
-    bad = {**ANSWERS, "addresses": ["8.8.8.8"], "senders": ["ceo@ttu.edu.evil.example"], "is_attested": False,
-           "colour": "red"}  # fmt: skip
+    bad = {
+        **ANSWERS,
+        "addresses": ["8.8.8.8"],
+        "senders": ["ceo@ttu.edu.evil.example"],
+        "is_attested": False,
+        "colour": "red",
+    }
     problem = program.post("/relay-requests", bad, status=422)
     assert {"addresses", "senders", "is_attested", "colour"} <= set(problem["errors"])
     assert not ServiceRequest.objects.exists()
@@ -330,9 +347,11 @@ def test_the_documentation_names_every_operation_without_a_script(client: Client
 )
 def test_hostile_bodies_are_refused_with_a_sentence(program: Program, body: str) -> None:
     answer = program.client.post(
-        "/api/v1/relay-requests", body.encode("utf-8", "surrogatepass"), content_type="application/json",
+        "/api/v1/relay-requests",
+        body.encode("utf-8", "surrogatepass"),
+        content_type="application/json",
         headers={"Idempotency-Key": "k1"},
-    )  # fmt: skip
+    )
     assert answer.status_code in (400, 422), answer.content
     assert answer["Content-Type"] == "application/problem+json"
     assert answer.json()["detail"]

@@ -52,6 +52,9 @@ def test_every_operation_answers_as_the_document_says(case: Any, token: str) -> 
     case.call_and_validate(
         headers={"Authorization": f"Bearer {token}"},
         checks=[
-            not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
+            not_a_server_error,
+            status_code_conformance,
+            content_type_conformance,
+            response_schema_conformance,
         ],
-    )  # fmt: skip
+    )

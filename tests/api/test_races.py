@@ -28,9 +28,11 @@ def test_two_calls_with_one_key_file_once(people: Cast) -> None:
         import json
 
         answer = program.client.post(
-            "/api/v1/relay-requests", json.dumps(ANSWERS), content_type="application/json",
+            "/api/v1/relay-requests",
+            json.dumps(ANSWERS),
+            content_type="application/json",
             headers={"Idempotency-Key": "same"},
-        )  # fmt: skip
+        )
         return answer.status_code
 
     statuses = sorted(at_once(call, call, call))

@@ -31,10 +31,17 @@ def a_service_that_may_send(cast: Cast) -> Grant:
     """The sender authorization of the third party, in force."""
     today, request = timezone.localdate(), senders_request(cast)
     return Grant.objects.create(
-        kind="senders", reference=request.reference, request=request, latest_request=request, owner=cast.sponsor,
-        title="Panel Mailer", subject_key="mail.ttu.edu", starts_on=today, ends_on=today + timedelta(days=300),
+        kind="senders",
+        reference=request.reference,
+        request=request,
+        latest_request=request,
+        owner=cast.sponsor,
+        title="Panel Mailer",
+        subject_key="mail.ttu.edu",
+        starts_on=today,
+        ends_on=today + timedelta(days=300),
         state=GrantState.ACTIVE,
-    )  # fmt: skip
+    )
 
 
 def files(folder: Path) -> dict[str, Path]:
@@ -138,8 +145,13 @@ def complaints_come_in(grant: Grant, *, staff: Page, reviewer: Page, cio: Page) 
     Grant.objects.filter(pk=grant.pk).update(starts_on=today, ends_on=today + timedelta(days=1))
     OutboxMessage.objects.all().delete()
     reviewer.goto("/campaigns/signals/")
-    for label, value in {"Campaign": grant.reference, "Day": today.isoformat(), "Sent": "2000", "Complaints": "31",
-                         "Hard bounces": "4"}.items():  # fmt: skip
+    for label, value in {
+        "Campaign": grant.reference,
+        "Day": today.isoformat(),
+        "Sent": "2000",
+        "Complaints": "31",
+        "Hard bounces": "4",
+    }.items():
         reviewer.get_by_label(label, exact=True).fill(value)
     reviewer.get_by_role("button", name="Keep the figures").click()
     expect(reviewer.locator("main")).to_contain_text("Over its stop limit")
@@ -194,8 +206,13 @@ def test_a_survey_from_its_eml_to_an_approval_that_a_changed_message_does_not_ma
     assert_accessible(cio, "campaign-desk")
     cio.get_by_role("link", name=reference).click()
     main = cio.locator("main")
-    for words in ("It takes five minutes", "Students: 32,000", "Student information system", "Students get another survey",
-                  "List-Unsubscribe-Post says"):  # fmt: skip
+    for words in (
+        "It takes five minutes",
+        "Students: 32,000",
+        "Student information system",
+        "Students get another survey",
+        "List-Unsubscribe-Post says",
+    ):
         expect(main).to_contain_text(words)
     seen = cio.frame_locator("iframe.mail-view").locator("body")
     expect(seen).to_contain_text("It takes five minutes")

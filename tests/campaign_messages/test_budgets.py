@@ -18,9 +18,13 @@ from tests.campaigns.cast import message
 from tests.cast import Cast
 
 FACTS = CampaignFacts(
-    own_domain="ttu.edu", promotes=True, has_transactional=False, subject_reads_commercial=True,
-    body_reads_commercial=True, is_survey=True,
-)  # fmt: skip
+    own_domain="ttu.edu",
+    promotes=True,
+    has_transactional=False,
+    subject_reads_commercial=True,
+    body_reads_commercial=True,
+    is_survey=True,
+)
 SECONDS = budgets.SECONDS * confined.CLOCK_TIMES + 1.5
 """The limit, and what a busy machine adds."""
 
@@ -71,7 +75,7 @@ def test_the_hostile_message_fits_into_the_form() -> None:
         (plain("x", head=f"Content-Disposition: inline{'; a=b' * 21}\r\n"), "more in Content-Disposition"),
         (plain("e" + "\u0301" * 31), "more than 30 accents"),
     ],
-)  # fmt: skip
+)
 def test_each_budget_has_a_sentence_that_says_what_to_do(raw: bytes, words: str) -> None:
     sentence = refusal(lambda: parse_message(raw))
     assert words in sentence
@@ -93,7 +97,7 @@ def test_each_budget_has_a_sentence_that_says_what_to_do(raw: bytes, words: str)
         html(f"<img alt=x src='data:image/png;base64,{'A/A/' * 20_000}'>x"),
         html("if a < b " + "then it is so " * 1_500),
     ],
-)  # fmt: skip
+)
 def test_what_people_send_is_within_the_budgets(raw: bytes) -> None:
     assert refusal(lambda: check_octets(raw, FACTS)) == ""
 

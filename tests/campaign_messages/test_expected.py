@@ -39,14 +39,23 @@ ALWAYS_ASKED = {
 }
 FACTS = {
     "marketing": CampaignFacts(
-        own_domain="ttu.edu", promotes=True, has_transactional=False, subject_reads_commercial=True,
-        body_reads_commercial=True, people=6000,
+        own_domain="ttu.edu",
+        promotes=True,
+        has_transactional=False,
+        subject_reads_commercial=True,
+        body_reads_commercial=True,
+        people=6000,
     ),
     "survey": CampaignFacts(
-        own_domain="ttu.edu", promotes=False, has_transactional=False, is_survey=True, is_anonymous=True, people=6000,
+        own_domain="ttu.edu",
+        promotes=False,
+        has_transactional=False,
+        is_survey=True,
+        is_anonymous=True,
+        people=6000,
         messages_each=2,
     ),
-}  # fmt: skip
+}
 
 
 def test_there_are_forty_and_each_has_its_expectation() -> None:
@@ -89,10 +98,15 @@ def test_the_command_adds_the_findings(capsys: pytest.CaptureFixture[str]) -> No
     call_command("check_message", str(path), "--campaign", "--json", "--resolver", "127.0.0.1:9")
     report = json.loads(capsys.readouterr().out)
     postal = [one for one in report["findings"] if one["rule"] == "CS-9"]
-    assert postal == [{
-        "rule": "CS-9", "clause": "MKT-4", "outcome": "fail", "where": "the end",
-        "message": "There is no postal address in the text. Add the unit’s street or box, its city, state and ZIP code.",
-    }]  # fmt: skip
+    assert postal == [
+        {
+            "rule": "CS-9",
+            "clause": "MKT-4",
+            "outcome": "fail",
+            "where": "the end",
+            "message": "There is no postal address in the text. Add the unit’s street or box, its city, state and ZIP code.",
+        }
+    ]
     assert report["from_domain"] == "ttu.edu"
     call_command("check_message", str(path), "--campaign", "--resolver", "127.0.0.1:9")
     assert "[fail] CS-9 (MKT-4)" in capsys.readouterr().out

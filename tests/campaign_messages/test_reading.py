@@ -174,9 +174,10 @@ def encoded(cte: str, *, text: str = "Grüße aus Lubbock", headers: str = "") -
     import quopri
 
     body = {
-        "base64": base64.encodebytes(text.encode()), "quoted-printable": quopri.encodestring(text.encode()),
+        "base64": base64.encodebytes(text.encode()),
+        "quoted-printable": quopri.encodestring(text.encode()),
         "8bit": text.encode(),
-    }[cte]  # fmt: skip
+    }[cte]
     head = f"{headers}From: {SENDER}\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nMIME-Version: 1.0\r\n"
     kind = f"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {cte}\r\n\r\n"
     return (head + kind).encode() + body

@@ -48,7 +48,7 @@ def message(
         f'<html lang="en"><body><p>{body}</p><p><a href="{link}">Take part</a></p><p>You may opt out of such mail at '
         f'any time: <a href="{UNSUBSCRIBE}">unsubscribe</a>.</p><p>{postal}</p></body></html>',
         subtype="html",
-    )  # fmt: skip
+    )
     return made.as_bytes()
 
 
@@ -73,20 +73,39 @@ def campaign_draft(
 ) -> ServiceRequest:
     """A survey of students with every page answered, not yet submitted; `columns` are of the detail row."""
     draft = requesting.create_draft(
-        kind=registry.get("campaign"), requester=columns.pop("requester", cast.requester), department="Dining",
-        purpose="To plan the menus of the next year", co_owner=columns.pop("co_owner", None),
-    )  # fmt: skip
+        kind=registry.get("campaign"),
+        requester=columns.pop("requester", cast.requester),
+        department="Dining",
+        purpose="To plan the menus of the next year",
+        co_owner=columns.pop("co_owner", None),
+    )
     begins = first or free_days(days)
     answers: dict[str, Any] = {
-        "kind": "survey", "runner": "internal", "promotes": False, "sender_of_record": "Dining Services",
-        "from_name": "Dining Services", "from_address": FROM, "platform": "list_server",
-        "audience_source": "Student information system", "consent": "duty", "is_list_clean": True,
-        "first_send_on": begins, "last_send_on": begins + timedelta(days=days - 1), "messages_each": 2,
-        "hourly_rate": 2000, "survey_minutes": 5, "anonymity": "confidential", "data_kept": "On our own server, a year",
-        "irb": "not_research", "research_office_contact": "Dana of Institutional Research",
-        "stop_complaint_percent": "0.30", "stop_bounce_percent": "5.00", "stopper": cast.requester,
-        "stopper_phone": "555 0100", "is_attested": True,
-    } | columns  # fmt: skip
+        "kind": "survey",
+        "runner": "internal",
+        "promotes": False,
+        "sender_of_record": "Dining Services",
+        "from_name": "Dining Services",
+        "from_address": FROM,
+        "platform": "list_server",
+        "audience_source": "Student information system",
+        "consent": "duty",
+        "is_list_clean": True,
+        "first_send_on": begins,
+        "last_send_on": begins + timedelta(days=days - 1),
+        "messages_each": 2,
+        "hourly_rate": 2000,
+        "survey_minutes": 5,
+        "anonymity": "confidential",
+        "data_kept": "On our own server, a year",
+        "irb": "not_research",
+        "research_office_contact": "Dana of Institutional Research",
+        "stop_complaint_percent": "0.30",
+        "stop_bounce_percent": "5.00",
+        "stopper": cast.requester,
+        "stopper_phone": "555 0100",
+        "is_attested": True,
+    } | columns
     services.write_columns(detail=services.detail_of(draft), columns=answers)
     services.write_audience(service_request=draft, audience=people or {"students": 32000})
     services.add_message(

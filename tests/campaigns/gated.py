@@ -70,9 +70,15 @@ def sender_authorization(cast: Cast, owner: User, *, domain: str = "mail.ttu.edu
         **columns,
     }
     return Grant.objects.create(
-        kind="senders", reference=request.reference, request=request, latest_request=request, owner=owner,
-        title="Panel Mailer", subject_key=domain, **facts,
-    )  # fmt: skip
+        kind="senders",
+        reference=request.reference,
+        request=request,
+        latest_request=request,
+        owner=owner,
+        title="Panel Mailer",
+        subject_key=domain,
+        **facts,
+    )
 
 
 def of_department(department: str, *people: User) -> None:

@@ -114,9 +114,12 @@ def test_gated_lists_come_from_the_file_and_take_the_mail_domain(tmp_path: Path)
         ('address = "a"\npopulations = "students"', "a list of populations"),
         ('address = "a"', "populations"),
         ('address = 7\npopulations = ["students"]', "a list of populations"),
-        ('address = "a"\npopulations = ["students"]\n[[gated_lists]]\naddress = "A@ttu.edu"\npopulations = ["staff"]', "twice"),
+        (
+            'address = "a"\npopulations = ["students"]\n[[gated_lists]]\naddress = "A@ttu.edu"\npopulations = ["staff"]',
+            "twice",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_list_is_refused_at_the_start(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         load(write(tmp_path, f"[[gated_lists]]\n{text}"))

@@ -29,10 +29,13 @@ pytestmark = pytest.mark.django_db
 def delegate(cast: Cast, to: User | None = None, **facts: object) -> Delegation:
     today = timezone.localdate()
     return delegation.delegate(
-        actor=cast.cio, to=to or cast.reviewer, scope=DelegationScope(str(facts.get("scope", "all"))),
-        starts_on=facts.get("starts_on", today), ends_on=facts.get("ends_on", today + timedelta(days=9)),  # type: ignore[arg-type]
+        actor=cast.cio,
+        to=to or cast.reviewer,
+        scope=DelegationScope(str(facts.get("scope", "all"))),
+        starts_on=facts.get("starts_on", today),
+        ends_on=facts.get("ends_on", today + timedelta(days=9)),  # type: ignore[arg-type]
         reason="Holiday",
-    )  # fmt: skip
+    )
 
 
 def anew(person: User) -> User:
@@ -76,9 +79,13 @@ def test_a_link_shows_and_a_post_decides(cast: Cast) -> None:
     detail = request.campaign
     assert detail.first_send_on
     assert detail.last_send_on
-    facts = {"approve-revision": request.revision, "approve-comment": "A short survey.",
-             "approve-starts_on": detail.first_send_on, "approve-ends_on": detail.last_send_on,
-             "approve-clauses": ["MKT-5"]}  # fmt: skip
+    facts = {
+        "approve-revision": request.revision,
+        "approve-comment": "A short survey.",
+        "approve-starts_on": detail.first_send_on,
+        "approve-ends_on": detail.last_send_on,
+        "approve-clauses": ["MKT-5"],
+    }
     early = facts | {"approve-starts_on": detail.first_send_on - timedelta(days=1)}
     assert client.post(f"/requests/{request.reference}/do/approve/", early).status_code == 422
     late = facts | {"approve-starts_on": detail.last_send_on, "approve-ends_on": detail.first_send_on}
@@ -108,9 +115,12 @@ def test_the_letter_says_who_what_when_and_why(cast: Cast) -> None:
     address = f"/campaigns/{request.reference}/letter/"
     assert client_of(cast.requester).get(address).status_code == 404
     reviewing.deny(
-        service_request=request, actor=cast.cio, revision=request.revision, comment="Ask fewer people.",
+        service_request=request,
+        actor=cast.cio,
+        revision=request.revision,
+        comment="Ask fewer people.",
         clauses=["MKT-5"],
-    )  # fmt: skip
+    )
     page = client_of(cast.requester).get(address).content.decode()
     for words in ("denied", "Ask fewer people.", "MKT-5 Surveys need approval", "Cio", "Office of the CIO"):
         assert words in page
@@ -139,8 +149,12 @@ def test_a_delegate_decides_for_the_office_and_each_step_says_so(cast: Cast) -> 
     event = Event.objects.get(service_request=request, action="approve")
     assert event.who == "Reviewer, for the Office of the CIO, delegated by Cio"
     client = client_of(cast.requester)
-    for address in (f"/requests/{request.reference}/", f"/campaigns/{request.reference}/letter/",
-                    f"/campaigns/{request.reference}/case/", f"/grants/{request.reference}/"):  # fmt: skip
+    for address in (
+        f"/requests/{request.reference}/",
+        f"/campaigns/{request.reference}/letter/",
+        f"/campaigns/{request.reference}/case/",
+        f"/grants/{request.reference}/",
+    ):
         assert "for the Office of the CIO, delegated by Cio" in client.get(address).content.decode()
 
 
@@ -168,8 +182,15 @@ def test_who_passed_a_case_on_for_it_does_not_decide_it_for_the_office(cast: Cas
     assert Action.APPROVE in actions(request, cast.second_reviewer)
 
 
-@pytest.mark.parametrize(("scope", "kind", "may"), [("surveys", "survey", True), ("mailings", "survey", False),
-                                                    ("surveys", "notice", False), ("mailings", "notice", True)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("scope", "kind", "may"),
+    [
+        ("surveys", "survey", True),
+        ("mailings", "survey", False),
+        ("surveys", "notice", False),
+        ("mailings", "notice", True),
+    ],
+)
 def test_a_delegation_has_its_scope(cast: Cast, scope: str, kind: str, may: bool) -> None:
     delegate(cast, cast.second_reviewer, scope=scope)
     request = submitted(cast, kind=kind)
@@ -205,9 +226,13 @@ def test_who_delegates_and_to_whom(cast: Cast) -> None:
     for person in (cast.reviewer, cast.requester, cast.auditor):
         with pytest.raises(NotAllowed):
             delegation.delegate(
-                actor=person, to=cast.second_reviewer, scope=DelegationScope.ALL, starts_on=timezone.localdate(),
-                ends_on=timezone.localdate(), reason="x",
-            )  # fmt: skip
+                actor=person,
+                to=cast.second_reviewer,
+                scope=DelegationScope.ALL,
+                starts_on=timezone.localdate(),
+                ends_on=timezone.localdate(),
+                reason="x",
+            )
     for to in (cast.requester, cast.auditor, cast.cio):
         with pytest.raises(ValidationError) as refused:
             delegate(cast, to)

@@ -21,8 +21,16 @@ NOW = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
 
 def booked(first: date, last: date, **facts: Any) -> Booking:
     window = Window(first, last, frozenset({"students"}), True)
-    return Booking("TM-C-1001", "Dining; how was it?, really", "Dining", "A survey", window, True, people="Students",
-                   **facts)  # fmt: skip
+    return Booking(
+        "TM-C-1001",
+        "Dining; how was it?, really",
+        "Dining",
+        "A survey",
+        window,
+        True,
+        people="Students",
+        **facts,
+    )
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,11 @@ def test_the_approved_message_passes_once_and_its_use_is_kept(cast: Cast) -> Non
     assert judge() == ""
     use = ListUse.objects.get()
     assert (use.permission_id, use.list_address, use.queue_id, use.client) == (
-        grant.pk, STUDENTS, "4cQ2Xk1bz9zX", "129.118.7.7",
-    )  # fmt: skip
+        grant.pk,
+        STUDENTS,
+        "4cQ2Xk1bz9zX",
+        "129.118.7.7",
+    )
     again = judge(queue_id="4cQ2Xk1bz9zY")
     assert f"{grant.reference} went to {STUDENTS} already at 2" in again
     assert "and may go there once." in again
@@ -143,9 +146,10 @@ def with_traces(raw: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "carry", [as_base64, as_quoted_printable, with_traces, lambda raw: raw.rstrip(b"\n") + b"\n\n\n"],
+    "carry",
+    [as_base64, as_quoted_printable, with_traces, lambda raw: raw.rstrip(b"\n") + b"\n\n\n"],
     ids=["base64", "quoted-printable", "trace headers", "empty lines at the end"],
-)  # fmt: skip
+)
 def test_what_carriers_change_changes_nothing(cast: Cast, carry: Any) -> None:
     sending_now(cast)
     carried = carry(message())
@@ -211,12 +215,20 @@ def test_two_approvals_of_the_same_message_pass_once_each(cast: Cast) -> None:
 @pytest.mark.parametrize(
     "spelling",
     [
-        "Students-All@TTU.edu", "students-all+news@ttu.edu", '"students-all"@ttu.edu', '"students\\-all"@ttu.edu',
-        "students-all@ttu.edu.", "students-all%ttu.edu@relay.ttu.edu", "ttu.edu!students-all@relay.ttu.edu",
-        '"students-all@ttu.edu"@relay.ttu.edu', "<@relay.ttu.edu,@b.example:students-all@ttu.edu>", "students-all",
-        "students-all%ttu.edu%b.example@relay.ttu.edu", "students-all+a@ttu.edu",
+        "Students-All@TTU.edu",
+        "students-all+news@ttu.edu",
+        '"students-all"@ttu.edu',
+        '"students\\-all"@ttu.edu',
+        "students-all@ttu.edu.",
+        "students-all%ttu.edu@relay.ttu.edu",
+        "ttu.edu!students-all@relay.ttu.edu",
+        '"students-all@ttu.edu"@relay.ttu.edu',
+        "<@relay.ttu.edu,@b.example:students-all@ttu.edu>",
+        "students-all",
+        "students-all%ttu.edu%b.example@relay.ttu.edu",
+        "students-all+a@ttu.edu",
     ],
-)  # fmt: skip
+)
 def test_a_list_is_known_by_every_spelling_under_which_a_mail_server_finds_it(
     cast: Cast, spelling: str
 ) -> None:
@@ -251,9 +263,21 @@ def test_an_answer_that_comes_too_late_is_no_use(cast: Cast, monkeypatch: Any) -
 
 @pytest.mark.parametrize(
     "other",
-    ["students-all@example.org", "astudents-all@ttu.edu", "students-all-owner@ttu.edu", "students@ttu.edu", "", "@", "%", "!",
-     "students-all@", "a@b@c", '"', '""@ttu.edu'],
-)  # fmt: skip
+    [
+        "students-all@example.org",
+        "astudents-all@ttu.edu",
+        "students-all-owner@ttu.edu",
+        "students@ttu.edu",
+        "",
+        "@",
+        "%",
+        "!",
+        "students-all@",
+        "a@b@c",
+        '"',
+        '""@ttu.edu',
+    ],
+)
 def test_another_address_is_none(other: str) -> None:
     assert gated_address(other, frozenset({STUDENTS})) in ("", STUDENTS if other == "students-all@" else "")
 

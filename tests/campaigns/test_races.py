@@ -36,13 +36,18 @@ def test_two_surveys_for_the_last_place_of_a_budget_leave_one(people: Cast, sett
     day = free_days()
     first = submitted(people, first=day)
     second = submitted(people, requester=people.outsider, first=day + timedelta(days=7))
-    results = at_once(*(
-        lambda request=request: reviewing.approve(
-            service_request=fresh(request), actor=people.cio, revision=request.revision, comment="Yes.",
-            terms=request.kind_entry.default_terms(request, timezone.localdate()),
+    results = at_once(
+        *(
+            lambda request=request: reviewing.approve(
+                service_request=fresh(request),
+                actor=people.cio,
+                revision=request.revision,
+                comment="Yes.",
+                terms=request.kind_entry.default_terms(request, timezone.localdate()),
+            )
+            for request in (first, second)
         )
-        for request in (first, second)
-    ))  # fmt: skip
+    )
     (blocked,) = [result for result in results if isinstance(result, Exception)]
     assert isinstance(blocked, ApprovalBlocked)
     assert [finding.rule for finding in blocked.findings] == ["budget:students"]

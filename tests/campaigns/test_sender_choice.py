@@ -22,10 +22,15 @@ FROM = "news@mail.ttu.edu"
 
 def sender_page(draft: ServiceRequest, grant: Grant | None, *, address: str = FROM) -> Any:
     query = QueryDict(mutable=True)
-    query.update({
-        "sender_of_record": "Dining", "from_name": "Dining", "from_address": address, "platform": "authorized",
-        "sender_grant": str(grant.pk) if grant else "",
-    })  # fmt: skip
+    query.update(
+        {
+            "sender_of_record": "Dining",
+            "from_name": "Dining",
+            "from_address": address,
+            "platform": "authorized",
+            "sender_grant": str(grant.pk) if grant else "",
+        }
+    )
     form = SenderStep(draft, query)
     form.is_valid()
     return form
@@ -79,9 +84,15 @@ def test_another_s_is_refused_with_whom_to_ask(cast: Cast) -> None:
 def test_a_value_that_names_nothing_is_an_error_of_the_field(cast: Cast, value: str) -> None:
     draft = campaign_draft(cast)
     query = QueryDict(mutable=True)
-    query.update({
-        "sender_of_record": "D", "from_name": "D", "from_address": FROM, "platform": "authorized", "sender_grant": value,
-    })  # fmt: skip
+    query.update(
+        {
+            "sender_of_record": "D",
+            "from_name": "D",
+            "from_address": FROM,
+            "platform": "authorized",
+            "sender_grant": value,
+        }
+    )
     form = SenderStep(draft, query)
     assert not form.is_valid()
     assert list(form.errors) == ["sender_grant"]
@@ -110,9 +121,11 @@ def test_a_colleague_s_may_be_named_and_its_owner_is_told_once(cast: Cast) -> No
     )
     asked = fresh(request)
     requesting.resubmit(
-        service_request=asked, actor=cast.requester, revision=asked.revision,
+        service_request=asked,
+        actor=cast.requester,
+        revision=asked.revision,
         answers={asked.questions.get().pk: "So."},
-    )  # fmt: skip
+    )
     assert OutboxMessage.objects.filter(recipient=cast.outsider.email).count() == 1
 
 

@@ -159,8 +159,10 @@ def the_command_says_it(grant: Grant, standing: Standing, status: int, folder: P
     assert run(grant, same, "--json") == status
     facts = json.loads(capsys.readouterr().out)
     assert (facts["standing"], facts["may_send"], facts["is_approved_message"]) == (
-        str(standing.case), standing.may_send, True,
-    )  # fmt: skip
+        str(standing.case),
+        standing.may_send,
+        True,
+    )
     assert run(grant, other, "--json") == 1
     facts = json.loads(capsys.readouterr().out)
     assert (facts["may_send"], facts["is_approved_message"]) == (False, False)
@@ -251,8 +253,12 @@ def test_the_letter_of_a_replaced_approval_is_stamped_too(cast: Cast) -> None:
 def test_a_denial_has_no_stamp(cast: Cast) -> None:
     request = submitted(cast)
     reviewing.deny(
-        service_request=request, actor=cast.cio, revision=request.revision, comment="Not now.", clauses=["MKT-5"]
-    )  # fmt: skip
+        service_request=request,
+        actor=cast.cio,
+        revision=request.revision,
+        comment="Not now.",
+        clauses=["MKT-5"],
+    )
     shown = client_of(cast.requester).get(f"/campaigns/{request.reference}/letter/").content.decode()
     assert "The request is denied" in shown
     assert "letter-stamp" not in shown

@@ -179,10 +179,17 @@ def test_a_sender_authorization_in_force_over_the_window_is_a_platform(cast: Cas
     draft = campaign_draft(cast, platform="authorized", from_address="news@mail.ttu.edu")
     detail = services.detail_of(draft)
     grant = Grant.objects.create(
-        kind="senders", reference="TM-S-1", request=submitted(cast, first=free_days(weeks=9)), owner=cast.colleague,
-        latest_request=ServiceRequest.objects.latest("pk"), co_owner=cast.requester, title="Mailer", subject_key="mail.ttu.edu",
-        starts_on=timezone.localdate(), ends_on=timezone.localdate() + timedelta(days=300),
-    )  # fmt: skip
+        kind="senders",
+        reference="TM-S-1",
+        request=submitted(cast, first=free_days(weeks=9)),
+        owner=cast.colleague,
+        latest_request=ServiceRequest.objects.latest("pk"),
+        co_owner=cast.requester,
+        title="Mailer",
+        subject_key="mail.ttu.edu",
+        starts_on=timezone.localdate(),
+        ends_on=timezone.localdate() + timedelta(days=300),
+    )
     services.write_columns(detail=detail, columns={"sender_grant": grant})
 
     def failing() -> list[str]:
@@ -336,8 +343,14 @@ def test_the_pages_say_what_is_missing(cast: Cast) -> None:
     }
     plain = filled(ContentStep, draft, promotes="no", subject_reads_commercial="yes")
     assert plain.cleaned_data["subject_reads_commercial"] is None
-    outside = filled(SenderStep, draft, sender_of_record="D", from_name="D", from_address="a@vendor.example",
-                     platform="list_server")  # fmt: skip
+    outside = filled(
+        SenderStep,
+        draft,
+        sender_of_record="D",
+        from_name="D",
+        from_address="a@vendor.example",
+        platform="list_server",
+    )
     assert "REL-3" in outside.errors["from_address"][0]
     unnamed = filled(
         SenderStep, draft, sender_of_record="D", from_name="D", from_address=FROM, platform="authorized"
@@ -373,11 +386,23 @@ def test_research_recruitment_is_stopped_with_the_right_route(cast: Cast) -> Non
 def test_the_window_is_judged_as_it_is_typed(cast: Cast) -> None:
     draft = campaign_draft(cast)
     today = timezone.localdate()
-    past = filled(WindowStep, draft, first_send_on=str(today - timedelta(days=1)), last_send_on=str(today),
-                  messages_each="1", hourly_rate="10")  # fmt: skip
+    past = filled(
+        WindowStep,
+        draft,
+        first_send_on=str(today - timedelta(days=1)),
+        last_send_on=str(today),
+        messages_each="1",
+        hourly_rate="10",
+    )
     assert list(past.errors) == ["first_send_on"]
-    turned = filled(WindowStep, draft, first_send_on=str(today + timedelta(days=9)), last_send_on=str(today),
-                    messages_each="1", hourly_rate="10")  # fmt: skip
+    turned = filled(
+        WindowStep,
+        draft,
+        first_send_on=str(today + timedelta(days=9)),
+        last_send_on=str(today),
+        messages_each="1",
+        hourly_rate="10",
+    )
     assert list(turned.errors) == ["last_send_on"]
     client = client_of(cast.requester)
     live = f"/requests/{draft.reference}/edit/window/check/first_send_on/"
@@ -388,11 +413,23 @@ def test_the_window_is_judged_as_it_is_typed(cast: Cast) -> None:
 
 def test_stop_limits_stay_below_the_institution_s(cast: Cast) -> None:
     draft = campaign_draft(cast)
-    form = filled(StopStep, draft, stopper=cast.requester.email, stopper_phone="1", stop_complaint_percent="9",
-                  stop_bounce_percent="5")  # fmt: skip
+    form = filled(
+        StopStep,
+        draft,
+        stopper=cast.requester.email,
+        stopper_phone="1",
+        stop_complaint_percent="9",
+        stop_bounce_percent="5",
+    )
     assert list(form.errors) == ["stop_complaint_percent"]
-    usual = filled(StopStep, draft, stopper=cast.requester.email, stopper_phone="1", stop_complaint_percent="0.3",
-                   stop_bounce_percent="5")  # fmt: skip
+    usual = filled(
+        StopStep,
+        draft,
+        stopper=cast.requester.email,
+        stopper_phone="1",
+        stop_complaint_percent="0.3",
+        stop_bounce_percent="5",
+    )
     assert usual.errors == {}
 
 
@@ -442,13 +479,19 @@ def test_a_question_of_the_office_comes_back_to_the_office(cast: Cast) -> None:
     passed = request.events.get(action="advance")
     assert passed.stage == "deliverability"
     reviewing.ask(
-        service_request=request, actor=cast.cio, revision=request.revision, questions=[("window", "Why that week?")]
-    )  # fmt: skip
+        service_request=request,
+        actor=cast.cio,
+        revision=request.revision,
+        questions=[("window", "Why that week?")],
+    )
     asked = fresh(request)
     question = asked.questions.get()
     requesting.resubmit(
-        service_request=asked, actor=cast.requester, revision=asked.revision, answers={question.pk: "It is free."}
-    )  # fmt: skip
+        service_request=asked,
+        actor=cast.requester,
+        revision=asked.revision,
+        answers={question.pk: "It is free."},
+    )
     assert (fresh(request).stage, fresh(request).state) == ("cio", "in_review")
     page = client_of(cast.cio).get(f"/campaigns/{request.reference}/case/").content.decode()
     assert "It is free." in page

@@ -18,10 +18,15 @@ from portal.workflow.calendar import business_calendar
 STUDENTS = frozenset({"students"})
 PLACE = replace(
     Institution(),
-    populations=(Population("students", "Students", survey_budget=2), Population("staff", "Staff", survey_budget=2)),
-    blackouts=(Blackout("2026-12-24", "2027-01-03", "the break"), Blackout("2027-03-08", "2027-03-12", "exams",
-                                                                             ("students",))),
-)  # fmt: skip
+    populations=(
+        Population("students", "Students", survey_budget=2),
+        Population("staff", "Staff", survey_budget=2),
+    ),
+    blackouts=(
+        Blackout("2026-12-24", "2027-01-03", "the break"),
+        Blackout("2027-03-08", "2027-03-12", "exams", ("students",)),
+    ),
+)
 
 
 def calendar() -> BusinessCalendar:

@@ -243,9 +243,12 @@ def test_the_page_takes_one_day(
     cast: Cast, permission: CampaignPermission, changed: dict[str, str], status: int
 ) -> None:
     typed = {
-        "campaign": permission.grant.reference.lower(), "day": timezone.localdate().isoformat(), "sent": "50",
-        "complaints": "1", "hard_bounces": "0",
-    } | changed  # fmt: skip
+        "campaign": permission.grant.reference.lower(),
+        "day": timezone.localdate().isoformat(),
+        "sent": "50",
+        "complaints": "1",
+        "hard_bounces": "0",
+    } | changed
     assert client_of(cast.reviewer).post("/campaigns/signals/", typed).status_code == status
     assert DeliverySignal.objects.count() == (1 if status == 302 else 0)
     assert client_of(cast.requester).post("/campaigns/signals/", typed).status_code == 403

@@ -16,10 +16,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_the_screens_of_the_daily_checks(cast: Cast, live_server: Any, browser: Any) -> None:
     grant, now = approved(cast), timezone.now()
     Compliance.objects.create(
-        grant=grant, standing="broken", since=now, told_at=now, checked_at=now, unanswered_at=now,
+        grant=grant,
+        standing="broken",
+        since=now,
+        told_at=now,
+        checked_at=now,
+        unanswered_at=now,
         broken_sentence="REL-3: the directory no longer knows noreply-lab@ttu.edu. Ask for a change.",
         advice="copier-7.ttu.edu no longer leads to any address.",
-    )  # fmt: skip
+    )
     RecheckRun.objects.create(total=40, done=10)
     page = sign_in(browser, live_server.url, cast.reviewer)
     for path, name in (

@@ -272,8 +272,9 @@ def test_an_spf_record_that_grew_past_the_limit_is_broken_and_a_missing_term_is_
     grant = active(cast, envelope_domain=envelope, spf_term=term)
     day(1, clock)
     assert (now(grant).compliance.standing, "is not in the SPF record" in now(grant).compliance.advice) == (
-        "green", True,
-    )  # fmt: skip
+        "green",
+        True,
+    )
     published.remove(envelope, "TXT")
     published.txt(envelope, f"v=spf1 {term} -all")
     day(2, clock)

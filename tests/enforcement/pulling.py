@@ -30,10 +30,18 @@ def bearer(token: str) -> dict[str, str]:
 
 def post_receipt(client: Client, token: str, release: Release, **facts: Any) -> Any:
     body = {
-        "target": release.target, "host": HOST, "epoch": release.epoch, "serial": release.serial, "sha256": release.manifest_sha256,
-        "applied_at": release.released_at.isoformat(), "lint": "ok", "live_sha256": release.files_sha256,
-        "differing": [], "lapsed": [], **facts,
-    }  # fmt: skip
+        "target": release.target,
+        "host": HOST,
+        "epoch": release.epoch,
+        "serial": release.serial,
+        "sha256": release.manifest_sha256,
+        "applied_at": release.released_at.isoformat(),
+        "lint": "ok",
+        "live_sha256": release.files_sha256,
+        "differing": [],
+        "lapsed": [],
+        **facts,
+    }
     return client.post(
         f"/export/v1/{release.target}/receipts",
         json.dumps(body),
@@ -67,10 +75,15 @@ class MailHost:
 
     def pull(self, *words: str) -> "subprocess.CompletedProcess[str]":
         lines = [
-            "[portal]", f"url = {self.url}", f"host = {HOST}", f"token_file = {self.folder}/token",
-            f"keys = {self.folder}/keys", f"state = {self.folder}/state",
-            f"[{self.target}]", *(f"{k} = {v}" for k, v in ({"install": str(self.live)} | self.own).items()),
-        ]  # fmt: skip
+            "[portal]",
+            f"url = {self.url}",
+            f"host = {HOST}",
+            f"token_file = {self.folder}/token",
+            f"keys = {self.folder}/keys",
+            f"state = {self.folder}/state",
+            f"[{self.target}]",
+            *(f"{k} = {v}" for k, v in ({"install": str(self.live)} | self.own).items()),
+        ]
         config = self.folder / "pull.ini"
         config.write_text("\n".join(lines) + "\n")
         return subprocess.run(

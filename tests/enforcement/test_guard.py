@@ -184,9 +184,12 @@ def test_a_renewal_in_time_keeps_it_and_a_denial_after_its_day_takes_it_out(cast
     with time_machine.travel(timezone.now() + timedelta(days=3), tick=True):
         renewal = fresh(renewal)
         reviewing.deny(
-            service_request=renewal, actor=cast.reviewer, revision=renewal.revision, comment="No longer.",
+            service_request=renewal,
+            actor=cast.reviewer,
+            revision=renewal.revision,
+            comment="No longer.",
             clauses=["REL-1"],
-        )  # fmt: skip
+        )
         way.run()
         assert not way.holds(grant)
         assert way.holds(stays)

@@ -46,9 +46,11 @@ STEPS = st.one_of(
     st.tuples(st.sampled_from(["pull", "reinstall"]), st.integers(0, 1)),
     st.tuples(st.just("days"), st.sampled_from([1, 2, 9])),
     st.tuples(
-        st.sampled_from(["release", "release", "lapse_job", "confirm", "let_go", "backup", "restore", "restore"])
+        st.sampled_from(
+            ["release", "release", "lapse_job", "confirm", "let_go", "backup", "restore", "restore"]
+        )
     ),
-)  # fmt: skip
+)
 
 
 class FaithfulHost:
@@ -80,23 +82,32 @@ class FaithfulHost:
 
     def report(self, client: Client, ended: list[str]) -> None:
         body = {
-            "target": "postfix", "host": self.name, "epoch": self.place[0], "serial": self.place[1],
+            "target": "postfix",
+            "host": self.name,
+            "epoch": self.place[0],
+            "serial": self.place[1],
             "sha256": self.bundle.sha256 if self.bundle else "",
             "applied_at": timezone.now().isoformat() if self.bundle else None,
-            "lint": "ok", "live_sha256": script().folder_digest(self.files) if self.bundle else "",
-            "differing": [], "lapsed": ended,
-        }  # fmt: skip
+            "lint": "ok",
+            "live_sha256": script().folder_digest(self.files) if self.bundle else "",
+            "differing": [],
+            "lapsed": ended,
+        }
         answer = client.post(
-            "/export/v1/postfix/receipts", json.dumps(body), content_type="application/json",
+            "/export/v1/postfix/receipts",
+            json.dumps(body),
+            content_type="application/json",
             headers=bearer(self.token),
-        )  # fmt: skip
+        )
         # 422 where the database lost the release that the host has.
         assert answer.status_code in (201, 422), answer.content
         if WANTS in answer:
             sent = client.post(
-                "/export/v1/postfix/manifest", gzip.compress(self.signed), content_type="application/gzip",
+                "/export/v1/postfix/manifest",
+                gzip.compress(self.signed),
+                content_type="application/gzip",
                 headers=bearer(self.token),
-            )  # fmt: skip
+            )
             assert sent.status_code < 300, sent.content
 
     def networks(self, reference: str) -> set[str]:

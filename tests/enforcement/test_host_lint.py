@@ -17,9 +17,15 @@ POSTFIX = Path(__file__).parent / "golden"
     [
         ("postfix", "postmap", POSTFIX, "relay_clients.cidr", "not a network\tOK\n"),
         ("rspamd", "rspamadm", WHITELIST / "rspamd", "multimap.conf", "} broken {{{"),
-        ("spamassassin", "spamassassin", WHITELIST / "spamassassin", "techmail_welcomelist.cf", "welcomelist_from_dkim\n"),
+        (
+            "spamassassin",
+            "spamassassin",
+            WHITELIST / "spamassassin",
+            "techmail_welcomelist.cf",
+            "welcomelist_from_dkim\n",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_real_reader_takes_the_golden_files_and_refuses_a_broken_one(
     tmp_path: Path, *, target: str, reader: str, golden: Path, name: str, broken: str
 ) -> None:

@@ -38,16 +38,17 @@ EVIL = (
 
 
 FIELDS: list[tuple[type[Model], str]] = [
-    *((Grant, name) for name in (
-        "reference", "title", "department", "functional_mailbox", "subject_key", "state_reason"
-    )),
+    *(
+        (Grant, name)
+        for name in ("reference", "title", "department", "functional_mailbox", "subject_key", "state_reason")
+    ),
     (RelayPermission, "hostname"),
     (RelayPermission, "recipient_domains"),
     (PermittedSender, "address"),
     (PermittedAddress, "network"),
     (WhitelistPermission, "vendor"),
     (PermittedEntry, "value"),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(autouse=True)

@@ -230,8 +230,11 @@ def test_a_real_postfix_lets_through_what_its_host_pulled(
     releasing.release()
     postfix.published.mkdir()
     link = postfix.published / "postfix"
-    host.own = {"main_cf": f"{postfix.config}/main.cf", "reload": f"{postfix.postfix} -c {postfix.config} reload",
-                "install": str(link)}  # fmt: skip
+    host.own = {
+        "main_cf": f"{postfix.config}/main.cf",
+        "reload": f"{postfix.postfix} -c {postfix.config} reload",
+        "install": str(link),
+    }
     pulled = host.pull()
     assert pulled.returncode == 0, pulled.stderr
     time.sleep(0.5)
@@ -261,8 +264,11 @@ def test_withdrawals_stop_mail_at_a_real_postfix_whatever_else_waits(
     Grant.objects.filter(pk=ends.pk).update(ends_on=timezone.localdate())
     releasing.release()
     postfix.published.mkdir()
-    host.own = {"main_cf": f"{postfix.config}/main.cf", "reload": f"{postfix.postfix} -c {postfix.config} reload",
-                "install": str(postfix.published / "postfix")}  # fmt: skip
+    host.own = {
+        "main_cf": f"{postfix.config}/main.cf",
+        "reload": f"{postfix.postfix} -c {postfix.config} reload",
+        "install": str(postfix.published / "postfix"),
+    }
     assert host.pull().returncode == 0
 
     def answers() -> list[int]:
@@ -305,8 +311,11 @@ def test_a_term_that_ended_is_refused_by_a_real_postfix_without_any_job(
     lose(lost)
     releasing.release()
     postfix.published.mkdir()
-    host.own = {"main_cf": f"{postfix.config}/main.cf", "reload": f"{postfix.postfix} -c {postfix.config} reload",
-                "install": str(postfix.published / "postfix")}  # fmt: skip
+    host.own = {
+        "main_cf": f"{postfix.config}/main.cf",
+        "reload": f"{postfix.postfix} -c {postfix.config} reload",
+        "install": str(postfix.published / "postfix"),
+    }
     assert host.pull().returncode == 0
     until(lambda: postfix.send("127.0.0.10", SENDER, INSIDE).code == 554)
     refused = postfix.send(COPIER, SENDER, INSIDE)

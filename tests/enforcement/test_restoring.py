@@ -55,13 +55,20 @@ def backup(tmp_path: Path) -> Callable[[], Callable[[], None]]:
 def run_postgres(program: str, *words: str) -> None:
     facts = connection.get_connection_params()
     env = {
-        "PGHOST": str(facts.get("host", "")), "PGPORT": str(facts.get("port", "")), "PGUSER": str(facts.get("user", "")),
-        "PGPASSWORD": str(facts.get("password", "")), "PGDATABASE": str(facts["dbname"]),
-    }  # fmt: skip
+        "PGHOST": str(facts.get("host", "")),
+        "PGPORT": str(facts.get("port", "")),
+        "PGUSER": str(facts.get("user", "")),
+        "PGPASSWORD": str(facts.get("password", "")),
+        "PGDATABASE": str(facts["dbname"]),
+    }
     done = subprocess.run(
-        [postgres_program(program), *words], env={name: value for name, value in env.items() if value}, capture_output=True,
-        text=True, timeout=60, check=False,
-    )  # fmt: skip
+        [postgres_program(program), *words],
+        env={name: value for name, value in env.items() if value},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
 
 

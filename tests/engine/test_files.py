@@ -172,17 +172,24 @@ def zipped(**parts: bytes) -> bytes:
 ODT = b"application/vnd.oasis.opendocument.text"
 
 
-@pytest.mark.parametrize(("name", "content", "is_taken"), [
-    ("plan.docx", zipped(word__document_xml=b"<w:document/>"), True),
-    ("plan.xlsx", zipped(xl__workbook_xml=b"<workbook/>"), True),
-    ("plan.odt", zipped(mimetype=ODT), True),
-    ("plan.docx", zipped(evil_exe=b"MZ"), False),
-    ("plan.docx", zipped(xl__workbook_xml=b"<workbook/>"), False),
-    ("plan.odt", zipped(mimetype=b"text/html"), False),
-    ("plan.docx", b"PK\x03\x04" + b"\0" * 100, False),
-    ("plan.docx", zipped(word__document_xml=b"<w:document/>")[:-10], False),
-    ("plan.docx", zipped(**{f"part{number}": b"" for number in range(12_000)}, word__document_xml=b""), False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "content", "is_taken"),
+    [
+        ("plan.docx", zipped(word__document_xml=b"<w:document/>"), True),
+        ("plan.xlsx", zipped(xl__workbook_xml=b"<workbook/>"), True),
+        ("plan.odt", zipped(mimetype=ODT), True),
+        ("plan.docx", zipped(evil_exe=b"MZ"), False),
+        ("plan.docx", zipped(xl__workbook_xml=b"<workbook/>"), False),
+        ("plan.odt", zipped(mimetype=b"text/html"), False),
+        ("plan.docx", b"PK\x03\x04" + b"\0" * 100, False),
+        ("plan.docx", zipped(word__document_xml=b"<w:document/>")[:-10], False),
+        (
+            "plan.docx",
+            zipped(**{f"part{number}": b"" for number in range(12_000)}, word__document_xml=b""),
+            False,
+        ),
+    ],
+)
 def test_an_office_document_is_one(cast: Cast, name: str, content: bytes, is_taken: bool) -> None:
     draft = relay_draft(cast)
     if is_taken:

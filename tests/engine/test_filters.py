@@ -15,7 +15,17 @@ from tests.cast import Cast, approved, client_of, submitted
 
 LISTS: dict[str, tuple[str, ...]] = {
     "/queue/": (
-        "tab", "kind", "state", "stage", "department", "assignee", "older", "q", "sort", "after", "before",
+        "tab",
+        "kind",
+        "state",
+        "stage",
+        "department",
+        "assignee",
+        "older",
+        "q",
+        "sort",
+        "after",
+        "before",
     ),
     "/requests/": ("after", "before"),
     "/search/": ("q", "after", "before"),
@@ -24,7 +34,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     "/in-force/unproven/": ("kind", "all", "page"),
     "/calendar/": ("month", "population"),
     "/calendar/agenda/": ("month", "population"),
-}  # fmt: skip
+}
 API = {
     "/api/v1/requests": ("kind", "state", "after", "limit", "updated_since"),
     "/api/v1/grants": ("kind", "state", "after", "limit"),
@@ -32,13 +42,56 @@ API = {
 ELSEWHERE = {"then", "seen", "scheme"}
 """Parameters of single pages that are compared with a fixed word and reach no query."""
 VALUES = (
-    "0", "-1", "1", "999999999", "999999999999999999", "9" * 40, "9" * 5000, "1e9", "0x10", "1_0", " 1 ", "²", "٣", "NaN",
-    "9" * 20 + "-1", "2026-13", "2026-00", "0000-01", "9999-12", "10000-01", "-2026-1", "2026-1-1", "0001-01-01",
-    "0001-01-01_1", "9999-12-31_9" + "9" * 30, "2026-02-30_1", "_", "_1", "1_", "0001-01-01T00:00:00+23:59",
-    "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00Z", "2026-01-01T00:00:00", "2026-01-01T00:00:00+16:00",
-    "99999999999999999999", "-99999999999999999999", "'", "\"><script>", "%", "\\", "x" * 3000, "💩", "\u202e", "\ufffd",
-    "due", "closed", "draft", "None", "",
-)  # fmt: skip
+    "0",
+    "-1",
+    "1",
+    "999999999",
+    "999999999999999999",
+    "9" * 40,
+    "9" * 5000,
+    "1e9",
+    "0x10",
+    "1_0",
+    " 1 ",
+    "²",
+    "٣",
+    "NaN",
+    "9" * 20 + "-1",
+    "2026-13",
+    "2026-00",
+    "0000-01",
+    "9999-12",
+    "10000-01",
+    "-2026-1",
+    "2026-1-1",
+    "0001-01-01",
+    "0001-01-01_1",
+    "9999-12-31_9" + "9" * 30,
+    "2026-02-30_1",
+    "_",
+    "_1",
+    "1_",
+    "0001-01-01T00:00:00+23:59",
+    "9999-12-31T23:59:59-23:59",
+    "0001-01-01T00:00:00Z",
+    "2026-01-01T00:00:00",
+    "2026-01-01T00:00:00+16:00",
+    "99999999999999999999",
+    "-99999999999999999999",
+    "'",
+    '"><script>',
+    "%",
+    "\\",
+    "x" * 3000,
+    "💩",
+    "\u202e",
+    "\ufffd",
+    "due",
+    "closed",
+    "draft",
+    "None",
+    "",
+)
 RAW = ("%00", "a%00b", "%ED%A0%80", "%FF%FE", "%C0%80", "%")
 """What no browser sends: NUL, half a character, bytes that are no UTF-8."""
 FINE = {200, 302, 400, 404, 422}
@@ -91,19 +144,22 @@ def test_every_parameter_that_a_view_reads_is_in_the_table() -> None:
     assert read <= {name for names in LISTS.values() for name in names} | ELSEWHERE
 
 
-@pytest.mark.parametrize(("path", "sentence"), [
-    ("/queue/?older=999999999", "“999999999” is no number of days"),
-    ("/queue/?older=soon", "“soon” is no number of days"),
-    ("/queue/?assignee=x", "“x” is nobody to whom"),
-    ("/queue/?state=draft", "“draft” is no state"),
-    ("/queue/?kind=wish", "“wish” is no kind of request"),
-    ("/queue/?stage=moon&tab=all", "“moon” is no stage"),
-    ("/queue/?sort=up", "“up” is no order"),
-    ("/queue/?tab=theirs", "“theirs” is no tab"),
-    ("/calendar/?month=99999999999999999999-1", "is no month from 2000-01 to 2100-12"),
-    ("/calendar/?month=2026-13", "“2026-13” is no month"),
-    ("/calendar/?population=martians", "“martians” is no population"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("/queue/?older=999999999", "“999999999” is no number of days"),
+        ("/queue/?older=soon", "“soon” is no number of days"),
+        ("/queue/?assignee=x", "“x” is nobody to whom"),
+        ("/queue/?state=draft", "“draft” is no state"),
+        ("/queue/?kind=wish", "“wish” is no kind of request"),
+        ("/queue/?stage=moon&tab=all", "“moon” is no stage"),
+        ("/queue/?sort=up", "“up” is no order"),
+        ("/queue/?tab=theirs", "“theirs” is no tab"),
+        ("/calendar/?month=99999999999999999999-1", "is no month from 2000-01 to 2100-12"),
+        ("/calendar/?month=2026-13", "“2026-13” is no month"),
+        ("/calendar/?population=martians", "“martians” is no population"),
+    ],
+)
 def test_a_value_that_is_none_is_said(cast: Cast, path: str, sentence: str) -> None:
     page = client_of(cast.reviewer).get(path).content.decode()
     assert 'id="filter-problems"' in page
@@ -121,11 +177,16 @@ def test_a_value_that_is_one_is_followed_without_a_word(cast: Cast, path: str) -
     assert 'id="filter-problems"' not in client_of(cast.reviewer).get(path).content.decode()
 
 
-@pytest.mark.parametrize(("query", "field"), [
-    ("requests?kind=wish", "kind"), ("requests?state=lost", "state"), ("grants?state=in_review", "state"),
-    ("requests?updated_since=0001-01-01T00:00:00%2B23:59", "updated_since"),
-    ("requests?updated_since=2026-01-01T00:00:00", "updated_since"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("requests?kind=wish", "kind"),
+        ("requests?state=lost", "state"),
+        ("grants?state=in_review", "state"),
+        ("requests?updated_since=0001-01-01T00:00:00%2B23:59", "updated_since"),
+        ("requests?updated_since=2026-01-01T00:00:00", "updated_since"),
+    ],
+)
 def test_the_api_names_the_filter_that_is_wrong(cast: Cast, query: str, field: str) -> None:
     token = make_token(actor=cast.admin, name="fuzz", owner=cast.requester, scopes=ALL, days=1)[1]
     answer: Any = Client(HTTP_AUTHORIZATION=f"Bearer {token}").get(f"/api/v1/{query}")

@@ -119,10 +119,14 @@ def test_parts_are_kept_once_and_in_the_order_they_came(cast: Cast) -> None:
     save_people(draft, cast.colleague, co_owner=cast.colleague)
     save_people(fresh(draft), cast.colleague, co_owner=cast.colleague)
     rows = Participation.objects.filter(service_request=draft).values_list("person", "part")
-    assert sorted(rows) == sorted([
-        (cast.requester.pk, "requester"), (cast.colleague.pk, "co_owner"), (cast.sponsor.pk, "sponsor"),
-        (cast.colleague.pk, "editor"),
-    ])  # fmt: skip
+    assert sorted(rows) == sorted(
+        [
+            (cast.requester.pk, "requester"),
+            (cast.colleague.pk, "co_owner"),
+            (cast.sponsor.pk, "sponsor"),
+            (cast.colleague.pk, "editor"),
+        ]
+    )
 
 
 # ---------------------------------------------------------------- stages
@@ -330,8 +334,11 @@ def test_the_parts_of_old_requests_are_filled_from_columns_and_history() -> None
         Participation.objects.filter(service_request=request).values_list("person__email", "part", "stage")
     )
     assert rows >= {
-        ("requester@ttu.edu", "requester", ""), ("requester@ttu.edu", "editor", ""),
-        ("colleague@ttu.edu", "co_owner", ""), ("reviewer@ttu.edu", "co_owner", ""),
-        ("sponsor@ttu.edu", "sponsor", ""), ("second-reviewer@ttu.edu", "decider", "review"),
-    }  # fmt: skip
+        ("requester@ttu.edu", "requester", ""),
+        ("requester@ttu.edu", "editor", ""),
+        ("colleague@ttu.edu", "co_owner", ""),
+        ("reviewer@ttu.edu", "co_owner", ""),
+        ("sponsor@ttu.edu", "sponsor", ""),
+        ("second-reviewer@ttu.edu", "decider", "review"),
+    }
     assert Action.APPROVE in fresh(request).events.values_list("action", flat=True)

@@ -49,10 +49,15 @@ def at_both_sizes(fill: Callable[[int], object], count: Callable[[], int]) -> li
     return found
 
 
-@pytest.mark.parametrize(("path", "number"), [
-    ("/queue/", 8), ("/queue/?tab=all&sort=newest", 8), ("/queue/?q=copier", 8),
-    ("/queue/?tab=unassigned&kind=relay&department=Physics", 8),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("path", "number"),
+    [
+        ("/queue/", 8),
+        ("/queue/?tab=all&sort=newest", 8),
+        ("/queue/?q=copier", 8),
+        ("/queue/?tab=unassigned&kind=relay&department=Physics", 8),
+    ],
+)
 def test_the_queue(cast: Cast, path: str, number: int) -> None:
     client = client_of(cast.reviewer)
     found = at_both_sizes(lambda size: requests_up_to(cast, size), lambda: queries(client, path))

@@ -84,10 +84,13 @@ def test_two_reviewers_decide_at_once_and_one_wins(people: Cast) -> None:
             service_request=fresh(request), actor=people.reviewer, revision=seen, comment="Yes.", terms=terms
         ),
         lambda: reviewing.deny(
-            service_request=fresh(request), actor=people.second_reviewer, revision=seen, comment="No.",
+            service_request=fresh(request),
+            actor=people.second_reviewer,
+            revision=seen,
+            comment="No.",
             clauses=["REL-0"],
         ),
-    )  # fmt: skip
+    )
     assert len(losers(results)) == 1
     assert losers(results)[0] in (Stale, WrongState)
     decisions = Event.objects.filter(service_request=request, action__in=("approve", "deny"))
@@ -100,12 +103,14 @@ def test_two_reviewers_decide_at_once_and_one_wins(people: Cast) -> None:
 def test_both_readings_before_either_write_leave_one_decision(people: Cast) -> None:
     request = submitted(people)
     first, second = fresh(request), fresh(request)
-    results = at_once(*(
-        lambda copy=copy, actor=actor: reviewing.deny(
-            service_request=copy, actor=actor, revision=copy.revision, comment="No.", clauses=["REL-0"]
+    results = at_once(
+        *(
+            lambda copy=copy, actor=actor: reviewing.deny(
+                service_request=copy, actor=actor, revision=copy.revision, comment="No.", clauses=["REL-0"]
+            )
+            for copy, actor in ((first, people.reviewer), (second, people.second_reviewer))
         )
-        for copy, actor in ((first, people.reviewer), (second, people.second_reviewer))
-    ))  # fmt: skip
+    )
     assert losers(results) == [Stale]
     assert Event.objects.filter(service_request=request, action="deny").count() == 1
 
@@ -113,12 +118,14 @@ def test_both_readings_before_either_write_leave_one_decision(people: Cast) -> N
 def test_a_double_submit_files_once(people: Cast) -> None:
     draft = relay_draft(people)
     copies = [fresh(draft) for _ in range(4)]
-    results = at_once(*(
-        lambda copy=copy: requesting.submit(
-            service_request=copy, actor=people.requester, revision=copy.revision
+    results = at_once(
+        *(
+            lambda copy=copy: requesting.submit(
+                service_request=copy, actor=people.requester, revision=copy.revision
+            )
+            for copy in copies
         )
-        for copy in copies
-    ))  # fmt: skip
+    )
     assert losers(results) == [Stale] * 3
     assert Event.objects.filter(service_request=draft, action="submit").count() == 1
     assert fresh(draft).check_runs.count() == 1
@@ -144,11 +151,9 @@ def test_lapsing_against_filing_a_renewal_leaves_one_true_story(people: Cast, tu
     grant.refresh_from_db()
     renewal = renewal_of(grant, people)
     results = at_once(
-        lambda: requesting.submit(
-            service_request=renewal, actor=people.requester, revision=renewal.revision
-        ),
+        lambda: requesting.submit(service_request=renewal, actor=people.requester, revision=renewal.revision),
         lambda: dates.lapse_grants(today=today + timedelta(days=1)),
-    )  # fmt: skip
+    )
     grant.refresh_from_db()
     state = fresh(renewal).state
     if grant.state == GrantState.LAPSED:
@@ -193,13 +198,18 @@ def test_references_are_given_once(people: Cast) -> None:
 def test_two_requests_for_one_address_leave_one_grant(people: Cast) -> None:
     first = submitted(people)
     second = submitted(people, requester=people.outsider)
-    results = at_once(*(
-        lambda request=request, actor=actor: reviewing.approve(
-            service_request=fresh(request), actor=actor, revision=request.revision, comment="Yes.",
-            terms=request.kind_entry.default_terms(request, timezone.localdate()),
+    results = at_once(
+        *(
+            lambda request=request, actor=actor: reviewing.approve(
+                service_request=fresh(request),
+                actor=actor,
+                revision=request.revision,
+                comment="Yes.",
+                terms=request.kind_entry.default_terms(request, timezone.localdate()),
+            )
+            for request, actor in ((first, people.reviewer), (second, people.second_reviewer))
         )
-        for request, actor in ((first, people.reviewer), (second, people.second_reviewer))
-    ))  # fmt: skip
+    )
     assert len(losers(results)) == 1, results
     assert Grant.objects.count() == 1
 
@@ -210,9 +220,11 @@ def test_named_as_co_owner_while_deciding_never_leaves_a_decision_of_a_party(peo
     request = submitted(people)
     terms = request.kind_entry.default_terms(request, timezone.localdate())
     reviewing.ask(
-        service_request=request, actor=people.second_reviewer, revision=request.revision,
+        service_request=request,
+        actor=people.second_reviewer,
+        revision=request.revision,
         questions=[("", "Why?")],
-    )  # fmt: skip
+    )
     request = fresh(request)
     answers = {question.pk: "So." for question in request.questions.all()}
 
@@ -231,9 +243,12 @@ def test_named_as_co_owner_while_deciding_never_leaves_a_decision_of_a_party(peo
             if held.state != "in_review":
                 continue
             reviewing.approve(
-                service_request=held, actor=people.reviewer, revision=held.revision, comment="Yes.",
+                service_request=held,
+                actor=people.reviewer,
+                revision=held.revision,
+                comment="Yes.",
                 terms=terms,
-            )  # fmt: skip
+            )
             return
 
     at_once(name_and_send, decide)
@@ -262,10 +277,13 @@ def test_taking_the_permission_over_against_approving_its_renewal(people: Cast, 
             grant=Grant.objects.get(pk=grant.pk), actor=people.requester, to=people.reviewer
         ),
         lambda: reviewing.approve(
-            service_request=fresh(request), actor=people.reviewer, revision=request.revision,
-            comment="Yes.", terms=terms,
+            service_request=fresh(request),
+            actor=people.reviewer,
+            revision=request.revision,
+            comment="Yes.",
+            terms=terms,
         ),
-    )  # fmt: skip
+    )
     approval = Event.objects.filter(service_request=request, action="approve").first()
     noted = Participation.objects.filter(
         service_request=request, person=people.reviewer, part=Part.HOLDER
@@ -285,10 +303,13 @@ def test_a_file_swapped_against_the_approval_is_either_seen_or_stale(people: Cas
     results = at_once(
         lambda: attaching.detach(attachment=file, actor=people.requester),
         lambda: reviewing.approve(
-            service_request=fresh(request), actor=people.reviewer, revision=request.revision,
-            comment="Yes.", terms=terms,
+            service_request=fresh(request),
+            actor=people.reviewer,
+            revision=request.revision,
+            comment="Yes.",
+            terms=terms,
         ),
-    )  # fmt: skip
+    )
     approval = Event.objects.filter(service_request=request, action="approve").first()
     removed = Event.objects.filter(service_request=request, action="detach").first()
     assert (approval is None) != (removed is None), results

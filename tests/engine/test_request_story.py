@@ -25,12 +25,16 @@ PAGES: dict[str, dict[str, Any]] = {
     "network": {"addresses": ["129.118.10.20"], "hostname": "copier-7.ttu.edu"},
     "senders": {"senders": ["noreply-lab@ttu.edu"]},
     "mail": {
-        "recipients": "internal", "typical_per_day": "20", "peak_per_hour": "10",
-        "recipients_per_message": "1", "contents": "public", "tls": "yes",
+        "recipients": "internal",
+        "typical_per_day": "20",
+        "peak_per_hour": "10",
+        "recipients_per_message": "1",
+        "contents": "public",
+        "tls": "yes",
     },
     "people": {"department": "Physics", "purpose": "Scan to mail", "co_owner": "colleague@ttu.edu"},
     "statement": {"after_hours_contact": "Riley 555", "is_attested": "on"},
-}  # fmt: skip
+}
 
 
 def revision_of(page: str) -> str:
@@ -246,8 +250,10 @@ def test_a_denial_names_a_clause_and_a_reason(cast: Cast, reviewer_client: Clien
     assert done.status_code == 302
     event = Event.objects.get(action="deny")
     assert (fresh(request).state, event.clauses, event.check_run) == (
-        State.DENIED, ["WKS-1"], CheckRun.objects.latest(),
-    )  # fmt: skip
+        State.DENIED,
+        ["WKS-1"],
+        CheckRun.objects.latest(),
+    )
 
 
 def approval(request: ServiceRequest, **fields: Any) -> dict[str, Any]:
@@ -344,15 +350,32 @@ def test_a_note_for_reviewers_stays_among_them(cast: Cast, requester_client: Cli
 
 # ---------------------------------------------------------------- bad input
 BAD_NETWORKS = [
-    "129.118.010.9", "129.118.77.5/24", "129.118.77.0/24", "::ffff:8.8.8.8", "fe80::1%eth0",
-    "2001:db8:4000::1%1", "8.8.8.8", "129.118.10.255", "129.118.10.0", "129.118.130.7", "not-an-address",
-    "129.118.10.20 129.118.10.21", "",
-]  # fmt: skip
+    "129.118.010.9",
+    "129.118.77.5/24",
+    "129.118.77.0/24",
+    "::ffff:8.8.8.8",
+    "fe80::1%eth0",
+    "2001:db8:4000::1%1",
+    "8.8.8.8",
+    "129.118.10.255",
+    "129.118.10.0",
+    "129.118.130.7",
+    "not-an-address",
+    "129.118.10.20 129.118.10.21",
+    "",
+]
 BAD_SENDERS = [
-    "user@ttu.edu.evil.example", "nobody-we-know@ttu.edu", "noreply-lab@ttü.edu", "noreply-lab@ttu.edu\u200b",
-    "noreply-lab@tтu.edu", "Lab\r\nBcc: x@evil.example <noreply-lab@ttu.edu>", "postmaster@ttu.edu",
-    "@ttu.edu", "*@ttu.edu", "",
-]  # fmt: skip
+    "user@ttu.edu.evil.example",
+    "nobody-we-know@ttu.edu",
+    "noreply-lab@ttü.edu",
+    "noreply-lab@ttu.edu\u200b",
+    "noreply-lab@tтu.edu",
+    "Lab\r\nBcc: x@evil.example <noreply-lab@ttu.edu>",
+    "postmaster@ttu.edu",
+    "@ttu.edu",
+    "*@ttu.edu",
+    "",
+]
 BAD_HOSTS = ["a_b.ttu.edu", f"{'a' * 64}.ttu.edu", "copier..ttu.edu", "-x.ttu.edu", "copier.example.org", ""]
 
 
@@ -413,13 +436,16 @@ def test_a_trailing_dot_is_understood(cast: Cast, requester_client: Client) -> N
     assert relay.detail_of(request).hostname == "copier-7.ttu.edu"
 
 
-@pytest.mark.parametrize(("name", "content", "sentence"), [
-    ("plan.pdf", b"MZ\x90\x00" + b"\x00" * 200, "is not what its name says"),
-    ("plan.exe", b"MZ\x90\x00", "not a kind of file we take"),
-    ("plan.pdf", b"%PDF-1.7\n" + b"x" * (30 * 1024 * 1024), "the limit is"),
-    ("page.txt", b"", "empty"),
-    ("page.html", b"<script>", "not a kind of file we take"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("plan.pdf", b"MZ\x90\x00" + b"\x00" * 200, "is not what its name says"),
+        ("plan.exe", b"MZ\x90\x00", "not a kind of file we take"),
+        ("plan.pdf", b"%PDF-1.7\n" + b"x" * (30 * 1024 * 1024), "the limit is"),
+        ("page.txt", b"", "empty"),
+        ("page.html", b"<script>", "not a kind of file we take"),
+    ],
+)
 def test_a_file_that_is_not_taken(
     cast: Cast, requester_client: Client, name: str, content: bytes, sentence: str
 ) -> None:
@@ -433,19 +459,34 @@ def test_a_file_that_is_not_taken(
     assert request.attachments.count() == 0
 
 
-@pytest.mark.parametrize("url", [
-    "/queue/?assignee=%C2%B2&older=%C2%B2", "/queue/?after=x_y&sort=due", "/queue/?sort=oldest&after=9e99",
-    "/queue/?tab=nothing&kind=%27&state=none", "/requests/?after=99999999999999999999999",
-    "/search/?q=%00", "/search/?q=%F0%9F%92%A9", "/queue/?q=%00&department=%00&kind=%00&state=%00",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/queue/?assignee=%C2%B2&older=%C2%B2",
+        "/queue/?after=x_y&sort=due",
+        "/queue/?sort=oldest&after=9e99",
+        "/queue/?tab=nothing&kind=%27&state=none",
+        "/requests/?after=99999999999999999999999",
+        "/search/?q=%00",
+        "/search/?q=%F0%9F%92%A9",
+        "/queue/?q=%00&department=%00&kind=%00&state=%00",
+    ],
+)
 def test_an_odd_query_is_answered(cast: Cast, url: str) -> None:
     assert client_of(cast.reviewer).get(url).status_code in (200, 302, 400)
 
 
-@pytest.mark.parametrize("path", [
-    "/requests/TM-R-%00/", "/grants/%00/", "/requests/TM-R-1001'--/", "/requests/..%2f..%2fetc/", "/ask/nothing/",
-    "/requests/TM-R-1/files/99999999999999999999/",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/requests/TM-R-%00/",
+        "/grants/%00/",
+        "/requests/TM-R-1001'--/",
+        "/requests/..%2f..%2fetc/",
+        "/ask/nothing/",
+        "/requests/TM-R-1/files/99999999999999999999/",
+    ],
+)
 def test_an_odd_address_is_not_found(cast: Cast, path: str) -> None:
     assert client_of(cast.reviewer).get(path).status_code in (400, 404, 405)
 

@@ -25,10 +25,17 @@ from tests.cast import Cast, approve, client_of, fresh, relay_draft, submitted
 pytestmark = pytest.mark.django_db
 
 ACTIONS = (
-    "submit", "resubmit", "withdraw",
-    "take", "release", "ask", "advance", "approve", "deny",
+    "submit",
+    "resubmit",
+    "withdraw",
+    "take",
+    "release",
+    "ask",
+    "advance",
+    "approve",
+    "deny",
     "comment",
-)  # fmt: skip
+)
 
 NOTHING = "333 333333 3"
 DESK = "333 333333 +"
@@ -37,48 +44,91 @@ REVIEWER_AFTERWARDS = "333 444444 +"
 
 TABLE: Mapping[State, Mapping[str, str]] = {
     State.DRAFT: {
-        "requester": "+4+ 333333 4", "colleague": "+4+ 333333 4", "sponsor": "333 333333 4",
-        "reviewer": "333 333333 4", "second_reviewer": "333 333333 4",
-        "postmaster": "333 333333 4", "cio": "333 333333 4",
-        "auditor": NOTHING, "admin": NOTHING, "outsider": NOTHING,
+        "requester": "+4+ 333333 4",
+        "colleague": "+4+ 333333 4",
+        "sponsor": "333 333333 4",
+        "reviewer": "333 333333 4",
+        "second_reviewer": "333 333333 4",
+        "postmaster": "333 333333 4",
+        "cio": "333 333333 4",
+        "auditor": NOTHING,
+        "admin": NOTHING,
+        "outsider": NOTHING,
     },
     State.IN_REVIEW: {
-        "requester": "44+ 333333 +", "colleague": "44+ 333333 +", "sponsor": DESK,
-        "reviewer": "333 +4+4++ +", "second_reviewer": "333 +4+4++ +",
-        "postmaster": DESK, "cio": DESK,
-        "auditor": NOTHING, "admin": NOTHING, "outsider": NOTHING,
+        "requester": "44+ 333333 +",
+        "colleague": "44+ 333333 +",
+        "sponsor": DESK,
+        "reviewer": "333 +4+4++ +",
+        "second_reviewer": "333 +4+4++ +",
+        "postmaster": DESK,
+        "cio": DESK,
+        "auditor": NOTHING,
+        "admin": NOTHING,
+        "outsider": NOTHING,
     },
     State.NEEDS_INFORMATION: {
-        "requester": "4++ 333333 +", "colleague": "4++ 333333 +", "sponsor": DESK,
-        "reviewer": "333 +44444 +", "second_reviewer": "333 +44444 +",
-        "postmaster": DESK, "cio": DESK,
-        "auditor": NOTHING, "admin": NOTHING, "outsider": NOTHING,
+        "requester": "4++ 333333 +",
+        "colleague": "4++ 333333 +",
+        "sponsor": DESK,
+        "reviewer": "333 +44444 +",
+        "second_reviewer": "333 +44444 +",
+        "postmaster": DESK,
+        "cio": DESK,
+        "auditor": NOTHING,
+        "admin": NOTHING,
+        "outsider": NOTHING,
     },
     State.APPROVED: {
-        "requester": OWNER_AFTERWARDS, "colleague": OWNER_AFTERWARDS, "sponsor": DESK,
-        "reviewer": REVIEWER_AFTERWARDS, "second_reviewer": REVIEWER_AFTERWARDS,
-        "postmaster": DESK, "cio": DESK,
-        "auditor": NOTHING, "admin": NOTHING, "outsider": NOTHING,
+        "requester": OWNER_AFTERWARDS,
+        "colleague": OWNER_AFTERWARDS,
+        "sponsor": DESK,
+        "reviewer": REVIEWER_AFTERWARDS,
+        "second_reviewer": REVIEWER_AFTERWARDS,
+        "postmaster": DESK,
+        "cio": DESK,
+        "auditor": NOTHING,
+        "admin": NOTHING,
+        "outsider": NOTHING,
     },
     State.DENIED: {
-        "requester": OWNER_AFTERWARDS, "colleague": OWNER_AFTERWARDS, "sponsor": DESK,
-        "reviewer": REVIEWER_AFTERWARDS, "second_reviewer": REVIEWER_AFTERWARDS,
-        "postmaster": DESK, "cio": DESK,
-        "auditor": NOTHING, "admin": NOTHING, "outsider": NOTHING,
+        "requester": OWNER_AFTERWARDS,
+        "colleague": OWNER_AFTERWARDS,
+        "sponsor": DESK,
+        "reviewer": REVIEWER_AFTERWARDS,
+        "second_reviewer": REVIEWER_AFTERWARDS,
+        "postmaster": DESK,
+        "cio": DESK,
+        "auditor": NOTHING,
+        "admin": NOTHING,
+        "outsider": NOTHING,
     },
     State.WITHDRAWN: {
-        "requester": OWNER_AFTERWARDS, "colleague": OWNER_AFTERWARDS, "sponsor": DESK,
-        "reviewer": REVIEWER_AFTERWARDS, "second_reviewer": REVIEWER_AFTERWARDS,
-        "postmaster": DESK, "cio": DESK,
-        "auditor": NOTHING, "admin": NOTHING, "outsider": NOTHING,
+        "requester": OWNER_AFTERWARDS,
+        "colleague": OWNER_AFTERWARDS,
+        "sponsor": DESK,
+        "reviewer": REVIEWER_AFTERWARDS,
+        "second_reviewer": REVIEWER_AFTERWARDS,
+        "postmaster": DESK,
+        "cio": DESK,
+        "auditor": NOTHING,
+        "admin": NOTHING,
+        "outsider": NOTHING,
     },
-}  # fmt: skip
+}
 
 INVISIBLE = {
     State.DRAFT: {
-        "sponsor", "reviewer", "second_reviewer", "postmaster", "cio", "auditor", "admin", "outsider",
+        "sponsor",
+        "reviewer",
+        "second_reviewer",
+        "postmaster",
+        "cio",
+        "auditor",
+        "admin",
+        "outsider",
     },
-}  # fmt: skip
+}
 """Who gets 404 for the request's pages; the outsider does in every state."""
 
 STATES = list(State)

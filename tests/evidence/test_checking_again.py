@@ -119,8 +119,13 @@ def test_a_request_that_moved_on_meanwhile_keeps_its_evidence(
     request = submitted(cast)
 
     def look(service_request: ServiceRequest) -> list[Any]:
-        reviewing.deny(service_request=fresh(request), actor=cast.reviewer, revision=request.revision,
-                       comment="Not needed.", clauses=["AUT-1"])  # fmt: skip
+        reviewing.deny(
+            service_request=fresh(request),
+            actor=cast.reviewer,
+            revision=request.revision,
+            comment="Not needed.",
+            clauses=["AUT-1"],
+        )
         return []
 
     monkeypatch.setattr(checking, "look", look)
@@ -203,10 +208,16 @@ def test_what_the_newest_run_bars_can_be_waived_by_name(cast: Cast) -> None:
     assert fresh(request).blocking_findings == 1
 
 
-@pytest.mark.parametrize("newer", [
-    [], [found("window", Outcome.PASS)], [found("window", Outcome.WARN)],
-    [found("window", Outcome.FAIL, waivable=False)], [found("another", Outcome.FAIL)],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "newer",
+    [
+        [],
+        [found("window", Outcome.PASS)],
+        [found("window", Outcome.WARN)],
+        [found("window", Outcome.FAIL, waivable=False)],
+        [found("another", Outcome.FAIL)],
+    ],
+)
 def test_what_only_an_older_run_found_cannot_be_waived(cast: Cast, newer: list[Found]) -> None:
     request = with_run(cast, *newer)
     with pytest.raises(ValidationError, match="nothing to set aside"):

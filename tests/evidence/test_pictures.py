@@ -58,9 +58,14 @@ def key(record: str, **facts: Any) -> str:
 
 
 def test_a_key_is_drawn_from_its_name_to_its_bits() -> None:
-    drawn = draw(key_drawing(
-        name="s1._domainkey.x.edu", chain=["s1.vendor.example."], key=parse_key(rsa_key().record), is_published=True
-    ))  # fmt: skip
+    drawn = draw(
+        key_drawing(
+            name="s1._domainkey.x.edu",
+            chain=["s1.vendor.example."],
+            key=parse_key(rsa_key().record),
+            is_published=True,
+        )
+    )
     assert words(drawn).startswith(
         "s1._domainkey.x.edu is an alias of s1.vendor.example holds Sound key RSA, 2048 bits"
     )
@@ -100,7 +105,7 @@ def test_an_spf_tree_counts_nests_and_marks_what_is_new() -> None:
         added="include:spf.vendor.example",
         spf_vendor_example="v=spf1 include:deep.vendor.example ~all",
         deep_vendor_example="v=spf1 ip4:192.0.2.0/24 -all",
-    )  # fmt: skip
+    )
     said = words(drawn)
     assert "4 of 10 DNS lookups, 2 of 2 that find nothing" in said
     assert "include:spf.vendor.example this request’s 2 lookups" in said
@@ -156,9 +161,11 @@ def test_any_record_is_drawn_as_text(record: str, name: str) -> None:
 @pytest.mark.django_db
 def test_the_page_draws_what_is_wrong_and_folds_what_is_right(published: DnsServer, cast: Cast) -> None:
     request = submitted(
-        cast, keys=("s1 s1.dkim.crmvendor.example", "revoked s1.dkim.crmvendor.example"),
-        envelope_domain="bounce.crm.ttu.edu", spf_term="include:spf.crmvendor.example",
-    )  # fmt: skip
+        cast,
+        keys=("s1 s1.dkim.crmvendor.example", "revoked s1.dkim.crmvendor.example"),
+        envelope_domain="bounce.crm.ttu.edu",
+        spf_term="include:spf.crmvendor.example",
+    )
     page = client_of(cast.requester).get(request.get_absolute_url()).content.decode()
     document = html5lib.parse(page, namespaceHTMLElements=False)
     folded = {id(inner) for fold in document.iter("details") for inner in fold.iter()}

@@ -47,11 +47,21 @@ def test_a_single_run_has_nothing_to_be_compared_with(cast: Cast) -> None:
 def test_outcomes_sentences_and_facts_make_a_difference_and_the_time_of_a_check_does_not(cast: Cast) -> None:
     request = runs(
         cast,
-        [one("same", Outcome.PASS, checked_at="1"), one("outcome", Outcome.FAIL), one("words", Outcome.WARN, "Then."),
-         one("fact", Outcome.PASS, record="v=1"), one("picture", Outcome.PASS, drawing={"what": "x"})],
-        [one("same", Outcome.PASS, checked_at="2"), one("outcome", Outcome.PASS), one("words", Outcome.WARN, "Now."),
-         one("fact", Outcome.PASS, record="v=2"), one("picture", Outcome.PASS, drawing={"what": "y"})],
-    )  # fmt: skip
+        [
+            one("same", Outcome.PASS, checked_at="1"),
+            one("outcome", Outcome.FAIL),
+            one("words", Outcome.WARN, "Then."),
+            one("fact", Outcome.PASS, record="v=1"),
+            one("picture", Outcome.PASS, drawing={"what": "x"}),
+        ],
+        [
+            one("same", Outcome.PASS, checked_at="2"),
+            one("outcome", Outcome.PASS),
+            one("words", Outcome.WARN, "Now."),
+            one("fact", Outcome.PASS, record="v=2"),
+            one("picture", Outcome.PASS, drawing={"what": "y"}),
+        ],
+    )
     assert rows(request, cast) == ["outcome", "words", "fact"]
     assert rows(request, cast, with_facts=False) == ["outcome", "words"]
 

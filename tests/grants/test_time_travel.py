@@ -77,9 +77,12 @@ def test_a_year_sends_each_reminder_once_and_then_lapses(cast: Cast, times: int)
     grant = grant_from(cast, START)
     assert (grant.starts_on, grant.ends_on) == (START, END)
     done = [
-        (day, what) for day in days_between(START, END + timedelta(days=3)) for _ in range(times)
-        for what in zip(("remind", "lapse"), jobs(day), strict=True) if what[1]
-    ]  # fmt: skip
+        (day, what)
+        for day in days_between(START, END + timedelta(days=3))
+        for _ in range(times)
+        for what in zip(("remind", "lapse"), jobs(day), strict=True)
+        if what[1]
+    ]
     assert done == [
         *((END - timedelta(days=left), ("remind", 1)) for left in DAYS_LEFT),
         (END + timedelta(days=1), ("lapse", 1)),
@@ -106,8 +109,11 @@ def test_after_an_outage_only_the_newest_reminder_goes_out(cast: Cast) -> None:
 def test_jobs_that_never_ran_change_nothing_about_what_is_in_force(cast: Cast) -> None:
     grant = grant_from(cast, START)
     for day, expected in (
-        (START - timedelta(days=1), False), (START, True), (END, True), (END + timedelta(days=1), False),
-    ):  # fmt: skip
+        (START - timedelta(days=1), False),
+        (START, True),
+        (END, True),
+        (END + timedelta(days=1), False),
+    ):
         with on(day):
             assert grant.is_in_force_today is expected, day
             found = Grant.objects.in_force(timezone.localdate()).filter(pk=grant.pk).exists()
@@ -138,12 +144,15 @@ def test_a_grant_that_fails_does_not_stop_the_others(cast: Cast, monkeypatch: py
 
 
 # ---------------------------------------------------------------- days that are special
-@pytest.mark.parametrize(("start", "end"), [
-    (date(2028, 2, 29), date(2029, 2, 28)),
-    (date(2027, 3, 1), date(2028, 2, 29)),
-    (date(2027, 2, 28), date(2028, 2, 27)),
-    (date(2026, 12, 31), date(2027, 12, 30)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (date(2028, 2, 29), date(2029, 2, 28)),
+        (date(2027, 3, 1), date(2028, 2, 29)),
+        (date(2027, 2, 28), date(2028, 2, 27)),
+        (date(2026, 12, 31), date(2027, 12, 30)),
+    ],
+)
 def test_terms_around_the_end_of_february_and_of_the_year(cast: Cast, start: date, end: date) -> None:
     grant = grant_from(cast, start)
     assert (grant.starts_on, grant.ends_on) == (start, end) == (start, term_end(start, 12))
@@ -242,9 +251,12 @@ def test_a_renewal_that_fails_after_the_end_puts_the_grant_out_of_force(cast: Ca
         assert again(grant).is_in_force_today
         if ending == "deny":
             reviewing.deny(
-                service_request=renewal, actor=cast.reviewer, revision=renewal.revision,
-                comment="No longer.", clauses=["REL-1"],
-            )  # fmt: skip
+                service_request=renewal,
+                actor=cast.reviewer,
+                revision=renewal.revision,
+                comment="No longer.",
+                clauses=["REL-1"],
+            )
         else:
             requesting.withdraw(service_request=renewal, actor=cast.requester, revision=renewal.revision)
         assert not again(grant).is_in_force_today

@@ -48,10 +48,19 @@ def granted(draft: ServiceRequest, **columns: Any) -> Grant:
     today = timezone.localdate()
     terms = Terms(today, today + timedelta(days=200))
     ServiceRequest.objects.filter(pk=draft.pk).update(state="approved", submitted_at=timezone.now())
-    grant = Grant.objects.create(**{
-        "kind": draft.kind, "reference": draft.reference, "request": draft, "latest_request": draft,
-        "owner": draft.requester, "title": draft.title, "starts_on": today, "ends_on": terms.ends_on,
-    } | columns)  # fmt: skip
+    grant = Grant.objects.create(
+        **{
+            "kind": draft.kind,
+            "reference": draft.reference,
+            "request": draft,
+            "latest_request": draft,
+            "owner": draft.requester,
+            "title": draft.title,
+            "starts_on": today,
+            "ends_on": terms.ends_on,
+        }
+        | columns
+    )
     grant.kind_entry.write_permission(grant=grant, service_request=fresh(draft), terms=terms)
     grant.refresh_from_db()
     return grant
@@ -70,11 +79,20 @@ def a_range(cast: Cast, **facts: Any) -> ServiceRequest:
 
 def a_key(cast: Cast, **facts: Any) -> ServiceRequest:
     """A vendor whose alias signs as the mail domain itself."""
-    return sender_draft(cast, **{
-        "addresses": ("alumni@ttu.edu",), "sending_domain": "ttu.edu", "signing_domain": "ttu.edu",
-        "keys": ("s1 ttu.dkim.vendor.example",), "envelope_domain": "bounce.vendor.example",
-        "spf_term": "include:spf.mailer.example", "service_name": "ExampleCRM", "vendor": "CRM Vendor Inc.",
-    } | facts)  # fmt: skip
+    return sender_draft(
+        cast,
+        **{
+            "addresses": ("alumni@ttu.edu",),
+            "sending_domain": "ttu.edu",
+            "signing_domain": "ttu.edu",
+            "keys": ("s1 ttu.dkim.vendor.example",),
+            "envelope_domain": "bounce.vendor.example",
+            "spf_term": "include:spf.mailer.example",
+            "service_name": "ExampleCRM",
+            "vendor": "CRM Vendor Inc.",
+        }
+        | facts,
+    )
 
 
 def an_entry(cast: Cast, **facts: Any) -> ServiceRequest:
@@ -94,7 +112,13 @@ def a_campaign(cast: Cast) -> ServiceRequest:
 CASES: list[Case] = [
     # what, about, must be found, must not, and a part of why
     (a_range, About.SYSTEM, "129.118.10.20", "129.118.10.24", "allows 129.118.10.20 in 129.118.10.16/29"),
-    (a_range, About.SYSTEM, "129.118.10.16/30", "129.118.10.24/29", "allows 129.118.10.16/30 in 129.118.10.16/29"),
+    (
+        a_range,
+        About.SYSTEM,
+        "129.118.10.16/30",
+        "129.118.10.24/29",
+        "allows 129.118.10.16/30 in 129.118.10.16/29",
+    ),
     (a_range, About.SYSTEM, "129.118.0.0/16", "129.119.0.0/16", "allows 129.118.10.16/29 in 129.118.0.0/16"),
     (a_range, About.SYSTEM, "129.118.10.16/29", "2001:db8::/32", "allows 129.118.10.16/29"),
     (a_range, About.SYSTEM, "noreply-lab@ttu.edu", "noreply-la@ttu.edu", "may send as noreply-lab@ttu.edu"),
@@ -102,18 +126,41 @@ CASES: list[Case] = [
     (a_range, About.VENDOR, "ttu.edu", "tu.edu", "its host is scan-7.ttu.edu"),
     (a_range, About.NAME, "TM-R-1001", "TM-R-100", "is TM-R-1001"),
     (a_range, About.HOLDER, "requester@ttu.edu", "quester@ttu.edu", "requester@ttu.edu is its owner"),
-    (a_key, About.VENDOR, "dkim.vendor.example", "kim.vendor.example",
-     "DKIM key s1._domainkey.ttu.edu points to ttu.dkim.vendor.example, which can sign as @ttu.edu"),
+    (
+        a_key,
+        About.VENDOR,
+        "dkim.vendor.example",
+        "kim.vendor.example",
+        "DKIM key s1._domainkey.ttu.edu points to ttu.dkim.vendor.example, which can sign as @ttu.edu",
+    ),
     (a_key, About.VENDOR, "vendor.example", "endor.example", "points to ttu.dkim.vendor.example"),
     (a_key, About.VENDOR, "mailer.example", "ailer.example", "its SPF term is include:spf.mailer.example"),
     (a_key, About.VENDOR, "bounce.vendor.example", "other.vendor.example", "has the envelope domain"),
     (a_key, About.SYSTEM, "alumni@ttu.edu", "alumn@ttu.edu", "may send as alumni@ttu.edu"),
-    (a_key, About.SYSTEM, "bounce.vendor.example", "vendor.example", "has the envelope domain bounce.vendor.example"),
+    (
+        a_key,
+        About.SYSTEM,
+        "bounce.vendor.example",
+        "vendor.example",
+        "has the envelope domain bounce.vendor.example",
+    ),
     (a_key, About.KEY, "s1", "s10", "DKIM key s1._domainkey.ttu.edu"),
-    (a_key, About.KEY, "S1._domainkey.ttu.edu", "s1._domainkey.crm.ttu.edu", "DKIM key s1._domainkey.ttu.edu"),
+    (
+        a_key,
+        About.KEY,
+        "S1._domainkey.ttu.edu",
+        "s1._domainkey.crm.ttu.edu",
+        "DKIM key s1._domainkey.ttu.edu",
+    ),
     (a_key, About.NAME, "crm vendor", "RM Vendor", "is CRM Vendor Inc."),
     (a_key, About.NAME, "ExampleCRM", "Example CRM", "is ExampleCRM"),
-    (an_entry, About.SYSTEM, "notices@news.vendor.example", "notice@news.vendor.example", "skip the content filter"),
+    (
+        an_entry,
+        About.SYSTEM,
+        "notices@news.vendor.example",
+        "notice@news.vendor.example",
+        "skip the content filter",
+    ),
     (an_entry, About.VENDOR, "vendor.example", "dor.example", "lets mail from notices@news.vendor.example"),
     (an_entry, About.NAME, "CRM Vendor", "Vendor CRM", "is of CRM Vendor Inc."),
     (a_domain, About.SYSTEM, "anybody@shop.example", "anybody@a.shop.example", "any address @shop.example"),
@@ -122,7 +169,7 @@ CASES: list[Case] = [
     (a_campaign, About.NAME, "list server", "list servers", "is sent by the list server"),
     (a_campaign, About.NAME, "Survey House", "urvey House", "is sent for us by Survey House LLC"),
     (a_campaign, About.NAME, "dining", "ining", "is mail of Dining Services"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -359,10 +406,18 @@ def many(cast: Cast, count: int) -> list[Grant]:
         for n in numbers
     )
     grants = Grant.objects.bulk_create(
-        Grant(kind="relay", reference=one.reference, request=one, latest_request=one, owner=cast.requester,
-              title=f"Printer p{one.pk}.ttu.edu", starts_on=today, ends_on=today + timedelta(days=300))
+        Grant(
+            kind="relay",
+            reference=one.reference,
+            request=one,
+            latest_request=one,
+            owner=cast.requester,
+            title=f"Printer p{one.pk}.ttu.edu",
+            starts_on=today,
+            ends_on=today + timedelta(days=300),
+        )
         for one in requests
-    )  # fmt: skip
+    )
     permissions = RelayPermission.objects.bulk_create(
         RelayPermission(grant=grant, hostname=f"p{grant.pk}.ttu.edu", recipients="internal")
         for grant in grants

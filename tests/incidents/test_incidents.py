@@ -103,7 +103,7 @@ def test_only_what_was_seen_is_suspended(cast: Cast, two: list[Grant]) -> None:
     with pytest.raises(Stale):
         open_incident(
             actor=cast.reviewer, about=About.HOLDER, subject="requester@ttu.edu", reason=REASON, seen=seen
-        )  # fmt: skip
+        )
     assert states(two) == [GrantState.ACTIVE, GrantState.ACTIVE]
     assert not Incident.objects.exists()
 
@@ -118,9 +118,12 @@ def test_the_same_incident_is_not_opened_twice(cast: Cast, two: list[Grant]) -> 
 def test_others_may_not(cast: Cast, two: list[Grant], name: str) -> None:
     with pytest.raises(NotAllowed):
         open_incident(
-            actor=getattr(cast, name), about=About.HOLDER, subject="requester@ttu.edu", reason=REASON,
+            actor=getattr(cast, name),
+            about=About.HOLDER,
+            subject="requester@ttu.edu",
+            reason=REASON,
             seen=found_about(About.HOLDER, "requester@ttu.edu").fingerprint,
-        )  # fmt: skip
+        )
 
 
 @pytest.mark.parametrize(("subject", "reason"), [("nobody@ttu.edu", REASON), ("requester@ttu.edu", "  ")])
@@ -183,14 +186,31 @@ def test_the_page_shows_first_and_acts_only_when_confirmed(cast: Cast, two: list
 @pytest.mark.parametrize(
     ("about", "subject"),
     [
-        ("holder", "nobody"), ("holder", "a b@ttu.edu"), ("vendor", "a@vendor.example"), ("vendor", "vendor"),
-        ("vendor", "https://vendor.example/"), ("system", "copier"), ("holder", "nobody@ttu.edu"), ("other", "x"),
-        ("system", "129.118.10.20/29"), ("system", "129.118.10.300"), ("system", "a@@ttu.edu"), ("system", "a\nb"),
-        ("system", "999999999999999999999"), ("key", "s 1"), ("key", "._domainkey.ttu.edu"), ("key", "s1._domainkeyttu"),
-        ("vendor", "s1._domainkey.vendor.example"), ("name", "ab"), ("name", "Vendor\u200b"), ("name", "x" * 200),
-        ("system", "1.2.3.4, 5.6.7.8"), ("holder", "a@ttu.edu, b@ttu.edu"), ("vendor", "ttu..edu"),
+        ("holder", "nobody"),
+        ("holder", "a b@ttu.edu"),
+        ("vendor", "a@vendor.example"),
+        ("vendor", "vendor"),
+        ("vendor", "https://vendor.example/"),
+        ("system", "copier"),
+        ("holder", "nobody@ttu.edu"),
+        ("other", "x"),
+        ("system", "129.118.10.20/29"),
+        ("system", "129.118.10.300"),
+        ("system", "a@@ttu.edu"),
+        ("system", "a\nb"),
+        ("system", "999999999999999999999"),
+        ("key", "s 1"),
+        ("key", "._domainkey.ttu.edu"),
+        ("key", "s1._domainkeyttu"),
+        ("vendor", "s1._domainkey.vendor.example"),
+        ("name", "ab"),
+        ("name", "Vendor\u200b"),
+        ("name", "x" * 200),
+        ("system", "1.2.3.4, 5.6.7.8"),
+        ("holder", "a@ttu.edu, b@ttu.edu"),
+        ("vendor", "ttu..edu"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_answered_beside_the_field(cast: Cast, about: str, subject: str) -> None:
     answer = client_of(cast.reviewer).post(
         "/incidents/new/", {"about": about, "subject": subject, "reason": REASON}

@@ -212,8 +212,9 @@ def test_the_owner_who_returns_ends_it_and_all_who_were_asked_hear(cast: Cast, g
     assert run(6) == 1
     assert Chase.objects.get().outcome == Outcome.RETURNED
     assert [to for template, to in letters() if template == "owner_back"] == [
-        cast.colleague.email, "printing@ttu.edu",
-    ]  # fmt: skip
+        cast.colleague.email,
+        "printing@ttu.edu",
+    ]
     offer = Handover.objects.get()
     assert offer.closed_at is not None
     assert offer.accepted is None
@@ -317,8 +318,10 @@ def test_the_pages_say_who_is_asked_since_when_and_what_comes_next(cast: Cast, g
         found = panel_of(Grant.objects.get(pk=grant.pk))
         assert found is not None
         assert (found.who, found.next_who, found.next_on) == (
-            "the co-owner", "the functional mailbox", date(2026, 9, 6),
-        )  # fmt: skip
+            "the co-owner",
+            "the functional mailbox",
+            date(2026, 9, 6),
+        )
         page = client_of(cast.colleague).get(grant.get_absolute_url()).content.decode()
         assert "Its owner has left" in page
         assert "we ask the functional mailbox on" in page
@@ -357,8 +360,11 @@ CSV = "address,kind,name,department,head\n"
 
 
 def imported(cast: Cast, *, without: tuple[str, ...] = (), more: str = "") -> None:
-    rows = [f"{address},person,,,\n" for address in DirectoryAddress.objects.values_list("address", flat=True)
-            if address not in without]  # fmt: skip
+    rows = [
+        f"{address},person,,,\n"
+        for address in DirectoryAddress.objects.values_list("address", flat=True)
+        if address not in without
+    ]
     import_directory(file=io.StringIO(CSV + "".join(rows) + more))
 
 

@@ -15,16 +15,27 @@ ASKABLE = st.sets(st.sampled_from([Stage.CO_OWNER, Stage.MAILBOX, Stage.HEAD])).
 
 def due(askable: list[Stage], days: int, *, declined: bool = False, step: int = 5, total: int = 14) -> Stage:
     return stage_due(
-        askable=askable, noticed_on=DAY, today=DAY + timedelta(days=days), step_days=step, all_days=total,
+        askable=askable,
+        noticed_on=DAY,
+        today=DAY + timedelta(days=days),
+        step_days=step,
+        all_days=total,
         declined=declined,
-    )  # fmt: skip
+    )
 
 
 def test_all_are_asked_in_turn_and_then_it() -> None:
     everybody = [Stage.CO_OWNER, Stage.MAILBOX, Stage.HEAD]
     assert [due(everybody, days) for days in (0, 4, 5, 9, 10, 13, 14, 90)] == [
-        Stage.CO_OWNER, Stage.CO_OWNER, Stage.MAILBOX, Stage.MAILBOX, Stage.HEAD, Stage.HEAD, Stage.IT, Stage.IT,
-    ]  # fmt: skip
+        Stage.CO_OWNER,
+        Stage.CO_OWNER,
+        Stage.MAILBOX,
+        Stage.MAILBOX,
+        Stage.HEAD,
+        Stage.HEAD,
+        Stage.IT,
+        Stage.IT,
+    ]
 
 
 def test_who_declines_passes_it_on_at_once() -> None:

@@ -21,15 +21,33 @@ def other_notations(address: IPv4Address) -> list[str]:
     """One IPv4 address as inet_aton and mail programs also read it, and none as people write it."""
     one, two, three, four = address.packed
     return [
-        str(int(address)), hex(int(address)), oct(int(address)), f"0{int(address):o}",
-        f"{one}.{(two << 16) + (three << 8) + four}", f"{one}.{two}.{(three << 8) + four}",
-        f"{one:#x}.{two:#x}.{three:#x}.{four:#x}", f"{one}.{two}.{three}.{four:#x}",
-        f"{one:04o}.{two:04o}.{three:04o}.{four:04o}", f"{one}.{two}.{three}.0{four}",
-        f"::ffff:{address}", f"::{address}", f"64:ff9b::{address}", f"[{address}]", f"{address}:25",
-        f"{address}%eth0", f"{address}/255.255.255.255", f"{address}/0.0.0.0", f"{address}/032",
-        f"{address}-{four}", f"{one}.{two}.{three}.*", f"{address}, {address}", f"{address} {address}",
-        f"{address}/33", f"{address}/", f"{address}.",
-    ]  # fmt: skip
+        str(int(address)),
+        hex(int(address)),
+        oct(int(address)),
+        f"0{int(address):o}",
+        f"{one}.{(two << 16) + (three << 8) + four}",
+        f"{one}.{two}.{(three << 8) + four}",
+        f"{one:#x}.{two:#x}.{three:#x}.{four:#x}",
+        f"{one}.{two}.{three}.{four:#x}",
+        f"{one:04o}.{two:04o}.{three:04o}.{four:04o}",
+        f"{one}.{two}.{three}.0{four}",
+        f"::ffff:{address}",
+        f"::{address}",
+        f"64:ff9b::{address}",
+        f"[{address}]",
+        f"{address}:25",
+        f"{address}%eth0",
+        f"{address}/255.255.255.255",
+        f"{address}/0.0.0.0",
+        f"{address}/032",
+        f"{address}-{four}",
+        f"{one}.{two}.{three}.*",
+        f"{address}, {address}",
+        f"{address} {address}",
+        f"{address}/33",
+        f"{address}/",
+        f"{address}.",
+    ]
 
 
 @given(UNICAST)

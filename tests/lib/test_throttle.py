@@ -45,9 +45,14 @@ def test_it_counts_in_the_database_as_well(settings: Any) -> None:
     cache.clear()
 
 
-@pytest.mark.parametrize(("text", "kept"), [
-    ("plain – text", "plain – text"), ("a\0b", "a\ufffdb"), ("a\udc80b", "a?b"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("plain – text", "plain – text"),
+        ("a\0b", "a\ufffdb"),
+        ("a\udc80b", "a?b"),
+    ],
+)
 def test_what_no_database_keeps_is_replaced(text: str, kept: str) -> None:
     assert storable(text) == kept
     assert storable({text: [text, {"n": 1, "t": (text, None, True)}]}) == {

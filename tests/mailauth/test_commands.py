@@ -57,8 +57,16 @@ def test_domain_json_has_exactly_the_documented_keys(zones_in_process: str) -> N
     assert list(data) == ["domain", "dmarc", "spf", "dkim", "mx"]
     assert data["domain"] == "vendor.example"
     assert list(data["dmarc"]) == [
-        "outcome", "record", "found_at", "policy", "subdomain_policy", "adkim", "aspf", "organizational_domain", "notes",
-    ]  # fmt: skip
+        "outcome",
+        "record",
+        "found_at",
+        "policy",
+        "subdomain_policy",
+        "adkim",
+        "aspf",
+        "organizational_domain",
+        "notes",
+    ]
     assert data["dmarc"]["organizational_domain"] == {
         "rfc9989": "vendor.example",
         "rfc7489": "vendor.example",
@@ -78,8 +86,17 @@ def test_message_json_has_exactly_the_documented_keys(server: DnsServer, tmp_pat
     data = run("check_message", str(path), "--resolver", server.address, "--json")
     assert list(data) == ["from_domain", "dkim", "dmarc_by_dkim"]
     assert list(data["dkim"][0]) == [
-        "domain", "selector", "algorithm", "bits", "valid", "proves", "aligned", "covers", "body_length_tag", "notes",
-    ]  # fmt: skip
+        "domain",
+        "selector",
+        "algorithm",
+        "bits",
+        "valid",
+        "proves",
+        "aligned",
+        "covers",
+        "body_length_tag",
+        "notes",
+    ]
     assert data["dkim"][0]["aligned"] == {"rfc9989": True, "rfc7489": True}
     assert (data["from_domain"], data["dmarc_by_dkim"]["outcome"]) == ("ttu.edu", "pass")
 

@@ -157,9 +157,11 @@ def test_time_is_that_of_the_caller(ttu: DnsServer) -> None:
 @pytest.mark.parametrize("tag", ["x=soon", "t=now", "t=-1", "l=-1", "l=1e3"])
 def test_tags_that_are_no_numbers(ttu: DnsServer, tag: str) -> None:
     name, _, value = tag.partition("=")
-    raw = sign(message(), headers=FULL, more=[(name, value)]) if name != "t" else (
-        sign(message(), headers=FULL).replace(b" t=", f" t={value}; z=".encode(), 1)
-    )  # fmt: skip
+    raw = (
+        sign(message(), headers=FULL, more=[(name, value)])
+        if name != "t"
+        else (sign(message(), headers=FULL).replace(b" t=", f" t={value}; z=".encode(), 1))
+    )
     assert proves(check(ttu, raw)) == (False, False, Outcome.FAIL)
 
 

@@ -25,14 +25,53 @@ from tests.mailauth.signing import message, rsa_key, sign
 quick = settings(max_examples=150, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
 anything = st.text(st.characters(codec=None), max_size=400)
 spf_words = st.sampled_from(
-    ["v=spf1", "include:a.example", "include:", "a", "mx/24//64", "ptr", "exists:%{i}.x", "all", "-all", "?all",
-     "redirect=b.example", "redirect=", "exp=%{", "ip4:1.2.3.4", "ip6:::1/129", "a:\udcff", "%", "+", "=", ":"]
-)  # fmt: skip
+    [
+        "v=spf1",
+        "include:a.example",
+        "include:",
+        "a",
+        "mx/24//64",
+        "ptr",
+        "exists:%{i}.x",
+        "all",
+        "-all",
+        "?all",
+        "redirect=b.example",
+        "redirect=",
+        "exp=%{",
+        "ip4:1.2.3.4",
+        "ip6:::1/129",
+        "a:\udcff",
+        "%",
+        "+",
+        "=",
+        ":",
+    ]
+)
 spf_like = st.lists(spf_words | anything, max_size=20).map(lambda words: " ".join(["v=spf1", *words]))
 tag_words = st.sampled_from(
-    ["v=DMARC1", "p=reject", "p=", "sp=none", "np=x", "t=y", "psd=n", "adkim=s", "rua=mailto:a@b.example",
-     "rua=mailto:a@b!10m,x:", "pct=101", "=", "v=DKIM1", "k=rsa", "k=ed25519", "p=MIGf", "p=AAAA", "h=sha1", "s=x"]
-)  # fmt: skip
+    [
+        "v=DMARC1",
+        "p=reject",
+        "p=",
+        "sp=none",
+        "np=x",
+        "t=y",
+        "psd=n",
+        "adkim=s",
+        "rua=mailto:a@b.example",
+        "rua=mailto:a@b!10m,x:",
+        "pct=101",
+        "=",
+        "v=DKIM1",
+        "k=rsa",
+        "k=ed25519",
+        "p=MIGf",
+        "p=AAAA",
+        "h=sha1",
+        "s=x",
+    ]
+)
 tags_like = st.lists(tag_words | anything, max_size=12).map(";".join)
 
 
@@ -123,9 +162,19 @@ def test_any_bytes_as_a_signature_field(value: bytes) -> None:
 
 SIGNED = sign(message(), key=rsa_key(1024))
 header_like = st.sampled_from(
-    [b"From: a@ttu.edu\r\n", b"From: \xff@\xff\r\n", b"DKIM-Signature: v=1\r\n", b"DKIM-Signature:\r\n", b"\r\n", b" x\r\n",
-     b"Content-Type: multipart/x; boundary=b\r\n", b"--b\r\n", b"From: =?x?q?=40?= <>\r\n", b"From: (((\r\n"]
-)  # fmt: skip
+    [
+        b"From: a@ttu.edu\r\n",
+        b"From: \xff@\xff\r\n",
+        b"DKIM-Signature: v=1\r\n",
+        b"DKIM-Signature:\r\n",
+        b"\r\n",
+        b" x\r\n",
+        b"Content-Type: multipart/x; boundary=b\r\n",
+        b"--b\r\n",
+        b"From: =?x?q?=40?= <>\r\n",
+        b"From: (((\r\n",
+    ]
+)
 bytes_like = st.binary(max_size=300) | st.lists(header_like | st.binary(max_size=30), max_size=12).map(
     b"".join
 )

@@ -101,9 +101,13 @@ def test_what_was_committed_stays_and_the_policy_service_follows_again(
     with PolicyService(tmp_path, *arguments, DATABASE_URL=postgres.url, REDIS_URL="") as service:
         assert (service.ask(**first) or "").startswith("PREPEND")
         with subprocess.Popen(
-            [sys.executable, "-c", REVOKE], cwd=settings.BASE_DIR, env=environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        ) as writer:  # fmt: skip
+            [sys.executable, "-c", REVOKE],
+            cwd=settings.BASE_DIR,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as writer:
             assert writer.stdout is not None
             said = [writer.stdout.readline().strip() for _ in range(5)]
             postgres.kill()
@@ -118,10 +122,14 @@ def test_what_was_committed_stays_and_the_policy_service_follows_again(
         revoked = {
             row[0] for row in rows(postgres, "SELECT reference FROM grants_grant WHERE state = 'revoked'")
         }
-        told = {row[0] for row in rows(
-            postgres, "SELECT g.reference FROM grants_grantevent e JOIN grants_grant g ON g.id = e.grant_id "
-            "WHERE e.to_state = 'revoked'"
-        )}  # fmt: skip
+        told = {
+            row[0]
+            for row in rows(
+                postgres,
+                "SELECT g.reference FROM grants_grantevent e JOIN grants_grant g ON g.id = e.grant_id "
+                "WHERE e.to_state = 'revoked'",
+            )
+        }
         assert set(said) <= revoked, "a revocation that was reported is gone"
         assert revoked == told, "a grant changed without its event, or an event without its grant"
         assert len(revoked) <= len(said) + 1  # The one whose COMMIT was under way.

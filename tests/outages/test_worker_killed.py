@@ -79,19 +79,27 @@ def ended_yesterday(cast: Cast) -> None:
     today = timezone.localdate()
     requests = ServiceRequest.objects.bulk_create(
         ServiceRequest(
-            kind="relay", reference=f"TM-R-9{number:04}", state=State.APPROVED, requester=cast.requester,
+            kind="relay",
+            reference=f"TM-R-9{number:04}",
+            state=State.APPROVED,
+            requester=cast.requester,
             title=f"Copier {number}",
         )
         for number in range(MANY)
-    )  # fmt: skip
+    )
     grants = Grant.objects.bulk_create(
         Grant(
-            kind="relay", reference=request.reference, request=request, latest_request=request,
-            owner=cast.requester, title=request.title, starts_on=today - timedelta(days=300),
+            kind="relay",
+            reference=request.reference,
+            request=request,
+            latest_request=request,
+            owner=cast.requester,
+            title=request.title,
+            starts_on=today - timedelta(days=300),
             ends_on=today - timedelta(days=1),
         )
         for request in requests
-    )  # fmt: skip
+    )
     RelayPermission.objects.bulk_create(
         RelayPermission(grant=grant, hostname="copier.ttu.edu", recipients="internal") for grant in grants
     )

@@ -32,9 +32,14 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def queue_one(recipient: str = "requester@ttu.edu", **facts: Any) -> OutboxMessage:
     context = {
-        "reference": "TM-R-1", "title": "Copier copier-7.ttu.edu", "kind_label": "SMTP relay",
-        "path": "/requests/TM-R-1/", "actor": "Reviewer", "comment": "Which copier?", **facts,
-    }  # fmt: skip
+        "reference": "TM-R-1",
+        "title": "Copier copier-7.ttu.edu",
+        "kind_label": "SMTP relay",
+        "path": "/requests/TM-R-1/",
+        "actor": "Reviewer",
+        "comment": "Which copier?",
+        **facts,
+    }
     enqueue(recipient=recipient, template="request_question", context=context, thread="TM-R-1")
     return OutboxMessage.objects.latest("id")
 
@@ -76,9 +81,11 @@ def test_the_headers_stop_loops_and_thread_by_reference(sink: SmtpSink) -> None:
 
 def test_the_same_key_is_queued_once(db: None) -> None:
     facts: dict[str, Any] = {
-        "recipient": "a@ttu.edu", "template": "request_question", "unique_key": "k",
+        "recipient": "a@ttu.edu",
+        "template": "request_question",
+        "unique_key": "k",
         "context": {"reference": "R", "title": "T", "path": "/", "actor": "A", "comment": "C"},
-    }  # fmt: skip
+    }
     assert enqueue(**facts) is not None
     assert enqueue(**facts) is None
     assert OutboxMessage.objects.count() == 1
@@ -191,9 +198,11 @@ def test_a_change_that_was_rolled_back_sends_nothing(cast: Cast, sink: SmtpSink)
     def ask_and_break() -> None:
         with transaction.atomic():
             reviewing.ask(
-                service_request=request, actor=cast.reviewer, revision=request.revision,
+                service_request=request,
+                actor=cast.reviewer,
+                revision=request.revision,
                 questions=[("", "Why?")],
-            )  # fmt: skip
+            )
             assert OutboxMessage.objects.exists()
             raise _Broken
 
@@ -253,9 +262,11 @@ def test_a_title_with_markup_is_only_text_in_the_html(sink: SmtpSink) -> None:
 def test_the_letter_of_a_question_reads_as_agreed(cast: Cast, sink: SmtpSink) -> None:
     request = submitted(cast)
     reviewing.ask(
-        service_request=request, actor=cast.reviewer, revision=request.revision,
+        service_request=request,
+        actor=cast.reviewer,
+        revision=request.revision,
         questions=[("hostname", "Is this the copier on the second floor?")],
-    )  # fmt: skip
+    )
     deliver_due()
     assert_golden("question.txt", sink)
 

@@ -21,11 +21,24 @@ SOURCES = sorted(
 )
 LINK = "http://localhost:8000/requests/TM-R-1/?a=1&b=2"
 FACTS: dict[str, Any] = {
-    "reference": "TM-R-1", "title": "Copier copier-7.ttu.edu", "kind_label": "SMTP relay", "actor": "Reviewer",
-    "comment": "Which copier?", "stage": "IT review", "due_on": date(2026, 3, 5), "decision": "approved",
-    "clauses": ["REL-2"], "note": "From 2 March.", "what": "Revoked", "sentence": "It may relay.", "reason": "Spam",
-    "starts_on": date(2026, 3, 2), "ends_on": date(2027, 3, 1), "days_left": 14, "address": "a@ttu.edu",
-}  # fmt: skip
+    "reference": "TM-R-1",
+    "title": "Copier copier-7.ttu.edu",
+    "kind_label": "SMTP relay",
+    "actor": "Reviewer",
+    "comment": "Which copier?",
+    "stage": "IT review",
+    "due_on": date(2026, 3, 5),
+    "decision": "approved",
+    "clauses": ["REL-2"],
+    "note": "From 2 March.",
+    "what": "Revoked",
+    "sentence": "It may relay.",
+    "reason": "Spam",
+    "starts_on": date(2026, 3, 2),
+    "ends_on": date(2027, 3, 1),
+    "days_left": 14,
+    "address": "a@ttu.edu",
+}
 
 
 def letter(name: str, **facts: Any) -> Letter:
@@ -77,10 +90,14 @@ def test_a_comment_with_markup_is_text() -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "Button: B\n\nText.\n\nWhy: W.", "Subject: S\n\nText.\n\nWhy: W.", "Subject: S\nButton: B\n\nText.",
-        "Subject: S\nButton: B\n\nWhy: W.", "", "\n\n\n",
+        "Button: B\n\nText.\n\nWhy: W.",
+        "Subject: S\n\nText.\n\nWhy: W.",
+        "Subject: S\nButton: B\n\nText.",
+        "Subject: S\nButton: B\n\nWhy: W.",
+        "",
+        "\n\n\n",
     ],
-)  # fmt: skip
+)
 def test_a_source_without_its_parts_is_refused(source: str, settings: Any, tmp_path: Path) -> None:
     (tmp_path / "mail").mkdir()
     (tmp_path / "mail" / "broken.txt").write_text(source)

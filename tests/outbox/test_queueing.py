@@ -14,8 +14,12 @@ from portal.outbox.models import OutboxMessage
 from portal.outbox.services import enqueue
 
 FACTS: dict[str, Any] = {
-    "reference": "TM-R-1", "title": "T", "path": "/requests/TM-R-1/", "actor": "A", "comment": "C",
-}  # fmt: skip
+    "reference": "TM-R-1",
+    "title": "T",
+    "path": "/requests/TM-R-1/",
+    "actor": "A",
+    "comment": "C",
+}
 
 
 def queue(recipient: str = "requester@ttu.edu", **how: Any) -> OutboxMessage | None:

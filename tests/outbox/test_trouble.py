@@ -179,8 +179,11 @@ def test_a_worker_killed_between_data_and_answer_is_followed_by_another(sink: Tr
     sink.thinks = True
     process = subprocess.Popen(
         [sys.executable, "manage.py", "deliver_outbox"],
-        cwd=configured.BASE_DIR, env=worker_environment(sink), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        cwd=configured.BASE_DIR,
+        env=worker_environment(sink),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
     try:
         if not sink.has_content.wait(timeout=40):
             process.kill()
@@ -203,6 +206,10 @@ def worker_environment(sink: SmtpSink) -> dict[str, str]:
     if connection.vendor != "sqlite":
         url = os.environ["DATABASE_URL"].replace("/postgres?", f"/{name}?", 1)
     return {
-        **os.environ, "DJANGO_SETTINGS_MODULE": "portal.settings", "DATABASE_URL": url,
-        "VAR_DIR": str(configured.VAR_DIR), "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(sink.port),
-    }  # fmt: skip
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "DATABASE_URL": url,
+        "VAR_DIR": str(configured.VAR_DIR),
+        "SMTP_HOST": "127.0.0.1",
+        "SMTP_PORT": str(sink.port),
+    }

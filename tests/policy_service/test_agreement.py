@@ -31,13 +31,29 @@ from tests.support.policy import request
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 DAY = date(2026, 3, 10)
 NETWORKS = (
-    "129.118.10.20/32", "129.118.10.21/32", "129.118.10.16/28", "129.118.10.0/24", "129.118.0.0/16",
-    "2001:db8:4000:10::25/128", "2001:db8:4000:10::/64", "2001:db8:4000::/48", "203.0.113.7/32",
-)  # fmt: skip
+    "129.118.10.20/32",
+    "129.118.10.21/32",
+    "129.118.10.16/28",
+    "129.118.10.0/24",
+    "129.118.0.0/16",
+    "2001:db8:4000:10::25/128",
+    "2001:db8:4000:10::/64",
+    "2001:db8:4000::/48",
+    "203.0.113.7/32",
+)
 CLIENTS = (
-    "129.118.10.20", "129.118.10.21", "129.118.10.22", "129.118.10.200", "129.118.99.9", "203.0.113.7",
-    "198.51.100.1", "2001:db8:4000:10::25", "2001:db8:4000:10::26", "2001:db8:4000:11::1", "2001:db8:9::1",
-)  # fmt: skip
+    "129.118.10.20",
+    "129.118.10.21",
+    "129.118.10.22",
+    "129.118.10.200",
+    "129.118.99.9",
+    "203.0.113.7",
+    "198.51.100.1",
+    "2001:db8:4000:10::25",
+    "2001:db8:4000:10::26",
+    "2001:db8:4000:11::1",
+    "2001:db8:9::1",
+)
 SENDERS = ("alerts@ttu.edu", "noreply-lab@ttu.edu", "printing@ttu.edu")
 ASKED_SENDERS = (
     *SENDERS,
@@ -49,9 +65,14 @@ ASKED_SENDERS = (
     "alerts@",
 )
 RECIPIENTS = (
-    "dean@ttu.edu", "Dean@CS.TTU.edu", "a@example.com", "b@mail.example.com", "x@nottu.edu", "c@example.org",
+    "dean@ttu.edu",
+    "Dean@CS.TTU.edu",
+    "a@example.com",
+    "b@mail.example.com",
+    "x@nottu.edu",
+    "c@example.org",
     "nobody",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -90,10 +111,17 @@ FACTS = st.builds(
 def make(owner: Any, about: ServiceRequest, facts: Facts) -> Grant:
     starts = min(facts.starts, facts.ends)
     grant = Grant.objects.create(
-        kind="relay", reference=about.reference, request=about, latest_request=about, owner=owner,
-        title="A grant", state=facts.state, starts_on=DAY + timedelta(days=starts),
-        ends_on=DAY + timedelta(days=facts.ends), held_open_by=about if facts.is_held_open else None,
-    )  # fmt: skip
+        kind="relay",
+        reference=about.reference,
+        request=about,
+        latest_request=about,
+        owner=owner,
+        title="A grant",
+        state=facts.state,
+        starts_on=DAY + timedelta(days=starts),
+        ends_on=DAY + timedelta(days=facts.ends),
+        held_open_by=about if facts.is_held_open else None,
+    )
     permission = RelayPermission.objects.create(
         grant=grant, hostname="h.ttu.edu", recipients=facts.recipients, recipient_domains=facts.domains
     )

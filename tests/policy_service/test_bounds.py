@@ -27,11 +27,18 @@ GONE = b""
 
 def rule(**facts: object) -> RelayRule:
     usual: dict[str, object] = {
-        "grant_id": 7, "reference": "TM-R-0007", "state": "active", "changed_on": date(2026, 1, 1),
-        "starts_on": date(2026, 1, 1), "ends_on": date(2099, 1, 1), "is_held_open": False,
-        "networks": (f"{CLIENT}/32",), "senders": ("noreply-lab@ttu.edu",), "recipient_domains": None,
+        "grant_id": 7,
+        "reference": "TM-R-0007",
+        "state": "active",
+        "changed_on": date(2026, 1, 1),
+        "starts_on": date(2026, 1, 1),
+        "ends_on": date(2099, 1, 1),
+        "is_held_open": False,
+        "networks": (f"{CLIENT}/32",),
+        "senders": ("noreply-lab@ttu.edu",),
+        "recipient_domains": None,
         "per_hour": None,
-    }  # fmt: skip
+    }
     return RelayRule(**(usual | facts))  # type: ignore[arg-type]
 
 
@@ -104,10 +111,17 @@ def test_requests_of_one_connection_are_answered_in_turn() -> None:
 
 @pytest.mark.parametrize(
     "sent",
-    [b"\n\n", b"hello\n\n", b"x" * 40_000, GOOD[:-2] + b"\nsender=twice\n\n", request(client_address="unknown"),
-     request(client_address="129.118.10.20/32"), b"\0" * 100 + b"\n\n"],
+    [
+        b"\n\n",
+        b"hello\n\n",
+        b"x" * 40_000,
+        GOOD[:-2] + b"\nsender=twice\n\n",
+        request(client_address="unknown"),
+        request(client_address="129.118.10.20/32"),
+        b"\0" * 100 + b"\n\n",
+    ],
     ids=["empty", "no request", "endless", "twice", "no address", "network", "nul"],
-)  # fmt: skip
+)
 def test_a_malformed_request_ends_the_connection_without_an_answer(sent: bytes) -> None:
     async def test(policy: PolicyServer, connect: Callable[[], Awaitable[Streams]]) -> None:
         reader, writer = await connect()

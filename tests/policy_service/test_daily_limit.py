@@ -34,10 +34,18 @@ BEFORE_MIDNIGHT = datetime(2026, 11, 26, 5, 59, 0, tzinfo=UTC)  # 23:59 in Lubbo
 
 def rule(**facts: Any) -> RelayRule:
     usual: dict[str, Any] = {
-        "grant_id": 1, "reference": "TM-R-1001", "state": "active", "changed_on": FIRST, "starts_on": FIRST,
-        "ends_on": date(2099, 1, 1), "is_held_open": False, "networks": (f"{CLIENT}/32",), "senders": (SENDER,),
-        "recipient_domains": None, "per_hour": None,
-    }  # fmt: skip
+        "grant_id": 1,
+        "reference": "TM-R-1001",
+        "state": "active",
+        "changed_on": FIRST,
+        "starts_on": FIRST,
+        "ends_on": date(2099, 1, 1),
+        "is_held_open": False,
+        "networks": (f"{CLIENT}/32",),
+        "senders": (SENDER,),
+        "recipient_domains": None,
+        "per_hour": None,
+    }
     return RelayRule(**(usual | facts))
 
 

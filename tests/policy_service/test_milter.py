@@ -32,10 +32,18 @@ PUBLIC = "http://localhost:8000/grants/TM-R-0007/"
 
 def rule(**facts: object) -> RelayRule:
     usual: dict[str, object] = {
-        "grant_id": 7, "reference": "TM-R-0007", "state": "active", "changed_on": date(2026, 1, 1),
-        "starts_on": date(2026, 1, 1), "ends_on": date(2099, 1, 1), "is_held_open": False,
-        "networks": (f"{CLIENT}/32", "2001:db8::25/128"), "senders": (LAB,), "recipient_domains": None, "per_hour": None,
-    }  # fmt: skip
+        "grant_id": 7,
+        "reference": "TM-R-0007",
+        "state": "active",
+        "changed_on": date(2026, 1, 1),
+        "starts_on": date(2026, 1, 1),
+        "ends_on": date(2099, 1, 1),
+        "is_held_open": False,
+        "networks": (f"{CLIENT}/32", "2001:db8::25/128"),
+        "senders": (LAB,),
+        "recipient_domains": None,
+        "per_hour": None,
+    }
     return RelayRule(**(usual | facts))  # type: ignore[arg-type]
 
 
@@ -80,9 +88,13 @@ def test_a_permitted_message_costs_few_replies_and_no_body(served: Milter) -> No
         server.begin(CLIENT, LAB)
         assert server.action_flags == constants.SMFIF_ADDHDRS | constants.SMFIF_CHGHDRS
         silent = (
-            constants.SMFIP_NOBODY, constants.SMFIP_NR_RCPT, constants.SMFIP_NOHELO, constants.SMFIP_NR_CONN,
-            constants.SMFIP_NR_MAIL, constants.SMFIP_NR_HDR,
-        )  # fmt: skip
+            constants.SMFIP_NOBODY,
+            constants.SMFIP_NR_RCPT,
+            constants.SMFIP_NOHELO,
+            constants.SMFIP_NR_CONN,
+            constants.SMFIP_NR_MAIL,
+            constants.SMFIP_NR_HDR,
+        )
         assert all(server.protocol_flags & flag for flag in silent)
         for _ in range(3):  # One session, several messages.
             server.say(constants.SMFIC_DATA)
@@ -99,14 +111,44 @@ def test_a_permitted_message_costs_few_replies_and_no_body(served: Milter) -> No
 @pytest.mark.parametrize(
     ("client", "sender", "fields", "said"),
     [
-        (CLIENT, LAB, [("From", "president@ttu.edu")], f"550 5.7.1 TM-R-0007 may show only {LAB} in From. Found: president@ttu.edu. {PUBLIC}"),
-        (CLIENT, LAB, [FROM, FROM], f"550 5.7.1 TM-R-0007 may show only {LAB} in From. Here the message has 2 From fields. Found: Lab <{LAB}> | Lab <{LAB}>. {PUBLIC}"),
-        (CLIENT, LAB, [], f"550 5.7.1 TM-R-0007 may show only {LAB} in From. Here the message has no From field. {PUBLIC}"),
-        (CLIENT, LAB, [FROM, ("sENDER ", "a@b.example")], f"550 5.7.1 TM-R-0007 may show only {LAB} in Sender. Found: a@b.example. {PUBLIC}"),
+        (
+            CLIENT,
+            LAB,
+            [("From", "president@ttu.edu")],
+            f"550 5.7.1 TM-R-0007 may show only {LAB} in From. Found: president@ttu.edu. {PUBLIC}",
+        ),
+        (
+            CLIENT,
+            LAB,
+            [FROM, FROM],
+            f"550 5.7.1 TM-R-0007 may show only {LAB} in From. Here the message has 2 From fields. Found: Lab <{LAB}> | Lab <{LAB}>. {PUBLIC}",
+        ),
+        (
+            CLIENT,
+            LAB,
+            [],
+            f"550 5.7.1 TM-R-0007 may show only {LAB} in From. Here the message has no From field. {PUBLIC}",
+        ),
+        (
+            CLIENT,
+            LAB,
+            [FROM, ("sENDER ", "a@b.example")],
+            f"550 5.7.1 TM-R-0007 may show only {LAB} in Sender. Found: a@b.example. {PUBLIC}",
+        ),
         (CLIENT, LAB, [FROM, ("Sender", f"{LAB}, {LAB}")], "more than one address"),
         (CLIENT, LAB, [FROM, ("Sender", "")], "its Sender has no address"),
-        (CLIENT, LAB, [FROM, ("Resent-From", LAB), ("Resent-From", "a@b.example")], "in Resent-From. Found: a@b.example."),
-        (CLIENT, LAB, [("From", f'"president@ttu.edu" <{LAB}>')], "the name in its From looks like another address. Found: president@ttu.edu."),
+        (
+            CLIENT,
+            LAB,
+            [FROM, ("Resent-From", LAB), ("Resent-From", "a@b.example")],
+            "in Resent-From. Found: a@b.example.",
+        ),
+        (
+            CLIENT,
+            LAB,
+            [("From", f'"president@ttu.edu" <{LAB}>')],
+            "the name in its From looks like another address. Found: president@ttu.edu.",
+        ),
         (CLIENT, LAB, [FROM, ("Subject", b"a\rFrom: president@ttu.edu")], "a CR without its LF"),
         (CLIENT, LAB, [FROM, ("Subject", b"a\0From: president@ttu.edu")], "or a NUL"),
         (CLIENT, LAB, [FROM, *[("Resent-From", LAB)] * 30], "more fields than a message needs"),
@@ -122,7 +164,7 @@ def test_a_permitted_message_costs_few_replies_and_no_body(served: Milter) -> No
         (AWAY, "x@example.com", [], ACCEPT),
         (AWAY, "x@example.com", [("X-TechMail-Grant", "x")] * 101, "too many X-TechMail-Grant"),
     ],
-)  # fmt: skip
+)
 def test_what_is_said_of_a_message(served: Milter, client: str, sender: str, fields: Any, said: str) -> None:
     assert said in verdict(client, served.port, sender, *fields)
 
@@ -185,8 +227,9 @@ def test_a_message_that_the_policy_protocol_accepted_is_neither_counted_nor_stam
     tally = batch.days[7, date.today()]
     assert (tally.accepted, tally.refused) == (2, 1)
     assert {author: (t.accepted, t.refused) for author, t in batch.authors[7].items()} == {
-        LAB: (2, 0), "president@ttu.edu": (0, 1),
-    }  # fmt: skip
+        LAB: (2, 0),
+        "president@ttu.edu": (0, 1),
+    }
     assert batch.senders[7][LAB].refused == 0
     assert list(batch.hosts) == ["relay.test"]
 
@@ -236,15 +279,31 @@ BEGUN = HELLO + packet(b"M", f"<{LAB}>\0".encode())
 @pytest.mark.parametrize(
     "sent",
     [
-        packet(b"M", b"<>\0"), packet(b"L", b"From\0x\0"), packet(b"O", b"short"), b"\0\0\0\0", b"\xff\xff\xff\xffX",
-        packet(b"O", struct.pack("!LLL", 1, 0x1FF, 0)), packet(b"O", struct.pack("!LLL", 6, 0x01, 0x1FFFFF)), OFFER + packet(b"?"),
-        OFFER + packet(b"C", b"client"), OFFER + packet(b"C", b"client\0004ab" + CLIENT.encode()), HELLO + packet(b"L", b"From\0x\0"),
-        HELLO + packet(b"N"), HELLO + packet(b"E"), HELLO + packet(b"R", b"<a@ttu.edu>\0"), BEGUN + packet(b"L", b"From"),
-        BEGUN + packet(b"L", b"From\0x"), BEGUN + packet(b"L", b"\0x\0"), BEGUN + packet(b"E"), BEGUN + packet(b"B", b"x"),
-        BEGUN + packet(b"D", b"Mi\0"), BEGUN + packet(b"M", b"<a@b.example>"), b"GET / HTTP/1.0\r\n\r\n",
+        packet(b"M", b"<>\0"),
+        packet(b"L", b"From\0x\0"),
+        packet(b"O", b"short"),
+        b"\0\0\0\0",
+        b"\xff\xff\xff\xffX",
+        packet(b"O", struct.pack("!LLL", 1, 0x1FF, 0)),
+        packet(b"O", struct.pack("!LLL", 6, 0x01, 0x1FFFFF)),
+        OFFER + packet(b"?"),
+        OFFER + packet(b"C", b"client"),
+        OFFER + packet(b"C", b"client\0004ab" + CLIENT.encode()),
+        HELLO + packet(b"L", b"From\0x\0"),
+        HELLO + packet(b"N"),
+        HELLO + packet(b"E"),
+        HELLO + packet(b"R", b"<a@ttu.edu>\0"),
+        BEGUN + packet(b"L", b"From"),
+        BEGUN + packet(b"L", b"From\0x"),
+        BEGUN + packet(b"L", b"\0x\0"),
+        BEGUN + packet(b"E"),
+        BEGUN + packet(b"B", b"x"),
+        BEGUN + packet(b"D", b"Mi\0"),
+        BEGUN + packet(b"M", b"<a@b.example>"),
+        b"GET / HTTP/1.0\r\n\r\n",
         OFFER + packet(b"C", b"client\0004ab129.118.10.20/32\0") + packet(b"M", b"<>\0") + packet(b"N"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_milter_protocol_ends_the_connection_and_no_other(served: Milter, sent: bytes) -> None:
     with MailServer(served.port) as server:
         server.sock.sendall(sent)
@@ -276,8 +335,9 @@ def test_a_server_that_waits_for_every_reply_gets_every_reply(served: Milter) ->
         assert server.header(("From", f"Lab <{LAB}>"))[0] == CONTINUE
         assert server.body(b"Hello\r\n") == CONTINUE  # It was not said that it understands SKIP.
         assert server.ending() == [
-            (constants.SMFIR_INSHEADER, {"index": 0, "name": "X-TechMail-Grant", "value": "TM-R-0007"}), (ACCEPT, {}),
-        ]  # fmt: skip
+            (constants.SMFIR_INSHEADER, {"index": 0, "name": "X-TechMail-Grant", "value": "TM-R-0007"}),
+            (ACCEPT, {}),
+        ]
         server._send(constants.SMFIC_ABORT)
         server._send(constants.SMFIC_QUIT_NC)
         server.begin(AWAY, "x@example.com", ["dean@ttu.edu"])
@@ -369,10 +429,21 @@ def test_other_mail_is_not_collected_where_a_list_is_gated(no_gates: list[Any]) 
 
 @pytest.mark.parametrize(
     "recipient",
-    [LIST, "ALL-Students@TTU.edu", '"all-students"@ttu.edu', '"all\\-students"@ttu.edu', "all-students@ttu.edu.",
-     "@a.example,@b.example:all-students@ttu.edu", "all-students+x@ttu.edu", "<all-students@ttu.edu>", "all-students",
-     "all-students%ttu.edu@relay.test", "ttu.edu!all-students@relay.test", '"all-students@ttu.edu"@relay.test'],
-)  # fmt: skip
+    [
+        LIST,
+        "ALL-Students@TTU.edu",
+        '"all-students"@ttu.edu',
+        '"all\\-students"@ttu.edu',
+        "all-students@ttu.edu.",
+        "@a.example,@b.example:all-students@ttu.edu",
+        "all-students+x@ttu.edu",
+        "<all-students@ttu.edu>",
+        "all-students",
+        "all-students%ttu.edu@relay.test",
+        "ttu.edu!all-students@relay.test",
+        '"all-students@ttu.edu"@relay.test',
+    ],
+)
 def test_a_list_is_known_however_it_is_spelled(no_gates: list[Any], recipient: str) -> None:
     no_gates.append(gate := ListGate(LIST, says="No."))
     with Milter(answering()) as served, MailServer(served.port) as server:

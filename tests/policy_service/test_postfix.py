@@ -170,7 +170,11 @@ def test_postfix_sends_its_attributes_in_the_order_that_is_read_at_once(postfix:
     assert protocol._POSTFIX.fullmatch(block.decode())
     ask = protocol.parse(block)
     assert (ask.state, ask.client, ask.sender, ask.recipient, ask.context) == (
-        "RCPT", COPIER, SENDER, INSIDE, "relay",
-    )  # fmt: skip
+        "RCPT",
+        COPIER,
+        SENDER,
+        INSIDE,
+        "relay",
+    )
     assert ask.instance
     assert protocol._parse_any(block.decode()) == ask

@@ -49,10 +49,18 @@ def test_no_value_breaks_out_of_an_answer(  # noqa: PLR0917 - one argument for e
     stage: str,
 ) -> None:
     rule = RelayRule(
-        grant_id=1, reference=reference, state=state, changed_on=date(2026, 1, 1), starts_on=date(2020, 1, 1),
-        ends_on=date(2099, 1, 1), is_held_open=False, networks=(f"{CLIENT}/32",), senders=tuple(senders),
-        recipient_domains=None, per_hour=per_hour,
-    )  # fmt: skip
+        grant_id=1,
+        reference=reference,
+        state=state,
+        changed_on=date(2026, 1, 1),
+        starts_on=date(2020, 1, 1),
+        ends_on=date(2099, 1, 1),
+        is_held_open=False,
+        networks=(f"{CLIENT}/32",),
+        senders=tuple(senders),
+        recipient_domains=None,
+        per_hour=per_hour,
+    )
     answering = Answering(max_age=60, shared=None)
     answering.install(Index([rule], [ip_network("129.118.0.0/16")]), time.monotonic())
     asked = (sender if sender is not None else (senders or [""])[0]).replace("\n", "")

@@ -70,8 +70,14 @@ def test_a_cell_never_begins_a_formula_and_is_one_line(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "row", ["a,b", "R-1,129.118.1.1/24,25,2027-01-01,h,o", "R-1,129.118.1.1/32,25,soon,h,o", "R-1,129.118.1.1/32,25,2027-01-01,=h,o"]
-)  # fmt: skip
+    "row",
+    [
+        "a,b",
+        "R-1,129.118.1.1/24,25,2027-01-01,h,o",
+        "R-1,129.118.1.1/32,25,soon,h,o",
+        "R-1,129.118.1.1/32,25,2027-01-01,=h,o",
+    ],
+)
 def test_the_lint_sees_a_row_that_is_not_whole(row: str) -> None:
     head = ",".join(firewall.COLUMNS)
     firewall.lint_clients(f"{head}\nR-1,129.118.1.1/32,25,2027-01-01,h,o\n")

@@ -76,8 +76,9 @@ def test_a_privileged_mailbox_of_the_own_office_goes_to_the_postmaster(cast: Cas
     helpdesk = mailbox("helpdesk@ttu.edu", "Physics")
     request = submitted(cast, sender=helpdesk)
     assert (request.stage, [stage.key for stage in request.kind_entry.route(request)]) == (
-        "postmaster", ["postmaster", "review"],
-    )  # fmt: skip
+        "postmaster",
+        ["postmaster", "review"],
+    )
     reviewing.advance(service_request=request, actor=cast.postmaster, revision=request.revision)
     assert approve(cast, fresh(request)).state == GrantState.ACTIVE
 
@@ -162,7 +163,12 @@ def test_a_mailbox_that_nobody_answers_for_never_passes_in_silence(cast: Cast) -
     finding = barred.value.findings[0]
     assert (finding.clause, finding.waivable) == ("REL-3", True)
     assert "names nobody who answers for it" in finding.sentence
-    checking.waive(service_request=fresh(request), actor=cast.reviewer, rule=finding.rule, reason="Printing agreed by phone.")  # fmt: skip
+    checking.waive(
+        service_request=fresh(request),
+        actor=cast.reviewer,
+        rule=finding.rule,
+        reason="Printing agreed by phone.",
+    )
     assert approve(cast, fresh(request)).state == GrantState.ACTIVE
 
 

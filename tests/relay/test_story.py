@@ -25,16 +25,20 @@ def test_an_approval_leaves_a_grant_for_a_year(cast: Cast) -> None:
 def test_what_changed_after_a_question_is_kept_field_by_field(cast: Cast) -> None:
     request = submitted(cast)
     reviewing.ask(
-        service_request=request, actor=cast.reviewer, revision=request.revision,
+        service_request=request,
+        actor=cast.reviewer,
+        revision=request.revision,
         questions=[("hostname", "Is this the new copier?")],
-    )  # fmt: skip
+    )
     request = fresh(request)
     services.write_columns(detail=services.detail_of(request), columns={"hostname": "copier-8.ttu.edu"})
     question = request.questions.get()
     requesting.resubmit(
-        service_request=request, actor=cast.requester, revision=request.revision,
+        service_request=request,
+        actor=cast.requester,
+        revision=request.revision,
         answers={question.pk: "Yes, the new one."},
-    )  # fmt: skip
+    )
     change = FieldChange.objects.get()
     assert (change.field, change.before, change.after) == ("hostname", "copier-7.ttu.edu", "copier-8.ttu.edu")
 

@@ -26,9 +26,16 @@ from tests.cast import Cast, approve, approved, fresh, relay_draft
 
 pytestmark = pytest.mark.django_db
 MAIL: dict[str, Any] = {
-    "recipients": "anyone", "recipient_domains": "", "typical_per_day": 40, "most_per_day": 100,
-    "external_per_day": 50, "peak_per_hour": 20, "recipients_per_message": 1, "contents": "public", "tls": "yes",
-}  # fmt: skip
+    "recipients": "anyone",
+    "recipient_domains": "",
+    "typical_per_day": 40,
+    "most_per_day": 100,
+    "external_per_day": 50,
+    "peak_per_hour": 20,
+    "recipients_per_message": 1,
+    "contents": "public",
+    "tls": "yes",
+}
 
 
 def wish(cast: Cast, *, address: str = "129.118.10.20", **columns: Any) -> ServiceRequest:
@@ -219,11 +226,15 @@ def cut_grant(cast: Cast, client: Client) -> Grant:
     request = filed(cast)
     usual = request.kind_entry.default_terms(request, timezone.localdate())
     facts = {
-        "approve-revision": request.revision, "approve-comment": "Fewer will do.",
-        "approve-ends_on": usual.ends_on.isoformat(), "approve-keep_recipients": "domains",
-        "approve-domains": "Example.COM\nexample.org", "approve-most_per_day": "60",
-        "approve-most_external_per_day": "30", "approve-most_peak_per_hour": "5",
-    }  # fmt: skip
+        "approve-revision": request.revision,
+        "approve-comment": "Fewer will do.",
+        "approve-ends_on": usual.ends_on.isoformat(),
+        "approve-keep_recipients": "domains",
+        "approve-domains": "Example.COM\nexample.org",
+        "approve-most_per_day": "60",
+        "approve-most_external_per_day": "30",
+        "approve-most_peak_per_hour": "5",
+    }
     answer = client.post(f"/requests/{request.reference}/do/approve/", facts)
     assert answer.status_code == 302, answer.content.decode()[-3000:]
     return Grant.objects.get(request=request)
@@ -292,8 +303,12 @@ def test_nothing_is_raised_whatever_the_terms_say(cast: Cast, reviewer_client: C
     assert not FieldChange.objects.filter(event__action="approve").exists()
 
     other = filed(cast, address="129.118.10.41")
-    facts = {"approve-revision": other.revision, "approve-comment": "More.", "approve-keep_recipients": "anyone",
-             "approve-ends_on": wide.ends_on.isoformat()}  # fmt: skip
+    facts = {
+        "approve-revision": other.revision,
+        "approve-comment": "More.",
+        "approve-keep_recipients": "anyone",
+        "approve-ends_on": wide.ends_on.isoformat(),
+    }
     for field, value in (
         ("most_per_day", "101"),
         ("most_peak_per_hour", "0"),
@@ -328,9 +343,13 @@ def test_the_owner_is_told_how_to_connect(cast: Cast, requester_client: Client) 
     grant = approve(cast, filed(cast))
     email = OutboxMessage.objects.filter(recipient=cast.requester.email, subject__contains="approved").get()
     for words in (
-        "How to connect", "Server: smtp.ttu.edu", "Port: 25", "Encryption: STARTTLS",
-        "Sender address: noreply-lab@ttu.edu", "At most: 100 recipients a day, 50 of them outside ttu.edu",
-    ):  # fmt: skip
+        "How to connect",
+        "Server: smtp.ttu.edu",
+        "Port: 25",
+        "Encryption: STARTTLS",
+        "Sender address: noreply-lab@ttu.edu",
+        "At most: 100 recipients a day, 50 of them outside ttu.edu",
+    ):
         assert words in email.text
     page = requester_client.get(f"/grants/{grant.reference}/").content.decode()
     panel = page.split("How to connect")[1].split("</section>")[0]
@@ -375,8 +394,11 @@ def test_the_migration_cuts_off_nobody(cast: Cast) -> None:
         for name, grant in made.items()
     }
     assert limits == {
-        "small": (5000, None), "large": (12_000, None), "silent": (None, None), "outside": (5000, 800),
-    }  # fmt: skip
+        "small": (5000, None),
+        "large": (12_000, None),
+        "silent": (None, None),
+        "outside": (5000, 800),
+    }
     # Its renewal asks for what it said it sends, not for the 5,000 that nobody asked for.
     RelayRequest.objects.filter(pk=made["small"].latest_request_id).update(most_per_day=None)
     draft = issuing.begin_renewal(

@@ -92,9 +92,12 @@ def test_an_approval_revives_nothing(cast: Cast, state: GrantState) -> None:
         assert not renewal.events.filter(action="approve").exists()
         renewal = fresh(renewal)
         reviewing.deny(
-            service_request=renewal, actor=cast.reviewer, revision=renewal.revision, comment="It is over.",
+            service_request=renewal,
+            actor=cast.reviewer,
+            revision=renewal.revision,
+            comment="It is over.",
             clauses=["REL-1"],
-        )  # fmt: skip
+        )
     assert fresh(renewal).state == State.DENIED
 
 

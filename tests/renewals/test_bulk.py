@@ -63,9 +63,11 @@ def test_a_result_for_every_row(cast: Cast, names: DnsServer) -> None:
     names.add("copier-1.ttu.edu", "A", "129.118.99.1")
     requesting.withdraw(service_request=fresh(withdrawn), actor=cast.requester, revision=withdrawn.revision)
     managing.change_state(
-        grant=Grant.objects.get(later_requests=revoked.pk), action=GrantAction.REVOKE, actor=cast.reviewer,
+        grant=Grant.objects.get(later_requests=revoked.pk),
+        action=GrantAction.REVOKE,
+        actor=cast.reviewer,
         reason="It is gone.",
-    )  # fmt: skip
+    )
     reviewing.take(service_request=fresh(unseen), actor=cast.second_reviewer, revision=unseen.revision)
     results = decided(cast, good, moved, withdrawn, revoked, unseen)
 
@@ -79,8 +81,9 @@ def test_a_result_for_every_row(cast: Cast, names: DnsServer) -> None:
         assert results[gone.reference][0] == Result.SKIPPED
         assert "withdrawn" in results[gone.reference][1]
     assert results[unseen.reference] == (
-        Result.SKIPPED, "Somebody changed it since the list was shown. Read it again.",
-    )  # fmt: skip
+        Result.SKIPPED,
+        "Somebody changed it since the list was shown. Read it again.",
+    )
     assert fresh(good).state == State.APPROVED
     assert fresh(moved).state == fresh(unseen).state == State.IN_REVIEW
     event = Event.objects.get(service_request=good, action="approve")
@@ -120,8 +123,9 @@ def test_what_is_not_in_the_batch_is_left_to_its_page(cast: Cast, names: DnsServ
     (unknown,) = green_renewals(cast, names, 1)
     result, sentence = decided(cast, unknown)[unknown.reference]
     assert (result, sentence) == (
-        Result.SKIPPED, "It is not among the unchanged renewals. Decide it on its page.",
-    )  # fmt: skip
+        Result.SKIPPED,
+        "It is not among the unchanged renewals. Decide it on its page.",
+    )
 
 
 def test_one_that_breaks_stops_no_other(
@@ -230,9 +234,14 @@ def test_the_list_and_its_choice(cast: Cast, names: DnsServer) -> None:
     html = client.get("/renewals/").content.decode()
     text = words_of(html)
     for words in (
-        "129.118.11.20 may relay", "Not measured", "Requester", "Choose all on this page", "Approve chosen",
-        f"{unknown.reference}", "The DNS did not say where copier-7.ttu.edu leads.",
-    ):  # fmt: skip
+        "129.118.11.20 may relay",
+        "Not measured",
+        "Requester",
+        "Choose all on this page",
+        "Approve chosen",
+        f"{unknown.reference}",
+        "The DNS did not say where copier-7.ttu.edu leads.",
+    ):
         assert words in text, words
     assert text.index(green[1].reference) < text.index("These need a look") < text.index(unknown.reference)
     assert html.count('type="checkbox"') == 2
@@ -309,10 +318,18 @@ def test_a_broker_that_is_away_loses_nothing(cast: Cast, names: DnsServer, setti
     assert BulkRow.objects.filter(result=Result.APPROVED).count() == len(rows)
 
 
-@pytest.mark.parametrize(("who", "get", "post"), [
-    ("requester", 403, 403), ("outsider", 403, 403), ("auditor", 200, 403), ("admin", 200, 403),
-    ("postmaster", 200, 302), ("cio", 200, 302), ("reviewer", 200, 302),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("who", "get", "post"),
+    [
+        ("requester", 403, 403),
+        ("outsider", 403, 403),
+        ("auditor", 200, 403),
+        ("admin", 200, 403),
+        ("postmaster", 200, 302),
+        ("cio", 200, 302),
+        ("reviewer", 200, 302),
+    ],
+)
 def test_who_reads_and_who_decides(cast: Cast, names: DnsServer, who: str, get: int, post: int) -> None:
     (renewal,) = green_renewals(cast, names, 1)
     client = client_of(getattr(cast, who))
@@ -345,9 +362,11 @@ def test_the_pages_cost_the_same_at_any_size(cast: Cast, names: DnsServer) -> No
             Judgement.objects.filter(pk=row.pk).update(route="full")
         counts.append(queries(client, "/renewals/"))
         run = deciding.approve_chosen(
-            actor=cast.reviewer, key=uuid.uuid4(), reason="Same.",
+            actor=cast.reviewer,
+            key=uuid.uuid4(),
+            reason="Same.",
             chosen=chosen(*rows),
-        )  # fmt: skip
+        )
         runs.append(queries(client, run.get_absolute_url()))
     assert counts[0] == counts[1]
     assert counts[0] <= 9

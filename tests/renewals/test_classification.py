@@ -135,15 +135,31 @@ def test_when_a_check_ran_and_the_order_of_its_answers_are_no_facts() -> None:
 # ---------------------------------------------------------------- use
 def usage(*, last: date | None, idle: bool = False) -> Usage:
     return Usage(
-        since=TODAY - timedelta(days=400), accepted=1, refused=0, deferred=0, last_seen_at=None, last_mail_on=last,
-        senders=[], strangers=[], foreign_authors=[], uncounted_days=0, is_idle=idle,
-    )  # fmt: skip
+        since=TODAY - timedelta(days=400),
+        accepted=1,
+        refused=0,
+        deferred=0,
+        last_seen_at=None,
+        last_mail_on=last,
+        senders=[],
+        strangers=[],
+        foreign_authors=[],
+        uncounted_days=0,
+        is_idle=idle,
+    )
 
 
-@pytest.mark.parametrize(("days_ago", "idle", "stand"), [
-    (0, False, UseStand.SEEN), (180, False, UseStand.SEEN), (181, False, UseStand.UNKNOWN),
-    (181, True, UseStand.IDLE), (None, True, UseStand.IDLE), (None, False, UseStand.UNKNOWN),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("days_ago", "idle", "stand"),
+    [
+        (0, False, UseStand.SEEN),
+        (180, False, UseStand.SEEN),
+        (181, False, UseStand.UNKNOWN),
+        (181, True, UseStand.IDLE),
+        (None, True, UseStand.IDLE),
+        (None, False, UseStand.UNKNOWN),
+    ],
+)
 def test_use_is_mail_within_180_days(days_ago: int | None, idle: bool, stand: UseStand) -> None:
     last = None if days_ago is None else TODAY - timedelta(days=days_ago)
     assert use_of(usage(last=last, idle=idle), TODAY, is_counted=True).stand is stand

@@ -52,10 +52,12 @@ def approvals() -> int:
 def test_many_clicks_file_one_renewal(people: Cast, names: DnsServer) -> None:
     grant = ending_grant(people, names, 0)
     copies = [Grant.objects.get(pk=grant.pk) for _ in range(4)]
-    results = at_once(*(
-        lambda copy=copy: filing.confirm(grant=copy, actor=people.requester, revision=copy.revision)
-        for copy in copies
-    ))  # fmt: skip
+    results = at_once(
+        *(
+            lambda copy=copy: filing.confirm(grant=copy, actor=people.requester, revision=copy.revision)
+            for copy in copies
+        )
+    )
     (renewal,) = ServiceRequest.objects.filter(intention="renewal")
     assert renewal.state == State.IN_REVIEW
     assert renewal.events.filter(action="submit").count() == 1
@@ -124,8 +126,9 @@ def test_a_batch_against_withdrawals(people: Cast, names: DnsServer, turn: int) 
     assert at_once(lambda: deciding.carry_out(run.pk), withdraw) == [None, None]
     for row, result in zip(rows, results_of(run), strict=True):
         assert (fresh(row).state, result) in {
-            (State.APPROVED, Result.APPROVED), (State.WITHDRAWN, Result.SKIPPED),
-        }  # fmt: skip
+            (State.APPROVED, Result.APPROVED),
+            (State.WITHDRAWN, Result.SKIPPED),
+        }
 
 
 @pytest.mark.parametrize("turn", range(3))
@@ -152,5 +155,6 @@ def test_a_batch_against_revocations(people: Cast, names: DnsServer, turn: int) 
         assert grant.held_open_by is None
         # Either it was renewed a moment before, or the renewal was closed with its grant.
         assert (fresh(row).state, result) in {
-            (State.APPROVED, Result.APPROVED), (State.WITHDRAWN, Result.SKIPPED),
-        }  # fmt: skip
+            (State.APPROVED, Result.APPROVED),
+            (State.WITHDRAWN, Result.SKIPPED),
+        }

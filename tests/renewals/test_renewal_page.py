@@ -61,10 +61,18 @@ def test_unchanged_means_one_button(cast: Cast, grant: Grant, requester_client: 
     assert "/renew/" in requester_client.get(grant.get_absolute_url()).content.decode()
     text = text_of(requester_client, grant)
     for words in (
-        "129.118.10.20 may relay", "Approved by Reviewer on", "Confirm and renew", "Change something first",
-        "Nothing changed. One reviewer decides.", "I administer this system", "Accepted 12", "Refused 3",
-        "noreply-lab@ttu.edu", "root@copier-7.ttu.edu", "Mail passed, last on 23 January 2027.",
-    ):  # fmt: skip
+        "129.118.10.20 may relay",
+        "Approved by Reviewer on",
+        "Confirm and renew",
+        "Change something first",
+        "Nothing changed. One reviewer decides.",
+        "I administer this system",
+        "Accepted 12",
+        "Refused 3",
+        "noreply-lab@ttu.edu",
+        "root@copier-7.ttu.edu",
+        "Mail passed, last on 23 January 2027.",
+    ):
         assert words in text, words
     assert "What changed" not in text
 
@@ -138,9 +146,15 @@ def test_the_co_owner_renews_too_and_stays_one(cast: Cast, grant: Grant) -> None
     assert (grant.owner, grant.co_owner) == (cast.requester, cast.colleague)
 
 
-@pytest.mark.parametrize(("who", "status"), [
-    ("outsider", 404), ("reviewer", 403), ("auditor", 403), ("admin", 403),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [
+        ("outsider", 404),
+        ("reviewer", 403),
+        ("auditor", 403),
+        ("admin", 403),
+    ],
+)
 def test_it_is_the_holders_page(cast: Cast, grant: Grant, who: str, status: int) -> None:
     client = client_of(getattr(cast, who))
     assert client.get(url(grant)).status_code == status

@@ -31,9 +31,11 @@ def test_a_worker_is_killed_in_the_middle_and_another_finishes(
     names.delay = 0.2  # each row asks the DNS three times, so that the kill comes in the middle
     with Worker(tmp_path, DNS_RESOLVER=names.address) as first:
         run = deciding.approve_chosen(
-            actor=cast.reviewer, key=uuid.uuid4(), reason="Nothing changed.",
+            actor=cast.reviewer,
+            key=uuid.uuid4(),
+            reason="Nothing changed.",
             chosen=[(row.reference, row.revision) for row in rows],
-        )  # fmt: skip
+        )
         first.until(decided, "The first row", pause=0.05)
         first.kill()
     run.refresh_from_db()

@@ -34,13 +34,43 @@ def fill() -> None:
     vendor = create("workflow", "ServiceRequest", kind="whitelist", reference="TM-W-1", requester=person)
     create("senders", "SenderRequest", service_request=sender, token="a" * 20)
     create("whitelist", "WhitelistRequest", service_request=vendor)
-    sample = create("senders", "SignedSample", id=7, service_request=sender, source="probe", sha256="0" * 64, size=3,
-                    file="x", evidence={"from": "b@c.example"}, is_proof=True)  # fmt: skip
+    sample = create(
+        "senders",
+        "SignedSample",
+        id=7,
+        service_request=sender,
+        source="probe",
+        sha256="0" * 64,
+        size=3,
+        file="x",
+        evidence={"from": "b@c.example"},
+        is_proof=True,
+    )
     today = timezone.localdate()
-    grant = create("grants", "Grant", kind="senders", reference="TM-I-1", owner=person, request=sender,
-                   latest_request=sender, starts_on=today, ends_on=today, state="active")  # fmt: skip
-    create("senders", "SenderAuthorization", grant=grant, service_name="s", vendor="v", identity="subdomain",
-           sending_domain="d", envelope_domain="d", signing_domain="d", proven_by=sample)  # fmt: skip
+    grant = create(
+        "grants",
+        "Grant",
+        kind="senders",
+        reference="TM-I-1",
+        owner=person,
+        request=sender,
+        latest_request=sender,
+        starts_on=today,
+        ends_on=today,
+        state="active",
+    )
+    create(
+        "senders",
+        "SenderAuthorization",
+        grant=grant,
+        service_name="s",
+        vendor="v",
+        identity="subdomain",
+        sending_domain="d",
+        envelope_domain="d",
+        signing_domain="d",
+        proven_by=sample,
+    )
 
 
 def look() -> dict[str, Any]:

@@ -55,9 +55,11 @@ def raw_message(
 
 def signed(to: str, *, domain: str = "ttu.edu", headers: tuple[str, ...] = (), **facts: Any) -> bytes:
     return sign(
-        raw_message(to, **facts), domain=domain, selector="out",
+        raw_message(to, **facts),
+        domain=domain,
+        selector="out",
         headers=headers or ("from", "to", "subject", "date", "message-id"),
-    )  # fmt: skip
+    )
 
 
 def arrive(grant: Grant, raw: bytes) -> SignedSample:
@@ -96,9 +98,11 @@ def test_a_permission_is_in_force_at_once_and_one_message_proves_its_signing(
 def test_a_copied_recipient_and_capitals_count_as_well(grant: Grant) -> None:
     probe = probe_address(grant.latest_request)
     raw = signed(
-        "someone@ttu.edu", extra=f"Cc: Probe <{probe.upper()}>\r\n", sender=SENDER.upper(),
+        "someone@ttu.edu",
+        extra=f"Cc: Probe <{probe.upper()}>\r\n",
+        sender=SENDER.upper(),
         headers=("from", "to", "cc", "subject", "date"),
-    )  # fmt: skip
+    )
     assert arrive(grant, raw).is_proof
 
 
@@ -108,12 +112,23 @@ def adversaries(probe: str) -> list[tuple[bytes, str]]:
     good = signed(probe)
     old = signed("someone@ttu.edu")
     return [
-        (signed(probe, sender="alerts@ttu.edu"), "It is from alerts@ttu.edu, and this permission may send as noreply-lab@ttu.edu"),
-        (signed(probe, extra="X-TechMail-Grant: TM-R-1001\r\n", domain="crm.ttu.edu"), "It is signed by crm.ttu.edu"),
+        (
+            signed(probe, sender="alerts@ttu.edu"),
+            "It is from alerts@ttu.edu, and this permission may send as noreply-lab@ttu.edu",
+        ),
+        (
+            signed(probe, extra="X-TechMail-Grant: TM-R-1001\r\n", domain="crm.ttu.edu"),
+            "It is signed by crm.ttu.edu",
+        ),
         (signed(probe, sender=f"{SENDER}>, President <president@ttu.edu"), "names more than one address"),
         (raw_message(probe), "no DKIM signature"),
-        (raw_message(probe, extra="X-TechMail-Grant: TM-R-1001\r\nReceived: from copier-7 ([129.118.10.20]) by smtp.ttu.edu\r\n"),
-         "no DKIM signature"),
+        (
+            raw_message(
+                probe,
+                extra="X-TechMail-Grant: TM-R-1001\r\nReceived: from copier-7 ([129.118.10.20]) by smtp.ttu.edu\r\n",
+            ),
+            "no DKIM signature",
+        ),
         (good.replace(b"Page 1", b"Page 2"), "does not verify"),
         (old, "does not cover one To or Cc field that names the probe address"),
         (f"To: {probe}\r\n".encode() + old, "does not cover one To or Cc field"),
@@ -125,7 +140,7 @@ def adversaries(probe: str) -> list[tuple[bytes, str]]:
         (signed(f"{probe}.evil.example"), "does not cover one To or Cc field"),
         (signed(probe, sender="someone@elsewhere.example"), "elsewhere.example is not asked for here"),
         (b"just words\r\n", "no e-mail message"),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("number", range(16))
@@ -171,9 +186,14 @@ def test_an_uploaded_message_is_refused_and_a_file_of_the_request_is_no_sample(
     assert 'type="file"' not in client.get(url).content.decode()
     assert client.post(url, {"upload": upload}).status_code == 409
     Attachment.objects.create(
-        service_request=grant.request, uploaded_by=cast.requester, name="proof.eml", size=len(raw), sha256="0" * 64,
-        content_type="message/rfc822", file=SimpleUploadedFile("proof.eml", raw),
-    )  # fmt: skip
+        service_request=grant.request,
+        uploaded_by=cast.requester,
+        name="proof.eml",
+        size=len(raw),
+        sha256="0" * 64,
+        content_type="message/rfc822",
+        file=SimpleUploadedFile("proof.eml", raw),
+    )
     samples.adopt_attachments(service_request=grant.request)
     assert not SignedSample.objects.exists()
     sample = samples.receive_sample(service_request=grant.request, raw=raw, source=SignedSample.Source.UPLOAD)

@@ -55,9 +55,14 @@ def test_every_day_of_a_year_the_reminders_that_are_due_and_no_other(grant: Gran
     days = [START + timedelta(days=n) for n in range(180)]
     sent = [day for day in days if run(day)]
     assert sent == [
-        date(2026, 2, 7), date(2026, 2, 14), date(2026, 3, 14), date(2026, 4, 14), date(2026, 5, 14),
-        date(2026, 6, 14), date(2026, 7, 14),
-    ]  # fmt: skip
+        date(2026, 2, 7),
+        date(2026, 2, 14),
+        date(2026, 3, 14),
+        date(2026, 4, 14),
+        date(2026, 5, 14),
+        date(2026, 6, 14),
+        date(2026, 7, 14),
+    ]
 
 
 def test_run_twice_it_writes_once(grant: Grant) -> None:
@@ -78,9 +83,12 @@ def test_a_proof_ends_them(grant: Grant, cast: Cast) -> None:
             service_request=grant.request, source="probe", sha256="0" * 64, size=1, file="x", is_proof=True
         )
         SigningProof.objects.create(
-            grant=grant, sample=sample, from_address="noreply-lab@ttu.edu", signing_domain="ttu.edu",
+            grant=grant,
+            sample=sample,
+            from_address="noreply-lab@ttu.edu",
+            signing_domain="ttu.edu",
             proven_at=timezone.now(),
-        )  # fmt: skip
+        )
     assert run(START + timedelta(days=7)) == 0
     with on(START + timedelta(days=9)):
         SigningProof.objects.update(outdated_at=timezone.now())
@@ -189,9 +197,10 @@ def test_one_that_fails_stops_no_other(cast: Cast, grant: Grant, monkeypatch: py
 
 
 @given(
-    since=st.dates(date(2020, 1, 1), date(2030, 1, 1)), span=st.integers(0, 900),
+    since=st.dates(date(2020, 1, 1), date(2030, 1, 1)),
+    span=st.integers(0, 900),
     steps=st.lists(st.integers(0, 60), max_size=4),
-)  # fmt: skip
+)
 def test_the_schedule_is_sorted_bounded_and_sends_each_day_once(
     since: date, span: int, steps: list[int]
 ) -> None:

@@ -27,17 +27,29 @@ def sender_draft(
 ) -> ServiceRequest:
     """A request with every page answered, not yet submitted; `columns` are of the detail row."""
     draft = requesting.create_draft(
-        kind=registry.get("senders"), requester=columns.pop("requester", cast.requester),
-        sponsor=columns.pop("sponsor", cast.sponsor), department="Physics", purpose="Notices to alumni",
-    )  # fmt: skip
+        kind=registry.get("senders"),
+        requester=columns.pop("requester", cast.requester),
+        sponsor=columns.pop("sponsor", cast.sponsor),
+        department="Physics",
+        purpose="Notices to alumni",
+    )
     today = timezone.localdate()
     answers = {
-        "service_name": "ExampleCRM", "vendor": "CRM Vendor Inc.", "service_model": "third_party",
-        "agreement": "drafting", "agreement_number": "PO 4711", "contract_starts_on": today,
-        "contract_ends_on": today + timedelta(days=400), "identity": "subdomain", "sending_domain": DOMAIN,
-        "envelope_domain": "bounce.crmvendor.example", "signing_domain": DOMAIN, "classification": "public",
-        "exit_plan": "The owner tells the DNS team.", "is_attested": True,
-    } | columns  # fmt: skip
+        "service_name": "ExampleCRM",
+        "vendor": "CRM Vendor Inc.",
+        "service_model": "third_party",
+        "agreement": "drafting",
+        "agreement_number": "PO 4711",
+        "contract_starts_on": today,
+        "contract_ends_on": today + timedelta(days=400),
+        "identity": "subdomain",
+        "sending_domain": DOMAIN,
+        "envelope_domain": "bounce.crmvendor.example",
+        "signing_domain": DOMAIN,
+        "classification": "public",
+        "exit_plan": "The owner tells the DNS team.",
+        "is_attested": True,
+    } | columns
     services.write_columns(detail=services.detail_of(draft), columns=answers)
     services.write_addresses(service_request=draft, addresses=addresses)
     services.write_keys(service_request=draft, keys=[parse_key_plan(key) for key in keys])

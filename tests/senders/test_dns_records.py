@@ -181,9 +181,11 @@ def test_two_services_in_one_envelope_domain_share_one_spf_record(
     names.txt("other.crmvendor.example", "v=spf1 ip4:192.0.2.5 -all")
     waiting(cast, envelope_domain="mail.crm.ttu.edu", spf_term=TERM)
     waiting(
-        cast, keys=("s2 s1.dkim.crmvendor.example",), envelope_domain="mail.crm.ttu.edu",
+        cast,
+        keys=("s2 s1.dkim.crmvendor.example",),
+        envelope_domain="mail.crm.ttu.edu",
         spf_term="include:other.crmvendor.example",
-    )  # fmt: skip
+    )
     look(1, clock)
     text = files()[ADD]
     line = f'mail.crm.ttu.edu. 3600 IN TXT "v=spf1 {TERM} include:other.crmvendor.example ~all"'
@@ -263,9 +265,12 @@ def test_an_incident_about_a_drifted_service_takes_its_key_away(
     assert (state(grant), removals()) == (GrantState.SUSPENDED, set())
     found = permissions_about(subject_of(About.VENDOR, "crmvendor.example"))
     open_incident(
-        actor=cast.reviewer, about=About.VENDOR, subject="crmvendor.example", reason="Keys were stolen.",
+        actor=cast.reviewer,
+        about=About.VENDOR,
+        subject="crmvendor.example",
+        reason="Keys were stolen.",
         seen=found.fingerprint,
-    )  # fmt: skip
+    )
     assert removals() == {NAME, DMARC}
 
     published.txt(TARGET, rsa_key().record)  # the thief's key, for all anybody knows
@@ -402,8 +407,10 @@ def test_a_target_that_disappears_is_told_once_and_cleared_when_it_is_back(
     assert row().alarm == "gone"
     told = letters("DNS alarm")
     assert {letter.recipient for letter in told} == {
-        cast.requester.email, "hostmaster@ttu.edu", "techmail@ttu.edu",
-    }  # fmt: skip
+        cast.requester.email,
+        "hostmaster@ttu.edu",
+        "techmail@ttu.edu",
+    }
     assert len(told) == 3
     assert "gone.crmvendor.example, to which moved.crmvendor.example leads, does not exist" in told[0].text
     for person, address in ((cast.requester, grant.get_absolute_url()), (cast.auditor, "/dns-records/")):
@@ -553,8 +560,16 @@ def test_an_approval_names_the_probe_address_and_the_records(
     page = client_of(cast.requester).get(grant.get_absolute_url()).content.decode()
     probe = probe_address(grant.request)
     for text in (letter.text, page):
-        for words in (probe, NAME, f"{TARGET}.", DMARC, "v=DMARC1; p=reject; psd=n; adkim=s", TERM, "hostmaster@ttu.edu",
-                      "stays unproven"):  # fmt: skip
+        for words in (
+            probe,
+            NAME,
+            f"{TARGET}.",
+            DMARC,
+            "v=DMARC1; p=reject; psd=n; adkim=s",
+            TERM,
+            "hostmaster@ttu.edu",
+            "stays unproven",
+        ):
             assert words in " ".join(text.split()), words
     assert proof_instructions(grant)[0] == ("Probe address", probe)
     look(1, clock)

@@ -98,8 +98,15 @@ def test_what_is_published_is_linted_with_a_real_parser(two_grants: list[Grant],
     DnsRecords().lint(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["name. 3600 IN CNAME\n", "$INCLUDE /etc/passwd\n", "a. 60 IN TXT \"open\n",
-                                  "a. 60 IN CNAME b.\na. 60 IN TXT \"x\"\n"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name. 3600 IN CNAME\n",
+        "$INCLUDE /etc/passwd\n",
+        'a. 60 IN TXT "open\n',
+        'a. 60 IN CNAME b.\na. 60 IN TXT "x"\n',
+    ],
+)
 def test_a_malformed_zone_is_refused(text: str) -> None:
     with pytest.raises(LintError):
         lint_zone(text)

@@ -29,16 +29,25 @@ MORE = (
 )
 MORE_AS_KEPT = tuple(as_kept(evil) for evil in MORE)
 FIELDS: list[tuple[type[Model], str]] = [
-    *((SenderAuthorization, name) for name in (
-        "service_name", "vendor", "sending_domain", "envelope_domain", "signing_domain", "spf_term", "exit_plan"
-    )),
+    *(
+        (SenderAuthorization, name)
+        for name in (
+            "service_name",
+            "vendor",
+            "sending_domain",
+            "envelope_domain",
+            "signing_domain",
+            "spf_term",
+            "exit_plan",
+        )
+    ),
     (AuthorizedAddress, "address"),
     (AuthorizedSelector, "selector"),
     (AuthorizedSelector, "value"),
     *((PlannedRecord, name) for name in ("name", "value", "note", "publish", "alarm_note")),
     (Grant, "reference"),
     (Grant, "title"),
-]  # fmt: skip
+]
 
 
 def assert_harmless(files: dict[str, str]) -> None:

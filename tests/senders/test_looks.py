@@ -32,17 +32,24 @@ def test_the_screens_of_the_dns_team(cast: Cast, live_server: Any, browser: Any,
         spf_term="include:spf.crmvendor.example",
     )
     PlannedRecord.objects.create(
-        authorization=grant.senders, purpose="key", name=f"{'selector' * 5}._domainkey.{LONG}", rdtype="CNAME",
-        value=LONG_TARGET, dropped_at=timezone.now(),
-    )  # fmt: skip
+        authorization=grant.senders,
+        purpose="key",
+        name=f"{'selector' * 5}._domainkey.{LONG}",
+        rdtype="CNAME",
+        value=LONG_TARGET,
+        dropped_at=timezone.now(),
+    )
     watching.check_dns_records(today=timezone.localdate())
     PlannedRecord.objects.filter(value=LONG_TARGET).update(gone_at=None, is_there=True)
     unseen = waiting(cast, keys=("s2 s1.dkim.crmvendor.example",))
     PlannedRecord.objects.filter(authorization_id=unseen.pk, purpose="key").update(
-        alarm="registrable", alarm_since=timezone.now(), doubted_at=timezone.now(), is_there=False,
+        alarm="registrable",
+        alarm_since=timezone.now(),
+        doubted_at=timezone.now(),
+        is_there=False,
         alarm_note=f"{LONG_TARGET} does not exist any more, and neither does crmvendor.example: whoever registers that "
         "domain could send as us.",
-    )  # fmt: skip
+    )
     page.goto("/dns-records/")
     for heading in ("Stop: settle these first", "Alarms", "To add", "To remove", "In place"):
         assert page.get_by_role("heading", name=heading).count() == 1

@@ -13,9 +13,11 @@ from tests.senders.cast import sender_draft
 
 pytestmark = pytest.mark.django_db
 OURS: dict[str, Any] = {
-    "identity": "mail_domain", "sending_domain": "ttu.edu", "signing_domain": "ttu.edu",
+    "identity": "mail_domain",
+    "sending_domain": "ttu.edu",
+    "signing_domain": "ttu.edu",
     "identity_reason": "Alumni know this address.",
-}  # fmt: skip
+}
 
 
 def judged(cast: Cast, address: str) -> Found | None:

@@ -129,9 +129,13 @@ STOP_THERE = (RecordState.CONFLICT, True)
         (spf("spf-two"), STOP, "has 2 SPF records"),
         (spf("spf-alias"), STOP, "is an alias of bounce.crmvendor.example"),
         (spf("x.spfwild"), ABSENT, "A wildcard answers"),
-        (spf("nothing", "include:ten.crmvendor.example"), STOP, "would need 11 DNS lookups, and receivers stop at 10"),
+        (
+            spf("nothing", "include:ten.crmvendor.example"),
+            STOP,
+            "would need 11 DNS lookups, and receivers stop at 10",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_served_zone_holds(
     served: Nsd, question: Question, standing: tuple[RecordState, bool], words: str
 ) -> None:
@@ -144,15 +148,18 @@ def test_what_a_served_zone_holds(
 @pytest.mark.parametrize(
     ("question", "merged", "lookups"),
     [
-        (dmarc("other"), "v=DMARC1; p=reject; psd=n; adkim=s; fo=1; rua=mailto:dmarc@ttu.edu,mailto:techmail@ttu.edu",
-         None),
+        (
+            dmarc("other"),
+            "v=DMARC1; p=reject; psd=n; adkim=s; fo=1; rua=mailto:dmarc@ttu.edu,mailto:techmail@ttu.edu",
+            None,
+        ),
         (dmarc("two"), DMARC, None),
         (spf("nothing"), f"v=spf1 {INCLUDE} ~all", 1),
         (spf("nothing", INCLUDE, INCLUDE, "ip4:192.0.2.7"), f"v=spf1 {INCLUDE} ip4:192.0.2.7 ~all", 1),
         (spf("spf-other"), f"v=spf1 ip4:192.0.2.0/24 {INCLUDE} redirect=_spf.ttu.edu", 2),
         (spf("spf-two"), f"v=spf1 ip4:192.0.2.1 ip4:192.0.2.2 {INCLUDE} ~all", 1),
     ],
-)  # fmt: skip
+)
 def test_the_record_to_publish_instead(
     served: Nsd, question: Question, merged: str, lookups: int | None
 ) -> None:
@@ -164,19 +171,31 @@ def test_the_record_to_publish_instead(
     ("question", "alarm", "words"),
     [
         (alias("same"), "", ""),
-        (alias("x", "nothing.crmvendor.example"), Alarm.GONE, "nothing.crmvendor.example does not exist any more"),
-        (alias("x", "gone-behind.crmvendor.example"), Alarm.GONE, "to which gone-behind.crmvendor.example leads"),
+        (
+            alias("x", "nothing.crmvendor.example"),
+            Alarm.GONE,
+            "nothing.crmvendor.example does not exist any more",
+        ),
+        (
+            alias("x", "gone-behind.crmvendor.example"),
+            Alarm.GONE,
+            "to which gone-behind.crmvendor.example leads",
+        ),
         (alias("x", "bounce.crmvendor.example"), "", ""),
         (alias("x", "s1.lapsed.example"), Alarm.REGISTRABLE, "neither does lapsed.example"),
         (alias("x", "lapsed-behind.crmvendor.example"), Alarm.REGISTRABLE, "neither does lapsed.example"),
         (spf("spf-same"), "", ""),
-        (spf("x", "include:nothing.crmvendor.example"), Alarm.GONE, "nothing.crmvendor.example does not exist"),
+        (
+            spf("x", "include:nothing.crmvendor.example"),
+            Alarm.GONE,
+            "nothing.crmvendor.example does not exist",
+        ),
         (spf("x", "include:nested.crmvendor.example"), Alarm.REGISTRABLE, "deep.lapsed.example"),
         (spf("x", "a:host.lapsed.example"), Alarm.REGISTRABLE, "host.lapsed.example"),
         (spf("x", "ip4:192.0.2.1"), "", ""),
         (key("same"), "", ""),
     ],
-)  # fmt: skip
+)
 def test_a_target_that_does_not_exist_and_one_whose_domain_can_be_registered(
     served: Nsd, question: Question, alarm: str, words: str
 ) -> None:
@@ -254,6 +273,8 @@ def test_the_merged_dmarc_record_is_never_weaker() -> None:
 
 
 def test_dmarc_records_are_compared_by_their_tags() -> None:
-    assert is_same_dmarc("v=DMARC1;p=reject; rua=mailto:a@x.example,mailto:b@x.example",
-                         "V=dmarc1; rua=mailto:b@x.example, mailto:a@x.example; p=Reject;")  # fmt: skip
+    assert is_same_dmarc(
+        "v=DMARC1;p=reject; rua=mailto:a@x.example,mailto:b@x.example",
+        "V=dmarc1; rua=mailto:b@x.example, mailto:a@x.example; p=Reject;",
+    )
     assert not is_same_dmarc("v=DMARC1; p=reject", "v=DMARC1; p=reject; psd=n")

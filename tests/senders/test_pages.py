@@ -29,8 +29,12 @@ def posted(**answers: Any) -> QueryDict:
     return data
 
 
-IDENTITY = {"identity": "subdomain", "sending_domain": "CRM.ttu.edu", "addresses": [ADDRESS],
-            "envelope_domain": "bounce.crmvendor.example"}  # fmt: skip
+IDENTITY = {
+    "identity": "subdomain",
+    "sending_domain": "CRM.ttu.edu",
+    "addresses": [ADDRESS],
+    "envelope_domain": "bounce.crmvendor.example",
+}
 
 
 # ---------------------------------------------------------------- the form
@@ -41,13 +45,20 @@ def test_every_page_can_be_answered_and_saved(names: DnsServer, cast: Cast) -> N
     assert services.detail_of(draft).identity == "subdomain"
     pages: list[tuple[Any, dict[str, Any]]] = [
         (ServiceStep, {"service_name": "ExampleCRM", "vendor": "V", "service_model": "hosted"}),
-        (AgreementStep, {"agreement": "none", "sponsor": cast.sponsor.email, "contract_starts_on": "2099-01-01",
-                         "contract_ends_on": "2099-12-31"}),
+        (
+            AgreementStep,
+            {
+                "agreement": "none",
+                "sponsor": cast.sponsor.email,
+                "contract_starts_on": "2099-01-01",
+                "contract_ends_on": "2099-12-31",
+            },
+        ),
         (IdentityStep, IDENTITY),
         (DkimStep, {"keys": ["s1 s1.dkim.crmvendor.example"]}),
         (HandlingStep, {"classification": "public", "exit_plan": "The owner writes."}),
         (StatementStep, {"is_attested": "on"}),
-    ]  # fmt: skip
+    ]
     for page, answers in pages:
         form = page(draft, posted(**answers))
         assert form.is_valid(), form.errors
@@ -67,31 +78,68 @@ def test_every_page_can_be_answered_and_saved(names: DnsServer, cast: Cast) -> N
     ("page", "answers", "field", "words"),
     [
         (IdentityStep, IDENTITY | {"identity": "reply_to"}, "identity", "no authorization is needed"),
-        (IdentityStep, IDENTITY | {"sending_domain": "crm.ttu.edu.evil.example"}, "sending_domain", "below ttu.edu"),
+        (
+            IdentityStep,
+            IDENTITY | {"sending_domain": "crm.ttu.edu.evil.example"},
+            "sending_domain",
+            "below ttu.edu",
+        ),
         (IdentityStep, IDENTITY | {"sending_domain": "ttu.edu"}, "sending_domain", "below ttu.edu"),
         (IdentityStep, IDENTITY | {"sending_domain": "http://crm.ttu.edu/"}, "sending_domain", "web address"),
         (IdentityStep, IDENTITY | {"sending_domain": ""}, "sending_domain", "Enter a domain name"),
         (IdentityStep, IDENTITY | {"addresses": ["news@ttu.edu"]}, "addresses", "not at crm.ttu.edu"),
         (IdentityStep, IDENTITY | {"addresses": ["*@crm.ttu.edu", "x"]}, "addresses", "Row 2"),
-        (IdentityStep, IDENTITY | {"envelope_domain": "TTU.edu."}, "envelope_domain", "never go to ttu.edu itself"),
+        (
+            IdentityStep,
+            IDENTITY | {"envelope_domain": "TTU.edu."},
+            "envelope_domain",
+            "never go to ttu.edu itself",
+        ),
         (IdentityStep, IDENTITY | {"envelope_domain": "192.0.2.1"}, "envelope_domain", "IP address"),
         (IdentityStep, IDENTITY | {"identity": "mail_domain"}, "identity_reason", "nothing less"),
-        (IdentityStep, IDENTITY | {"identity": "mail_domain", "identity_reason": "x", "addresses": ["hr@ttu.edu"]},
-         "addresses", "speaks for an office"),
-        (AgreementStep, {"agreement": "signed", "contract_starts_on": "2099-01-01", "contract_ends_on": "2099-02-01"},
-         "agreement_number", "number of the agreement"),
-        (AgreementStep, {"contract_starts_on": "2099-03-01", "contract_ends_on": "2099-02-01"}, "contract_ends_on",
-         "before it begins"),
+        (
+            IdentityStep,
+            IDENTITY | {"identity": "mail_domain", "identity_reason": "x", "addresses": ["hr@ttu.edu"]},
+            "addresses",
+            "speaks for an office",
+        ),
+        (
+            AgreementStep,
+            {"agreement": "signed", "contract_starts_on": "2099-01-01", "contract_ends_on": "2099-02-01"},
+            "agreement_number",
+            "number of the agreement",
+        ),
+        (
+            AgreementStep,
+            {"contract_starts_on": "2099-03-01", "contract_ends_on": "2099-02-01"},
+            "contract_ends_on",
+            "before it begins",
+        ),
         (AgreementStep, {"contract_ends_on": "2001-01-01"}, "contract_ends_on", "over"),
         (AgreementStep, {"sponsor": "requester@ttu.edu"}, "sponsor", "somebody else"),
         (DkimStep, {"keys": ["s1 a.example", "s1 b.example"]}, "keys", "there twice"),
-        (DkimStep, {"keys": ["s1 a.example"], "signing_domain": "crmvendor.example"}, "signing_domain", "does not speak"),
-        (DkimStep, {"keys": ["s1 a.example"], "signing_domain": "ttu.edu"}, "signing_domain", "no other name"),
-        (DkimStep, {"keys": ["s1 a.example"], "spf_term": "include:spf.crmvendor.example"}, "spf_term", "not ours"),
+        (
+            DkimStep,
+            {"keys": ["s1 a.example"], "signing_domain": "crmvendor.example"},
+            "signing_domain",
+            "does not speak",
+        ),
+        (
+            DkimStep,
+            {"keys": ["s1 a.example"], "signing_domain": "ttu.edu"},
+            "signing_domain",
+            "no other name",
+        ),
+        (
+            DkimStep,
+            {"keys": ["s1 a.example"], "spf_term": "include:spf.crmvendor.example"},
+            "spf_term",
+            "not ours",
+        ),
         (DkimStep, {}, "keys", "at least one"),
         (StatementStep, {}, "is_attested", "OVR-4"),
     ],
-)  # fmt: skip
+)
 def test_each_refusal_stands_at_its_field(
     cast: Cast, page: Any, answers: dict[str, Any], field: str, words: str
 ) -> None:
@@ -122,9 +170,15 @@ def page_of(grant: Grant) -> str:
 
 @pytest.mark.parametrize(
     ("who", "seen", "added"),
-    [("requester", 200, 302), ("reviewer", 200, 302), ("postmaster", 200, 302), ("auditor", 200, 403),
-     ("outsider", 404, 404), ("colleague", 404, 404)],
-)  # fmt: skip
+    [
+        ("requester", 200, 302),
+        ("reviewer", 200, 302),
+        ("postmaster", 200, 302),
+        ("auditor", 200, 403),
+        ("outsider", 404, 404),
+        ("colleague", 404, 404),
+    ],
+)
 def test_who_sees_and_who_adds(published: DnsServer, cast: Cast, who: str, seen: int, added: int) -> None:
     grant, client = waiting(cast), client_of(getattr(cast, who))
     assert client.get(page_of(grant)).status_code == seen

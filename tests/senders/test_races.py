@@ -26,13 +26,18 @@ def people(postgres: None, transactional_db: None) -> Cast:
 
 def test_two_requests_for_one_selector_leave_one_authorization(people: Cast, names: DnsServer) -> None:
     first, second = submitted(people), submitted(people, requester=people.outsider)
-    results = at_once(*(
-        lambda request=request, actor=actor: reviewing.approve(
-            service_request=fresh(request), actor=actor, revision=request.revision, comment="Yes.",
-            terms=request.kind_entry.default_terms(request, timezone.localdate()),
+    results = at_once(
+        *(
+            lambda request=request, actor=actor: reviewing.approve(
+                service_request=fresh(request),
+                actor=actor,
+                revision=request.revision,
+                comment="Yes.",
+                terms=request.kind_entry.default_terms(request, timezone.localdate()),
+            )
+            for request, actor in ((first, people.reviewer), (second, people.second_reviewer))
         )
-        for request, actor in ((first, people.reviewer), (second, people.second_reviewer))
-    ))  # fmt: skip
+    )
     (blocked,) = [result for result in results if isinstance(result, Exception)]
     assert isinstance(blocked, ApprovalBlocked)
     (grant,) = Grant.objects.all()

@@ -19,9 +19,12 @@ from tests.support.dns_server import DnsServer
 pytestmark = pytest.mark.django_db
 Case = tuple[str, dict[str, Any], str, str, bool, str]
 OURS: dict[str, Any] = {
-    "identity": "mail_domain", "sending_domain": "ttu.edu", "signing_domain": "ttu.edu",
-    "identity_reason": "Alumni know this address.", "addresses": ("alumni@ttu.edu",),
-}  # fmt: skip
+    "identity": "mail_domain",
+    "sending_domain": "ttu.edu",
+    "signing_domain": "ttu.edu",
+    "identity_reason": "Alumni know this address.",
+    "addresses": ("alumni@ttu.edu",),
+}
 
 
 def finding(cast: Cast, rule: str, **facts: Any) -> Found:
@@ -38,7 +41,14 @@ def finding(cast: Cast, rule: str, **facts: Any) -> Found:
         ("sponsor", {}, "AUT-1", "pass", False, "stands for"),
         ("sponsor", {"sponsor": None}, "AUT-1", "fail", True, "nobody"),
         ("contract", {"contract_ends_on": None}, "AUT-1", "fail", True, "over"),
-        ("contract", {"contract_ends_on": timezone.localdate() - timedelta(days=1)}, "AUT-1", "fail", True, "over"),
+        (
+            "contract",
+            {"contract_ends_on": timezone.localdate() - timedelta(days=1)},
+            "AUT-1",
+            "fail",
+            True,
+            "over",
+        ),
         ("agreement", {"agreement": "none"}, "AUT-2", "pass", False, "Nothing is signed"),
         ("agreement", {"agreement": "signed"}, "AUT-2", "warn", False, "was signed before"),
         ("agreement", {"agreement": "click_through"}, "AUT-2", "warn", False, "accepted on a web page"),
@@ -53,39 +63,118 @@ def finding(cast: Cast, rule: str, **facts: Any) -> Found:
         ("from:payroll@ttu.edu", OURS | {"addresses": ("payroll@ttu.edu",)}, "OVR-5", "fail", True, "office"),
         ("envelope", {"envelope_domain": "ttu.edu"}, "AUT-3", "fail", True, "bounces"),
         ("envelope-domain", {}, "AUT-3", "pass", False, "takes bounces and has an SPF record"),
-        ("envelope-domain", {"envelope_domain": "nowhere.crmvendor.example"}, "AUT-3", "fail", True, "does not exist"),
-        ("envelope-domain", {"envelope_domain": "silent.crmvendor.example"}, "AUT-3", "unknown", True, "SERVFAIL"),
-        ("envelope-domain", {"envelope_domain": "new.ttu.edu", "spf_term": "include:spf.crmvendor.example"},
-         "AUT-3", "warn", False, "does not exist yet"),
-        ("envelope-domain", {"envelope_domain": "spf.crmvendor.example"}, "AUT-3", "warn", False, "takes no mail"),
-        ("envelope-domain", {"envelope_domain": "mx.crmvendor.example"}, "AUT-3", "warn", False, "no SPF record"),
-        ("envelope-domain", {"envelope_domain": "two.crmvendor.example"}, "AUT-3", "warn", False, "2 SPF records"),
-        ("zone:bounce.crm.ttu.edu", {"envelope_domain": "bounce.crm.ttu.edu", "spf_term": "include:spf.crmvendor.example"},
-         "AUT-3", "warn", False, "exactly one"),
+        (
+            "envelope-domain",
+            {"envelope_domain": "nowhere.crmvendor.example"},
+            "AUT-3",
+            "fail",
+            True,
+            "does not exist",
+        ),
+        (
+            "envelope-domain",
+            {"envelope_domain": "silent.crmvendor.example"},
+            "AUT-3",
+            "unknown",
+            True,
+            "SERVFAIL",
+        ),
+        (
+            "envelope-domain",
+            {"envelope_domain": "new.ttu.edu", "spf_term": "include:spf.crmvendor.example"},
+            "AUT-3",
+            "warn",
+            False,
+            "does not exist yet",
+        ),
+        (
+            "envelope-domain",
+            {"envelope_domain": "spf.crmvendor.example"},
+            "AUT-3",
+            "warn",
+            False,
+            "takes no mail",
+        ),
+        (
+            "envelope-domain",
+            {"envelope_domain": "mx.crmvendor.example"},
+            "AUT-3",
+            "warn",
+            False,
+            "no SPF record",
+        ),
+        (
+            "envelope-domain",
+            {"envelope_domain": "two.crmvendor.example"},
+            "AUT-3",
+            "warn",
+            False,
+            "2 SPF records",
+        ),
+        (
+            "zone:bounce.crm.ttu.edu",
+            {"envelope_domain": "bounce.crm.ttu.edu", "spf_term": "include:spf.crmvendor.example"},
+            "AUT-3",
+            "warn",
+            False,
+            "exactly one",
+        ),
         # --- DKIM
         ("dkim:s1", {}, "AUT-3", "warn", False, "not published yet"),
         ("dkim:s1", {"keys": ("s1 nothing.dkim.crmvendor.example",)}, "AUT-3", "fail", True, "has no key"),
         ("dkim:s1", {"keys": ("s1 revoked.dkim.crmvendor.example",)}, "AUT-3", "fail", True, "revoked"),
-        ("dkim:dangling", {"keys": ("dangling s1.dkim.crmvendor.example",)}, "AUT-3", "fail", True, "target nothing"),
+        (
+            "dkim:dangling",
+            {"keys": ("dangling s1.dkim.crmvendor.example",)},
+            "AUT-3",
+            "fail",
+            True,
+            "target nothing",
+        ),
         ("dkim:revoked", {"keys": ("revoked s1.dkim.crmvendor.example",)}, "AUT-3", "fail", True, "revoked"),
         ("dkim:weak", {"keys": ("weak s1.dkim.crmvendor.example",)}, "AUT-3", "fail", True, "512 bits"),
         ("dkim:broken", {"keys": ("broken s1.dkim.crmvendor.example",)}, "AUT-3", "fail", True, "no base64"),
         ("dkim:testing", {"keys": ("testing s1.dkim.crmvendor.example",)}, "AUT-3", "warn", False, "t=y"),
-        ("dkim:silent", {"keys": ("silent s1.dkim.crmvendor.example",)}, "AUT-3", "unknown", True, "did not say"),
+        (
+            "dkim:silent",
+            {"keys": ("silent s1.dkim.crmvendor.example",)},
+            "AUT-3",
+            "unknown",
+            True,
+            "did not say",
+        ),
         ("dkim", {"keys": ()}, "AUT-3", "fail", True, "missing"),
         # --- DMARC, SPF, reach, sample
         ("dmarc", {}, "OVR-4", "pass", False, "reject"),
         ("spf", {}, "AUT-3", "pass", False, "No SPF record"),
-        ("spf", {"envelope_domain": "bounce.crm.ttu.edu", "spf_term": "include:spf.crmvendor.example"},
-         "AUT-3", "pass", False, "needs 1 of 10"),
-        ("spf", {"envelope_domain": "full.ttu.edu", "spf_term": "include:spf.crmvendor.example"},
-         "AUT-3", "fail", True, "needs 11 DNS lookups"),
+        (
+            "spf",
+            {"envelope_domain": "bounce.crm.ttu.edu", "spf_term": "include:spf.crmvendor.example"},
+            "AUT-3",
+            "pass",
+            False,
+            "needs 1 of 10",
+        ),
+        (
+            "spf",
+            {"envelope_domain": "full.ttu.edu", "spf_term": "include:spf.crmvendor.example"},
+            "AUT-3",
+            "fail",
+            True,
+            "needs 11 DNS lookups",
+        ),
         ("reach:dkim", {}, "OVR-4", "warn", False, "Remedy: psd=n at _dmarc.crm.ttu.edu"),
-        ("reach:spf", {"envelope_domain": "bounce.crm.ttu.edu", "spf_term": "include:spf.crmvendor.example"},
-         "OVR-4", "warn", False, "@ttu.edu"),
+        (
+            "reach:spf",
+            {"envelope_domain": "bounce.crm.ttu.edu", "spf_term": "include:spf.crmvendor.example"},
+            "OVR-4",
+            "warn",
+            False,
+            "@ttu.edu",
+        ),
         ("sample", {}, "OVR-4", "warn", False, "No signed sample"),
     ],
-)  # fmt: skip
+)
 def test_each_rule_cites_its_clause_and_weighs_what_it_should(
     names: DnsServer, cast: Cast, case: Case
 ) -> None:
@@ -105,8 +194,9 @@ def test_the_reach_names_identities_and_remedies_in_its_evidence(names: DnsServe
 def test_a_published_plan_is_sound(published: DnsServer, cast: Cast) -> None:
     found = finding(cast, "dkim:s1")
     assert (found.outcome, found.sentence) == (
-        "pass", "The key at s1._domainkey.crm.ttu.edu is published and sound (rsa, 2048 bits).",
-    )  # fmt: skip
+        "pass",
+        "The key at s1._domainkey.crm.ttu.edu is published and sound (rsa, 2048 bits).",
+    )
     assert found.evidence["chain"] == ["s1.dkim.crmvendor.example"]
 
 
@@ -155,9 +245,19 @@ def test_a_row_of_the_dkim_plan_is_read(typed: str, stored: tuple[str, str, str]
 
 @pytest.mark.parametrize(
     "typed",
-    ["", "s1", "s/1 s1.vendor.example", "s1 192.0.2.1", "s1 v=DKIM1; p=", 's1 v=DKIM1; p=ab"c', "s1 a\x00b.example",
-     "s1 \N{LATIN SMALL LETTER E WITH ACUTE}.example", "s1 two words.example", "s1 " + "a" * 3000],
-)  # fmt: skip
+    [
+        "",
+        "s1",
+        "s/1 s1.vendor.example",
+        "s1 192.0.2.1",
+        "s1 v=DKIM1; p=",
+        's1 v=DKIM1; p=ab"c',
+        "s1 a\x00b.example",
+        "s1 \N{LATIN SMALL LETTER E WITH ACUTE}.example",
+        "s1 two words.example",
+        "s1 " + "a" * 3000,
+    ],
+)
 def test_a_row_that_is_no_plan_gets_a_sentence(typed: str) -> None:
     with pytest.raises(PlanRefused) as caught:
         parse_key_plan(typed)

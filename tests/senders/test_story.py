@@ -103,9 +103,13 @@ def test_an_aligned_signature_of_another_name_than_the_approved_one_is_no_proof(
 
 def approve_as_mail_domain(cast: Cast) -> Grant:
     request = submitted(
-        cast, addresses=("alumni@ttu.edu",), identity="mail_domain", sending_domain="ttu.edu",
-        signing_domain="ttu.edu", identity_reason="Alumni know this address.",
-    )  # fmt: skip
+        cast,
+        addresses=("alumni@ttu.edu",),
+        identity="mail_domain",
+        sending_domain="ttu.edu",
+        signing_domain="ttu.edu",
+        identity_reason="Alumni know this address.",
+    )
     assert request.stage == "postmaster"
     from portal.workflow.services import reviewing
 

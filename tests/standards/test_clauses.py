@@ -41,9 +41,16 @@ IDS = [
 ]
 NEVER_WAIVED = ("REL-2", "REL-3", "OVR-4", "AUT-1", "WHT-2", "WHT-3", "WHT-4", "WHT-5", "MKT-4", "MKT-5")
 NEXT = Edition(
-    "2030-01", date(2030, 1, 1),
-    (Section("relay", "Relay", (Clause("REL-2", "Newer", "Newer words for {mail_domain}.", "Held.", must=True),)),),
-)  # fmt: skip
+    "2030-01",
+    date(2030, 1, 1),
+    (
+        Section(
+            "relay",
+            "Relay",
+            (Clause("REL-2", "Newer", "Newer words for {mail_domain}.", "Held.", must=True),),
+        ),
+    ),
+)
 
 
 @pytest.fixture
@@ -85,10 +92,14 @@ def test_an_unknown_clause_is_an_error() -> None:
 def test_another_institution_reads_its_own_names(settings: Any) -> None:
     assert "ttu.edu" in clause("REL-3").meaning
     settings.INSTITUTION = replace(
-        settings.INSTITUTION, mail_domain="example.edu", authenticated_smtp_host="smtp.example.edu",
-        mail_service="ExampleMail", network_name="ExampleNet", short_name="Example",
+        settings.INSTITUTION,
+        mail_domain="example.edu",
+        authenticated_smtp_host="smtp.example.edu",
+        mail_service="ExampleMail",
+        network_name="ExampleNet",
+        short_name="Example",
         cio_office="Office of the Provost",
-    )  # fmt: skip
+    )
     everything = " ".join(
         [section.title for section in sections()] + [f"{c.title} {c.meaning} {c.held}" for c in clauses()]
     )

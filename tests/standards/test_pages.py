@@ -13,9 +13,23 @@ from portal.workflow.templatetags.portal_words import clause_link, term
 
 pytestmark = pytest.mark.django_db
 WORDS = (
-    "DKIM", "DMARC", "Hosted service", "Impersonation", "Phishing", "SPF", "Spoofing", "Third-party service",
-    "UCE/UBE", "Relay", "Grant", "Lapse", "Selector", "Alignment", "Envelope sender", "Reverse DNS",
-)  # fmt: skip
+    "DKIM",
+    "DMARC",
+    "Hosted service",
+    "Impersonation",
+    "Phishing",
+    "SPF",
+    "Spoofing",
+    "Third-party service",
+    "UCE/UBE",
+    "Relay",
+    "Grant",
+    "Lapse",
+    "Selector",
+    "Alignment",
+    "Envelope sender",
+    "Reverse DNS",
+)
 
 
 def page(path: str) -> str:

@@ -13,9 +13,14 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from portal.accounts.models import User
 
 ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 PICTURES = Path(os.environ.get("SCREENSHOTS", "var/screenshots"))
 PATIENCE_MILLISECONDS = 30_000
 """A slow machine is no fault of a page; how fast pages are is measured in benchmarks."""

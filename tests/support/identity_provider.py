@@ -60,8 +60,13 @@ def configure(folder: str) -> None:
         ROOT_URLCONF="tests.support.identity_provider_urls",
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": f"{folder}/provider.sqlite3"}},
         INSTALLED_APPS=[
-            "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions",
-            "django.contrib.messages", "allauth", "allauth.account", "allauth.idp.oidc",
+            "django.contrib.auth",
+            "django.contrib.contenttypes",
+            "django.contrib.sessions",
+            "django.contrib.messages",
+            "allauth",
+            "allauth.account",
+            "allauth.idp.oidc",
         ],
         MIDDLEWARE=[
             "django.contrib.sessions.middleware.SessionMiddleware",
@@ -71,13 +76,19 @@ def configure(folder: str) -> None:
             "django.contrib.messages.middleware.MessageMiddleware",
             "allauth.account.middleware.AccountMiddleware",
         ],
-        TEMPLATES=[{
-            "BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True,
-            "OPTIONS": {"context_processors": [
-                "django.template.context_processors.request", "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ]},
-        }],
+        TEMPLATES=[
+            {
+                "BACKEND": "django.template.backends.django.DjangoTemplates",
+                "APP_DIRS": True,
+                "OPTIONS": {
+                    "context_processors": [
+                        "django.template.context_processors.request",
+                        "django.contrib.auth.context_processors.auth",
+                        "django.contrib.messages.context_processors.messages",
+                    ]
+                },
+            }
+        ],
         AUTHENTICATION_BACKENDS=["allauth.account.auth_backends.AuthenticationBackend"],
         ACCOUNT_LOGIN_METHODS={"email", "username"},
         ACCOUNT_SIGNUP_FIELDS=["email*", "username*", "password1*"],
@@ -86,7 +97,7 @@ def configure(folder: str) -> None:
         IDP_OIDC_PRIVATE_KEY=private_key(),
         USE_TZ=True,
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-    )  # fmt: skip
+    )
     django.setup()
 
 
@@ -107,9 +118,14 @@ def fill(redirect_uri: str) -> None:
         if address:
             EmailAddress.objects.create(user=other, email=address, verified=is_verified, primary=True)
     Client.objects.create(
-        id=CLIENT_ID, name="TechMail Portal", secret=make_password(CLIENT_SECRET), owner=person, skip_consent=True,
-        scopes="openid\nprofile\nemail", redirect_uris=redirect_uri,
-    )  # fmt: skip
+        id=CLIENT_ID,
+        name="TechMail Portal",
+        secret=make_password(CLIENT_SECRET),
+        owner=person,
+        skip_consent=True,
+        scopes="openid\nprofile\nemail",
+        redirect_uris=redirect_uri,
+    )
 
 
 if __name__ == "__main__":

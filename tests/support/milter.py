@@ -98,9 +98,13 @@ class MailServer(MilterConnection):  # type: ignore[misc]
         self._send(constants.SMFIC_MACRO, cmdcode=constants.SMFIC_CONNECT, nameval=["j", "relay.test"])
         family = constants.SMFIA_INET6 if ":" in client else constants.SMFIA_INET
         self.say(
-            constants.SMFIC_CONNECT, constants.SMFIP_NR_CONN,
-            hostname="client.test", family=family, port=port, address=client,
-        )  # fmt: skip
+            constants.SMFIC_CONNECT,
+            constants.SMFIP_NR_CONN,
+            hostname="client.test",
+            family=family,
+            port=port,
+            address=client,
+        )
         self.envelope(sender, recipients, auth=auth)
 
     def envelope(self, sender: str, recipients: Sequence[str] = (), *, auth: str = "") -> None:

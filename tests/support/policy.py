@@ -25,15 +25,36 @@ CAMPUS = 'campus_networks = ["127.0.0.0/8", "129.118.0.0/16"]\nclosed_networks =
 def request(**attributes: str) -> bytes:
     """A request as Postfix 3.7 sends it at RCPT, with `attributes` in place of the usual ones."""
     usual = {
-        "request": "smtpd_access_policy", "protocol_state": "RCPT", "protocol_name": "ESMTP",
-        "client_address": "127.0.0.2", "client_name": "unknown", "client_port": "40000",
-        "reverse_client_name": "unknown", "server_address": "127.0.0.1", "server_port": "25",
-        "helo_name": "client.test", "sender": "noreply-lab@ttu.edu", "recipient": "dean@ttu.edu",
-        "recipient_count": "0", "queue_id": "", "instance": "", "size": "0", "etrn_domain": "", "stress": "",
-        "sasl_method": "", "sasl_username": "", "sasl_sender": "", "ccert_subject": "", "ccert_issuer": "",
-        "ccert_fingerprint": "", "ccert_pubkey_fingerprint": "", "encryption_protocol": "",
-        "encryption_cipher": "", "encryption_keysize": "0", "policy_context": "",
-    }  # fmt: skip
+        "request": "smtpd_access_policy",
+        "protocol_state": "RCPT",
+        "protocol_name": "ESMTP",
+        "client_address": "127.0.0.2",
+        "client_name": "unknown",
+        "client_port": "40000",
+        "reverse_client_name": "unknown",
+        "server_address": "127.0.0.1",
+        "server_port": "25",
+        "helo_name": "client.test",
+        "sender": "noreply-lab@ttu.edu",
+        "recipient": "dean@ttu.edu",
+        "recipient_count": "0",
+        "queue_id": "",
+        "instance": "",
+        "size": "0",
+        "etrn_domain": "",
+        "stress": "",
+        "sasl_method": "",
+        "sasl_username": "",
+        "sasl_sender": "",
+        "ccert_subject": "",
+        "ccert_issuer": "",
+        "ccert_fingerprint": "",
+        "ccert_pubkey_fingerprint": "",
+        "encryption_protocol": "",
+        "encryption_cipher": "",
+        "encryption_keysize": "0",
+        "policy_context": "",
+    }
     lines = (f"{name}={value}\n" for name, value in (usual | attributes).items())
     return ("".join(lines) + "\n").encode()
 
@@ -130,8 +151,11 @@ class PolicyService:
         with (self._folder / "policy.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *command, *self._arguments],
-                env=self._environment, stdout=log, stderr=log, cwd=settings.BASE_DIR,
-            )  # fmt: skip
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                cwd=settings.BASE_DIR,
+            )
         self.until(lambda: self.ask(client_address="203.0.113.9") == "DUNNO", "The first answer")
 
     def ask(self, **attributes: str) -> str | None:

@@ -44,12 +44,28 @@ class WebServer:
             # The table of the cache, where there is no Redis; it changes nothing where it is there.
             subprocess.run(
                 [sys.executable, "manage.py", "createcachetable"],
-                cwd=ROOT, env=self._environment, stdout=log, stderr=log, check=True,
-            )  # fmt: skip
+                cwd=ROOT,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                check=True,
+            )
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "portal.wsgi", "--workers", str(self.workers), "--bind", f"127.0.0.1:{self.port}"],
-                cwd=ROOT, env=self._environment, stdout=log, stderr=log,
-            )  # fmt: skip
+                [
+                    sys.executable,
+                    "-m",
+                    "gunicorn",
+                    "portal.wsgi",
+                    "--workers",
+                    str(self.workers),
+                    "--bind",
+                    f"127.0.0.1:{self.port}",
+                ],
+                cwd=ROOT,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+            )
         deadline = time.monotonic() + DEADLINE_SECONDS
         while time.monotonic() < deadline:
             try:

@@ -54,8 +54,11 @@ class Worker:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, "--loglevel", "INFO", "--without-mingle", "--without-gossip"],
-                env=self._environment, stdout=log, stderr=log, cwd=settings.BASE_DIR,
-            )  # fmt: skip
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                cwd=settings.BASE_DIR,
+            )
 
     def kill(self) -> None:
         """kill -9."""

@@ -38,8 +38,11 @@ def test_help_example_error_and_live_check_describe_the_box() -> None:
     html = bound_form()["host"].as_field_group()
     box = by_id(html, "id_wrong-host")
     assert box.get("aria-describedby").split() == [
-        "id_wrong-host_helptext", "id_wrong-host_error", "id_wrong-host_example", "id_wrong-host_live",
-    ]  # fmt: skip
+        "id_wrong-host_helptext",
+        "id_wrong-host_error",
+        "id_wrong-host_example",
+        "id_wrong-host_live",
+    ]
     assert box.get("aria-invalid") == "true"
     assert "code" in box.get("class").split()
     assert by_id(html, "id_wrong-host_live").get("aria-live") == "polite"

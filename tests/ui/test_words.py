@@ -43,11 +43,18 @@ def test_a_state_that_no_table_knows_is_shown_and_escaped() -> None:
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (0, "just now"), (-20, "just now"), (60, "1 minute ago"), (3599, "1 hour ago"), (7200, "2 hours ago"),
-        (-7200, "in 2 hours"), (86_400, "yesterday"), (-86_400, "tomorrow"), (3 * 86_400, "3 days ago"),
+        (0, "just now"),
+        (-20, "just now"),
+        (60, "1 minute ago"),
+        (3599, "1 hour ago"),
+        (7200, "2 hours ago"),
+        (-7200, "in 2 hours"),
+        (86_400, "yesterday"),
+        (-86_400, "tomorrow"),
+        (3 * 86_400, "3 days ago"),
         (15 * 86_400, "Feb 23, 2027"),
     ],
-)  # fmt: skip
+)
 def test_moments_in_one_unit(seconds: int, words: str) -> None:
     assert moments.in_words(NOW - timedelta(seconds=seconds), NOW) == words
 

@@ -17,18 +17,41 @@ from tests.webhooks.receiver import Receiver
 PRIVATE_4 = [
     ip_network(text)
     for text in (
-        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-        "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
-        "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
     )
-]  # fmt: skip
+]
 PRIVATE_6 = [
     ip_network(text)
     for text in (
-        "::/127", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8", "64:ff9b::/96", "64:ff9b:1::/48",
-        "100::/64", "2001::/32", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16",
+        "::/127",
+        "fc00::/7",
+        "fe80::/10",
+        "fec0::/10",
+        "ff00::/8",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "100::/64",
+        "2001::/32",
+        "2001:db8::/32",
+        "2002::/16",
+        "3fff::/20",
+        "5f00::/16",
     )
-]  # fmt: skip
+]
 
 
 @pytest.fixture(autouse=True)
@@ -56,15 +79,33 @@ def spellings(address: IPv4Address) -> list[str]:
     number = int(address)
     wide = str(address).translate({ord(str(n)): chr(0xFF10 + n) for n in range(10)})
     return [
-        str(address), f"{address}.", str(number), hex(number), f"0{number:o}",
-        f"{a}.{b}.{(c << 8) | d}", f"{a}.{(b << 16) | (c << 8) | d}", f"0x{a:x}.0x{b:x}.0x{c:x}.0x{d:x}",
-        f"0{a:o}.0{b:o}.0{c:o}.0{d:o}", f"{a}.{b}.{c}.0x{d:x}", f"%{ord(str(a)[0]):x}{str(address)[1:]}",
-        wide, str(address).replace(".", "\u3002"), str(address).replace(".", "\uff0e"),
-        f"[::ffff:{address}]", f"[::{address}]", f"[64:ff9b::{address}]", f"[::ffff:0:{address}]",
-        f"[2002:{a:02x}{b:02x}:{c:02x}{d:02x}::1]", f"[::ffff:{address}%25eth0]",
-        f"user@{address}", f"public.example.edu@{address}", f"{address}#@public.example.edu",
-        f"{address}\\@public.example.edu", f"\t{address}", f"{address}\n",
-    ]  # fmt: skip
+        str(address),
+        f"{address}.",
+        str(number),
+        hex(number),
+        f"0{number:o}",
+        f"{a}.{b}.{(c << 8) | d}",
+        f"{a}.{(b << 16) | (c << 8) | d}",
+        f"0x{a:x}.0x{b:x}.0x{c:x}.0x{d:x}",
+        f"0{a:o}.0{b:o}.0{c:o}.0{d:o}",
+        f"{a}.{b}.{c}.0x{d:x}",
+        f"%{ord(str(a)[0]):x}{str(address)[1:]}",
+        wide,
+        str(address).replace(".", "\u3002"),
+        str(address).replace(".", "\uff0e"),
+        f"[::ffff:{address}]",
+        f"[::{address}]",
+        f"[64:ff9b::{address}]",
+        f"[::ffff:0:{address}]",
+        f"[2002:{a:02x}{b:02x}:{c:02x}{d:02x}::1]",
+        f"[::ffff:{address}%25eth0]",
+        f"user@{address}",
+        f"public.example.edu@{address}",
+        f"{address}#@public.example.edu",
+        f"{address}\\@public.example.edu",
+        f"\t{address}",
+        f"{address}\n",
+    ]
 
 
 def is_refused(url: str) -> bool:
@@ -106,14 +147,31 @@ def test_public_addresses_are_taken(text: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "http://hooks.example.edu/", "http://1.1.1.1/", "http://127.0.0.2.example.edu/", "ftp://a.example.edu/",
-        "https:///hook", "https:hooks.example.edu", "//hooks.example.edu/", "https://hooks.example.edu:0/",
-        "https://hooks.example.edu:99999/", "https://hooks.example.edu:x/", "https://[::1", "https://[]/",
-        "https://[1.1.1.1]/", "https://[::1]x/", "https://localhost/", "https://intranet/", "https://a b.edu/",
-        "https://hooks.example.edu/ü", "https://hooks.example.edu/#part", "https://hooks.example.edu/\r\nX: y",
-        "javascript:alert(1)", "", "https://" + "a" * 500 + ".edu/",
+        "http://hooks.example.edu/",
+        "http://1.1.1.1/",
+        "http://127.0.0.2.example.edu/",
+        "ftp://a.example.edu/",
+        "https:///hook",
+        "https:hooks.example.edu",
+        "//hooks.example.edu/",
+        "https://hooks.example.edu:0/",
+        "https://hooks.example.edu:99999/",
+        "https://hooks.example.edu:x/",
+        "https://[::1",
+        "https://[]/",
+        "https://[1.1.1.1]/",
+        "https://[::1]x/",
+        "https://localhost/",
+        "https://intranet/",
+        "https://a b.edu/",
+        "https://hooks.example.edu/ü",
+        "https://hooks.example.edu/#part",
+        "https://hooks.example.edu/\r\nX: y",
+        "javascript:alert(1)",
+        "",
+        "https://" + "a" * 500 + ".edu/",
     ],
-)  # fmt: skip
+)
 def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(UrlRefused):
         parse_url(url)

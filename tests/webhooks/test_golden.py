@@ -18,14 +18,25 @@ GOLDEN = Path(__file__).parent / "golden"
 EVENT_ID = uuid.UUID("0190f3a2-7c1e-4b5d-9a6f-1234567890ab")
 AT = datetime(2026, 11, 24, 16, 42, 7, 120_999, tzinfo=UTC)
 REQUEST = ServiceRequest(
-    reference="TM-R-1042", kind="relay", intention="renewal", state="approved", title="Copier, room 5",
-    purpose="Scans", department="Physics", functional_mailbox="lab@ttu.edu",
-)  # fmt: skip
+    reference="TM-R-1042",
+    kind="relay",
+    intention="renewal",
+    state="approved",
+    title="Copier, room 5",
+    purpose="Scans",
+    department="Physics",
+    functional_mailbox="lab@ttu.edu",
+)
 GRANT = Grant(
-    reference="TM-R-1001", kind="relay", state="revoked", starts_on=datetime(2025, 12, 1).date(),
-    ends_on=datetime(2026, 11, 30).date(), latest_request=REQUEST, title="Copier, room 5",
+    reference="TM-R-1001",
+    kind="relay",
+    state="revoked",
+    starts_on=datetime(2025, 12, 1).date(),
+    ends_on=datetime(2026, 11, 30).date(),
+    latest_request=REQUEST,
+    title="Copier, room 5",
     state_reason="Spam was sent.",
-)  # fmt: skip
+)
 HOST = HostState(host="relay1.ttu.edu", target="postfix", serial=2026112401, differing="+ 192.0.2.1 OK")
 
 

@@ -125,9 +125,11 @@ def test_the_reviewers_words_stay_here(cast: Cast, endpoint_for: Registers) -> N
     endpoint_for()
     request = submitted(cast)
     talking.comment(
-        service_request=request, actor=cast.reviewer, text="Between us: unwise.",
+        service_request=request,
+        actor=cast.reviewer,
+        text="Between us: unwise.",
         visibility=Visibility.REVIEWERS,
-    )  # fmt: skip
+    )
     approve(cast, fresh(request))
     said = "".join(Delivery.objects.values_list("body", flat=True))
     for secret in ("unwise", "The system needs it", cast.requester.email, cast.requester.name, "Reviewer"):

@@ -18,17 +18,29 @@ def whitelist_draft(
 ) -> ServiceRequest:
     """A whitelist request with every page answered, not yet submitted; `columns` are of the detail row."""
     draft = requesting.create_draft(
-        kind=registry.get("whitelist"), requester=columns.pop("requester", cast.requester),
-        sponsor=columns.pop("sponsor", cast.sponsor), department="Physics", purpose="Notices of the laboratory shop",
-    )  # fmt: skip
+        kind=registry.get("whitelist"),
+        requester=columns.pop("requester", cast.requester),
+        sponsor=columns.pop("sponsor", cast.sponsor),
+        department="Physics",
+        purpose="Notices of the laboratory shop",
+    )
     answers = {
-        "affected": "group", "affected_count": 240, "affected_who": "students of PHYS 1408",
-        "safelist_reason": "They change every term.", "observed_on": timezone.localdate(),
-        "observed_recipient": "requester@ttu.edu", "observed_verdict": "junk", "vendor": "Vendor Inc.",
-        "relationship": "It runs the laboratory shop.", "evidence": "Contract 2026-114", "is_controlled": True,
-        "is_dedicated": True, "is_hosted_controlled": True, "is_attested": True,
+        "affected": "group",
+        "affected_count": 240,
+        "affected_who": "students of PHYS 1408",
+        "safelist_reason": "They change every term.",
+        "observed_on": timezone.localdate(),
+        "observed_recipient": "requester@ttu.edu",
+        "observed_verdict": "junk",
+        "vendor": "Vendor Inc.",
+        "relationship": "It runs the laboratory shop.",
+        "evidence": "Contract 2026-114",
+        "is_controlled": True,
+        "is_dedicated": True,
+        "is_hosted_controlled": True,
+        "is_attested": True,
         "domain_reason": "Each order has its own address." if domains else "",
-    } | columns  # fmt: skip
+    } | columns
     services.write_columns(detail=services.detail_of(draft), columns=answers)
     services.write_entries(service_request=draft, addresses=addresses, domains=domains)
     for step in draft.kind_entry.steps_for(draft):

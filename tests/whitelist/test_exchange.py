@@ -87,10 +87,19 @@ def test_an_entry_is_watched_first_then_counts_then_goes(grant: Grant) -> None:
 def test_nothing_that_a_person_typed_leaves_its_string(grant: Grant) -> None:
     commands = set(words(rendered(grant.starts_on)[exchange.APPLY], "command_name"))
     assert commands == {
-        "Get-TransportRule", "Set-TransportRule", "New-TransportRule", "Remove-TransportRule", "Where-Object",
-    }  # fmt: skip
-    for evil in ("a'; Remove-Mailbox x; '@b.example", "a\u2019; x@b.example", "a@b.example\nRemove-Mailbox x",
-                 "$(x)@b.example", "a`n@b.example"):  # fmt: skip
+        "Get-TransportRule",
+        "Set-TransportRule",
+        "New-TransportRule",
+        "Remove-TransportRule",
+        "Where-Object",
+    }
+    for evil in (
+        "a'; Remove-Mailbox x; '@b.example",
+        "a\u2019; x@b.example",
+        "a@b.example\nRemove-Mailbox x",
+        "$(x)@b.example",
+        "a`n@b.example",
+    ):
         entry = PermittedEntry.objects.create(permission=grant.whitelist, kind=EntryKind.ADDRESS, value=evil)
         with pytest.raises(LintError):
             rendered(grant.starts_on)
@@ -163,9 +172,17 @@ def test_rules_stay_within_the_limits_and_do_not_depend_on_the_order(settings: A
 
 @pytest.mark.parametrize(
     "line",
-    ["Remove-Mailbox x", "$name = 'a'; x", "$name = 'a'b'", "  Comments = 'a\u2019; x'", "}; x", "  SetSCL = -2",
-     "  FromAddressMatchesPatterns = @('a',$(x))", "$name = \"$(x)\""],
-)  # fmt: skip
+    [
+        "Remove-Mailbox x",
+        "$name = 'a'; x",
+        "$name = 'a'b'",
+        "  Comments = 'a\u2019; x'",
+        "}; x",
+        "  SetSCL = -2",
+        "  FromAddressMatchesPatterns = @('a',$(x))",
+        '$name = "$(x)"',
+    ],
+)
 def test_lint_knows_its_own_forms_alone(line: str) -> None:
     exchange.lint_script("# fine\n$name = 'a''b'\n")
     with pytest.raises(LintError):

@@ -134,9 +134,15 @@ def test_an_owner_whose_address_has_odd_characters_stays_inside_the_comment(two_
 
 @pytest.mark.parametrize(
     "line",
-    ["welcomelist_from a@b.example", "welcomelist_from_dkim *@*", "welcomelist_from_dkim a@b.example c d",
-     "whitelist_auth a@b.example", " welcomelist_from_dkim a@b.example", "score X -100"],
-)  # fmt: skip
+    [
+        "welcomelist_from a@b.example",
+        "welcomelist_from_dkim *@*",
+        "welcomelist_from_dkim a@b.example c d",
+        "whitelist_auth a@b.example",
+        " welcomelist_from_dkim a@b.example",
+        "score X -100",
+    ],
+)
 def test_lint_knows_one_setting_of_spamassassin(line: str) -> None:
     exports.lint_spamassassin(
         "# fine\nwelcomelist_from_dkim a@b.example\nwelcomelist_from_dkim *@b.example b.example\n"

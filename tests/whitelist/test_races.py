@@ -22,13 +22,18 @@ def people(postgres: None, transactional_db: None) -> Cast:
 
 
 def approve_both(people: Cast, first: ServiceRequest, second: ServiceRequest) -> list[object]:
-    return at_once(*(
-        lambda request=request, actor=actor: reviewing.approve(
-            service_request=fresh(request), actor=actor, revision=request.revision, comment="Yes.",
-            terms=request.kind_entry.default_terms(request, timezone.localdate()),
+    return at_once(
+        *(
+            lambda request=request, actor=actor: reviewing.approve(
+                service_request=fresh(request),
+                actor=actor,
+                revision=request.revision,
+                comment="Yes.",
+                terms=request.kind_entry.default_terms(request, timezone.localdate()),
+            )
+            for request, actor in ((first, people.reviewer), (second, people.second_reviewer))
         )
-        for request, actor in ((first, people.reviewer), (second, people.second_reviewer))
-    ))  # fmt: skip
+    )
 
 
 def test_two_requests_for_one_address_leave_one_entry(people: Cast, names: DnsServer) -> None:

@@ -178,8 +178,13 @@ def test_a_handful_of_people_get_the_safe_senders_answer(cast: Cast) -> None:
 
 def test_the_other_pages_say_what_is_missing(cast: Cast) -> None:
     draft = whitelist_draft(cast)
-    seen = filled(ObservedStep, draft, observed_on="2999-01-01", observed_recipient="a@vendor.example",
-                  observed_verdict="junk")  # fmt: skip
+    seen = filled(
+        ObservedStep,
+        draft,
+        observed_on="2999-01-01",
+        observed_recipient="a@vendor.example",
+        observed_verdict="junk",
+    )
     assert list(seen.errors) == ["observed_on", "observed_recipient"]
     for person in (cast.requester.email, "nobody@ttu.edu"):
         vendor = filled(VendorStep, draft, vendor="V", relationship="R", evidence="E", sponsor=person)

@@ -43,9 +43,14 @@ def change_state(
         target = GrantState.UNPROVEN  # what waited for its proof before goes on waiting
     moot = closing.locked_open_requests(grant) if target in FINAL_STATES else []
     event = change_grant(
-        grant=grant, action=action, actor=actor, reason=reason, revision=revision, state=target,
+        grant=grant,
+        action=action,
+        actor=actor,
+        reason=reason,
+        revision=revision,
+        state=target,
         held_open_by=grant.held_open_by if action in (GrantAction.SUSPEND, GrantAction.RESUME) else None,
-    )  # fmt: skip
+    )
     closing.close_requests(requests=moot, grant=grant)
     notices.changed(grant=grant, event=event)
     return event
@@ -63,13 +68,17 @@ def hand_over(*, grant: Grant, actor: "User", to: "User", note: str = "") -> Han
         raise ValidationError({"to": "Name another person than the present owner."})
     handover = Handover.objects.create(grant=grant, offered_by=actor, offered_to=to, note=note.strip())
     GrantEvent.objects.create(
-        grant=grant, actor=actor, action="hand_over", from_state=grant.state, to_state=grant.state,
+        grant=grant,
+        actor=actor,
+        action="hand_over",
+        from_state=grant.state,
+        to_state=grant.state,
         reason=f"Offered to {to}",
-    )  # fmt: skip
+    )
     # Each offer is an email, and an offer may be withdrawn and made again.
     refuse_too_often(
         "offers", None, actor, of_person=OFFERS_OF_ONE_PERSON, sentence="You made many offers today."
-    )  # fmt: skip
+    )
     note_holders(grant, to)
     notices.offered(grant=grant, handover=handover)
     return handover
@@ -101,9 +110,13 @@ def withdraw_offer(*, grant: Grant, actor: "User") -> Handover:
         raise WrongState("This offer was answered already.")
     _close(handover, accepted=None)
     GrantEvent.objects.create(
-        grant=grant, actor=actor, action=GrantAction.WITHDRAW_OFFER, from_state=grant.state, to_state=grant.state,
+        grant=grant,
+        actor=actor,
+        action=GrantAction.WITHDRAW_OFFER,
+        from_state=grant.state,
+        to_state=grant.state,
         reason=f"It was offered to {handover.offered_to}",
-    )  # fmt: skip
+    )
     notices.offer_withdrawn(grant=grant, handover=handover, actor=actor)
     return handover
 

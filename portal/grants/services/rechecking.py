@@ -200,9 +200,12 @@ def _handle_break(grant: Grant, compliance: Compliance, today: date) -> None:
     due_on = suspension_due_on(grant)
     if due_on is not None and due_on <= today and is_suspended_when_broken(grant):
         event = change_grant(
-            grant=grant, action="suspend", actor=None, reason=compliance.broken_sentence,
+            grant=grant,
+            action="suspend",
+            actor=None,
+            reason=compliance.broken_sentence,
             state=GrantState.SUSPENDED,
-        )  # fmt: skip
+        )
         compliance.suspended_by_portal = True
         notices.changed(grant=grant, event=event)
 

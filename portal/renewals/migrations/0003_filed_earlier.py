@@ -14,7 +14,7 @@ def keep_routes(apps: Any, schema_editor: Any) -> None:
     judgements.objects.bulk_create(
         [judgements(service_request_id=pk, route="earlier") for pk in under_way.values_list("pk", flat=True)],
         ignore_conflicts=True, batch_size=500,
-    )  # fmt: skip
+    )
 
 
 class Migration(migrations.Migration):

@@ -132,9 +132,13 @@ def attach(*, service_request: ServiceRequest, actor: "User", upload: UploadedFi
     if PurePath(name.lower()).suffix in _OFFICE_ZIPS:
         _check_office(name, upload)
     refuse_too_often(
-        "files", service_request, actor, of_person=FILES_OF_ONE_PERSON, of_request=FILES_OF_ONE_REQUEST,
+        "files",
+        service_request,
+        actor,
+        of_person=FILES_OF_ONE_PERSON,
+        of_request=FILES_OF_ONE_REQUEST,
         sentence="Too many files were added in a short time.",
-    )  # fmt: skip
+    )
     return _store(service_request, actor, upload, name, content_type)
 
 

@@ -28,9 +28,12 @@ LIVE_OF_ONE_PERSON = Rate(times=120, seconds=120)
 def refuse_live_check(*, service_request: ServiceRequest, actor: "User") -> None:
     """Count one live check of a field. Raises TooOften where a person could not have typed so much."""
     refuse_too_often(
-        "live", service_request, actor, of_person=LIVE_OF_ONE_PERSON,
+        "live",
+        service_request,
+        actor,
+        of_person=LIVE_OF_ONE_PERSON,
         sentence="This was checked many times in a short time.",
-    )  # fmt: skip
+    )
 
 
 def look(service_request: ServiceRequest) -> list[Found]:

@@ -62,9 +62,12 @@ def create_draft(
     `prefill` is an answer of the guide that the kind may carry into the form. Raises TooOften.
     """
     refuse_too_often(
-        "drafts", None, requester, of_person=DRAFTS_OF_ONE_PERSON,
+        "drafts",
+        None,
+        requester,
+        of_person=DRAFTS_OF_ONE_PERSON,
         sentence="You began many requests in a short time. Those you began are under My requests.",
-    )  # fmt: skip
+    )
     service_request = ServiceRequest.objects.create(
         kind=kind.key,
         reference=next_reference(kind),
@@ -125,8 +128,12 @@ def save_typed(
     """
     check_editable(service_request, actor)
     refuse_too_often(
-        "saves", None, actor, of_person=SAVES_OF_ONE_PERSON, sentence="This was saved many times in a short time."
-    )  # fmt: skip
+        "saves",
+        None,
+        actor,
+        of_person=SAVES_OF_ONE_PERSON,
+        sentence="This was saved many times in a short time.",
+    )
     if sum(len(name) + sum(map(len, values)) for name, values in typed.items()) > LARGEST_PAGE:
         raise ValidationError("This is more text than the page can hold. Shorten it.")
     draft, _ = DraftStep.objects.update_or_create(
@@ -156,9 +163,16 @@ def save_step(
     title, subject_key = service_request.kind_entry.summarise(service_request)
     service_request.title, service_request.subject_key = title[:150], subject_key[:255]
     service_request.save(
-        update_fields=["title", "subject_key", "department", "co_owner", "sponsor", "functional_mailbox",
-                       "purpose"]
-    )  # fmt: skip
+        update_fields=[
+            "title",
+            "subject_key",
+            "department",
+            "co_owner",
+            "sponsor",
+            "functional_mailbox",
+            "purpose",
+        ]
+    )
     taking_part.note_people(service_request=service_request)
     taking_part.note_part(service_request=service_request, person=actor, part=Part.EDITOR)
     DraftStep.objects.update_or_create(

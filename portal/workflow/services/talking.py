@@ -37,9 +37,13 @@ def comment(
     if visibility == Visibility.REVIEWERS and not may_read_internal(actor):
         raise NotAllowed("Notes for reviewers are written by reviewers.")
     refuse_too_often(
-        "comments", service_request, actor, of_person=COMMENTS_OF_ONE_PERSON, of_request=COMMENTS_OF_ONE_REQUEST,
+        "comments",
+        service_request,
+        actor,
+        of_person=COMMENTS_OF_ONE_PERSON,
+        of_request=COMMENTS_OF_ONE_REQUEST,
         sentence="Those were many comments in a short time, and each is an email to others.",
-    )  # fmt: skip
+    )
     event = Event.objects.create(
         service_request=service_request,
         actor=actor,

@@ -91,12 +91,15 @@ def _note_decider(service_request: ServiceRequest, actor: "User", stage: str) ->
     Participation.objects.bulk_create(
         [
             Participation(
-                service_request=service_request, person=actor, part=Part.DECIDER, stage=stage,
+                service_request=service_request,
+                person=actor,
+                part=Part.DECIDER,
+                stage=stage,
                 since=timezone.now(),
             )
         ],
         ignore_conflicts=True,
-    )  # fmt: skip
+    )
     forget_parts(service_request)
 
 
@@ -130,9 +133,14 @@ def close_without_actor(*, service_request: ServiceRequest, comment: str) -> Eve
     if before not in row.sources:
         raise WrongState(f"Request {service_request.reference} is closed already.")
     _update(
-        service_request, service_request.revision, state=State.WITHDRAWN, stage_role="", due_on=None,
-        clock_paused_at=None, closed_at=timezone.now(),
-    )  # fmt: skip
+        service_request,
+        service_request.revision,
+        state=State.WITHDRAWN,
+        stage_role="",
+        due_on=None,
+        clock_paused_at=None,
+        closed_at=timezone.now(),
+    )
     event = Event.objects.create(
         service_request=service_request,
         action="close",

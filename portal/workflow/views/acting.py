@@ -65,18 +65,26 @@ def _take(request: HttpRequest, service_request: ServiceRequest) -> HttpResponse
     form = RevisionForm(request.POST)
     who = _common(request, service_request)
     return _carry_out(
-        request, service_request, "take", form,
-        lambda data: reviewing.take(**who, revision=data["revision"]), "The request is yours.",
-    )  # fmt: skip
+        request,
+        service_request,
+        "take",
+        form,
+        lambda data: reviewing.take(**who, revision=data["revision"]),
+        "The request is yours.",
+    )
 
 
 def _release(request: HttpRequest, service_request: ServiceRequest) -> HttpResponse:
     form = RevisionForm(request.POST)
     who = _common(request, service_request)
     return _carry_out(
-        request, service_request, "release", form,
-        lambda data: reviewing.release(**who, revision=data["revision"]), "The request is back on the desk.",
-    )  # fmt: skip
+        request,
+        service_request,
+        "release",
+        form,
+        lambda data: reviewing.release(**who, revision=data["revision"]),
+        "The request is back on the desk.",
+    )
 
 
 def _ask(request: HttpRequest, service_request: ServiceRequest) -> HttpResponse:
@@ -85,57 +93,75 @@ def _ask(request: HttpRequest, service_request: ServiceRequest) -> HttpResponse:
     form = AskForm(request.POST, fields=fields, prefix="ask")
     who = _common(request, service_request)
     return _carry_out(
-        request, service_request, "ask", form,
+        request,
+        service_request,
+        "ask",
+        form,
         lambda data: reviewing.ask(
             **who, revision=data["revision"], questions=[(data["field"], data["question"])]
         ),
         "The question is on its way. The clock stands still until it is answered.",
-    )  # fmt: skip
+    )
 
 
 def _advance(request: HttpRequest, service_request: ServiceRequest) -> HttpResponse:
     form = ReasonForm(request.POST, prefix="advance")
     who = _common(request, service_request)
     return _carry_out(
-        request, service_request, "advance", form,
+        request,
+        service_request,
+        "advance",
+        form,
         lambda data: reviewing.advance(**who, revision=data["revision"], comment=data["comment"]),
         "The request went on to its next stage.",
-    )  # fmt: skip
+    )
 
 
 def _approve(request: HttpRequest, service_request: ServiceRequest) -> HttpResponse:
     form = approve_form(service_request, request.POST)
     who = _common(request, service_request)
     return _carry_out(
-        request, service_request, "approve", form,
+        request,
+        service_request,
+        "approve",
+        form,
         lambda data: reviewing.approve(
-            **who, revision=data["revision"], comment=data["comment"], terms=form.granted(),
+            **who,
+            revision=data["revision"],
+            comment=data["comment"],
+            terms=form.granted(),
             clauses=data.get("clauses", ()),
         ),
         f"{service_request.reference} is approved.",
-    )  # fmt: skip
+    )
 
 
 def _deny(request: HttpRequest, service_request: ServiceRequest) -> HttpResponse:
     form = deny_form(service_request.kind_entry, request.POST)
     who = _common(request, service_request)
     return _carry_out(
-        request, service_request, "deny", form,
+        request,
+        service_request,
+        "deny",
+        form,
         lambda data: reviewing.deny(
             **who, revision=data["revision"], comment=data["comment"], clauses=data["clauses"]
         ),
         f"{service_request.reference} is denied.",
-    )  # fmt: skip
+    )
 
 
 def _withdraw(request: HttpRequest, service_request: ServiceRequest) -> HttpResponse:
     form = ReasonForm(request.POST, prefix="withdraw")
     who = _common(request, service_request)
     return _carry_out(
-        request, service_request, "withdraw", form,
+        request,
+        service_request,
+        "withdraw",
+        form,
         lambda data: requesting.withdraw(**who, revision=data["revision"], comment=data["comment"]),
         f"{service_request.reference} is withdrawn.",
-    )  # fmt: skip
+    )
 
 
 def _comment(request: HttpRequest, service_request: ServiceRequest) -> HttpResponse:
@@ -143,12 +169,15 @@ def _comment(request: HttpRequest, service_request: ServiceRequest) -> HttpRespo
     form = CommentForm(request.POST, internal=internal, prefix="comment")
     who = _common(request, service_request)
     return _carry_out(
-        request, service_request, "comment", form,
+        request,
+        service_request,
+        "comment",
+        form,
         lambda data: talking.comment(
             **who, text=data["comment"], visibility=Visibility(data.get("visibility") or Visibility.PUBLIC)
         ),
         "Your comment is there.",
-    )  # fmt: skip
+    )
 
 
 _HANDLERS: dict[Action, Handler] = {
@@ -251,9 +280,11 @@ def download(request: HttpRequest, reference: str, pk: int) -> FileResponse:
         files = Attachment.with_removed.filter(service_request=service_request)
     attachment = get_object_or_404(files, pk=pk)
     response = FileResponse(
-        attachment.file.open("rb"), as_attachment=True, filename=attachment.name,
+        attachment.file.open("rb"),
+        as_attachment=True,
+        filename=attachment.name,
         content_type="application/octet-stream",
-    )  # fmt: skip
+    )
     response["X-Content-Type-Options"] = "nosniff"
     return response
 

@@ -192,9 +192,12 @@ def autosave(request: HttpRequest, reference: str, key: str) -> HttpResponse:
     service_request = load(request, reference)
     entry = _step(service_request, key)
     is_kept = requesting.save_late(
-        service_request=service_request, actor=person(request), step=entry.key, typed=_typed(request),
+        service_request=service_request,
+        actor=person(request),
+        step=entry.key,
+        typed=_typed(request),
         revision=_revision(request),
-    )  # fmt: skip
+    )
     return HttpResponse("Draft saved" if is_kept else "", content_type="text/plain")
 
 

@@ -19,18 +19,22 @@ class Command(BaseCommand):
         """Where to listen, and the bounds."""
         parser.add_argument("--listen", required=True, metavar="HOST:PORT|unix:PATH")
         parser.add_argument(
-            "--milter", default="", metavar="HOST:PORT|unix:PATH",
+            "--milter",
+            default="",
+            metavar="HOST:PORT|unix:PATH",
             help="also speak the milter protocol there: From, X-TechMail-Grant, gated lists",
-        )  # fmt: skip
+        )
         parser.add_argument("--socket-mode", default="660", help="mode of a unix socket, octal")
         parser.add_argument("--max-connections", type=int, default=Limits.connections)
         parser.add_argument("--idle-seconds", type=float, default=Limits.idle)
         parser.add_argument("--request-seconds", type=float, default=Limits.request)
         parser.add_argument("--batch-seconds", type=float, default=5.0, help="between two writings of counts")
         parser.add_argument(
-            "--max-age-seconds", type=float, default=60.0,
+            "--max-age-seconds",
+            type=float,
+            default=60.0,
             help="how long to answer while the database does not; then connections are closed",
-        )  # fmt: skip
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve."""
