@@ -124,7 +124,7 @@ def _message(message: CampaignMessage | None) -> list[Answer]:
 
 def _window(detail: CampaignRequest) -> list[Answer]:
     from campaigns.calendar_rules import detail_window
-    from campaigns.words import words_of
+    from portal.sending_calendar.words import words_of
 
     window = detail_window(detail)
     return [

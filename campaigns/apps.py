@@ -11,19 +11,21 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the kind, the gate, what it shows on grants' pages, and its checks on the command line."""
-        from campaigns import after_notices
+        from campaigns import after_notices, selectors
         from campaigns.gate import GATE
         from campaigns.kind import CampaignsKind
-        from campaigns.messages.command import CAMPAIGN_CHECK
+        from campaigns.message_command import CAMPAIGN_CHECK
         from campaigns.panels import AFTERMATH, DELEGATED, DEPENDENTS, LISTS, VERIFY
         from portal.grants import announcements
         from portal.grants import panels as grant_panels
         from portal.mailauth.management import message_checks
         from portal.policy_service import gates
+        from portal.sending_calendar import bookings
         from portal.workflow import panels, registry
 
         registry.register(CampaignsKind())
         gates.register(GATE)
+        bookings.register(selectors.bookings)
         announcements.grant_changed.listen(after_notices.sender_changed)
         grant_panels.register(DEPENDENTS)
         grant_panels.register(LISTS)

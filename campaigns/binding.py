@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from campaigns.messages.canonical import canonical_sha256, differences
-from campaigns.messages.parsing import parse_message
 from campaigns.models import CampaignPermission
 from campaigns.selectors import judged
+from portal.message_checks.canonical import canonical_sha256, differences
+from portal.message_checks.parsing import parse_message
 
 
 @dataclass(frozen=True)

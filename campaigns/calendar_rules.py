@@ -4,12 +4,13 @@ from datetime import date, timedelta
 
 from django.utils import timezone
 
-from campaigns import selectors, services, windows
+from campaigns import services
 from campaigns.models import CampaignRequest
-from campaigns.windows import Window
-from campaigns.words import labels_of, people_words, words_of
 from portal.institution import institution
 from portal.lib.outcome import Outcome
+from portal.sending_calendar import bookings, windows
+from portal.sending_calendar.windows import Window
+from portal.sending_calendar.words import labels_of, people_words, words_of
 from portal.workflow.calendar import business_calendar
 from portal.workflow.findings import Found
 from portal.workflow.models import ServiceRequest
@@ -40,7 +41,7 @@ def next_free_window(service_request: ServiceRequest, window: Window) -> Window 
     """The next window of the same length that nothing stands against."""
     place, calendar = institution(), business_calendar()
     not_before = max(windows.earliest_start(filed_on(service_request), place, calendar), _today())
-    taken = selectors.bookings(first=window.starts_on - _BUDGET_YEARS, leave_out=service_request)
+    taken = bookings.bookings(first=window.starts_on - _BUDGET_YEARS, leave_out=service_request)
     return windows.next_free(window, taken, place, calendar, not_before=not_before)
 
 
@@ -63,7 +64,7 @@ def window_findings(service_request: ServiceRequest, window: Window | None = Non
                 field="first_send_on",
             )
         ]
-    taken = selectors.bookings(first=window.starts_on - _BUDGET_YEARS, leave_out=service_request)
+    taken = bookings.bookings(first=window.starts_on - _BUDGET_YEARS, leave_out=service_request)
     bars = service_request.stage == "cio"
     findings = [
         *_lead_time(service_request, window, bars=bars),
@@ -90,7 +91,7 @@ def conflicts_of(service_request: ServiceRequest) -> list[windows.Conflict]:
     if window is None:
         return []
     return windows.conflicts(
-        window, selectors.bookings(first=window.starts_on - timedelta(days=7), leave_out=service_request)
+        window, bookings.bookings(first=window.starts_on - timedelta(days=7), leave_out=service_request)
     )
 
 
@@ -155,7 +156,7 @@ def used_up_budgets(service_request: ServiceRequest) -> list[Found]:
     window = window_of(service_request)
     if window is None:
         return []
-    taken = selectors.bookings(first=window.starts_on - _BUDGET_YEARS, leave_out=service_request)
+    taken = bookings.bookings(first=window.starts_on - _BUDGET_YEARS, leave_out=service_request)
     return _budgets(window, taken, bars=True)
 
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from campaigns.windows import Window, earliest_start, next_free
 from portal.accounts.models import User
 from portal.institution import institution
+from portal.sending_calendar.windows import Window, earliest_start, next_free
 from portal.workflow.calendar import business_calendar
 from portal.workflow.demo import DemoRequest
 

@@ -14,16 +14,16 @@ from django.urls import reverse
 from django.utils import timezone
 
 from campaigns import after_notices, selectors
-from campaigns.messages.fingerprint import Fingerprint, fingerprint_of
-from campaigns.messages.parsing import UnreadableMessage
 from campaigns.models import CampaignPermission, ListUse
-from campaigns.words import labels_of
 from portal.grants.links import public_page
 from portal.grants.models import Grant, GrantEvent
 from portal.institution import GatedList, institution
 from portal.lib import confined
+from portal.message_checks.fingerprint import Fingerprint, fingerprint_of
+from portal.message_checks.parsing import UnreadableMessage
 from portal.policy_service import replies
 from portal.policy_service.gates import GatedMessage, GateUnavailable, gated_address
+from portal.sending_calendar.words import labels_of
 
 LARGEST = 4 * 1024 * 1024
 """Octets. A campaign's file has at most 2 MB, and another transfer encoding may make more of it on the way."""

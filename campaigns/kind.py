@@ -25,13 +25,13 @@ from campaigns.letter import SIGNED_OFF, decision_of
 from campaigns.lists import lists_sentence
 from campaigns.message_form import MessageStep
 from campaigns.models import CampaignKind, CampaignRequest, Runner
-from campaigns.windows import Window
-from campaigns.words import labels_of, words_of
 from portal.accounts.roles import Role
 from portal.grants.kinds import GrantingKind, GrantStanding
 from portal.grants.subjects import Basis, Hit, Subject
 from portal.institution import institution
 from portal.lib.text import sentence_list, truncate
+from portal.sending_calendar.windows import Window
+from portal.sending_calendar.words import labels_of, words_of
 from portal.workflow.findings import Found
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch

@@ -7,12 +7,12 @@ from django.core.exceptions import ValidationError
 
 from campaigns import message_rules, services
 from campaigns.forms import CampaignStep
-from campaigns.messages.composing import compose_message
-from campaigns.messages.parsing import UnreadableMessage
 from portal.lib import confined
 from portal.lib.outcome import Outcome
 from portal.lib.text import one_line
 from portal.lib.throttle import Rate, seconds_to_wait
+from portal.message_checks.composing import compose_message
+from portal.message_checks.parsing import UnreadableMessage
 from portal.workflow.models import ServiceRequest
 
 LARGEST = 2 * 1024 * 1024

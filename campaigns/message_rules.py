@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from campaigns import services
-from campaigns.messages.checks import CampaignFacts, check_octets
-from campaigns.messages.findings import MessageOutcome, SignatureFacts
 from campaigns.models import Anonymity, CampaignRequest, Consent, Irb
 from portal.institution import institution
 from portal.lib import confined
 from portal.lib.outcome import Outcome
 from portal.mailauth.message_intake import LARGEST_HEADER, MessageRefused
 from portal.mailauth.message_report import check_message as verify_message
+from portal.message_checks.checks import CampaignFacts, check_octets
+from portal.message_checks.findings import MessageFinding, MessageOutcome, SignatureFacts
 from portal.samples.verdict import resolver
 from portal.workflow.findings import Found
 from portal.workflow.models import ServiceRequest
@@ -57,11 +57,27 @@ def findings_of(
     A composed message has no headers of the platform's yet, so those of one-click unsubscribing are advice.
     """
     found = [
-        finding.as_found()
+        as_found(finding)
         for finding in check_octets(raw, replace(facts_of(detail, people), signatures=signatures))
         if finding.rule not in ANSWERED
     ]
     return [_platform_adds(one) for one in found] if is_composed else found
+
+
+def as_found(finding: MessageFinding) -> Found:
+    """The same for the engine, which knows four outcomes: what is left to a person is advice to look at."""
+    for_person = finding.outcome is MessageOutcome.PERSON
+    return Found(
+        finding.clause,
+        f"message:{finding.rule}",
+        Outcome.WARN if for_person else Outcome(finding.outcome.value),
+        f"For you to judge ({finding.rule}): {finding.message}"
+        if for_person
+        else f"{finding.rule}: {finding.message}",
+        must=finding.must and not for_person and finding.outcome is not MessageOutcome.WARN,
+        field="eml",
+        evidence={"where": finding.where} if finding.where else {},
+    )
 
 
 def _platform_adds(found: Found) -> Found:

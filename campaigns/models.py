@@ -302,15 +302,6 @@ class Delegation(models.Model):
         return f"{self.given_to} for {self.given_by}, {self.starts_on} to {self.ends_on}"
 
 
-class CalendarToken(models.Model):
-    """A person's address of the calendar feed. Only the hash is kept: the address is shown once."""
-
-    person = models.OneToOneField(USER, on_delete=models.CASCADE, related_name="campaign_calendar_token")
-    token_sha256 = models.CharField(max_length=64, unique=True)
-    created_at = models.DateTimeField(default=timezone.now)
-    used_at = models.DateTimeField(null=True, blank=True)
-
-
 class DeliverySignal(models.Model):
     """What became of a campaign's messages on one day, as the platform or a mailbox provider tells it."""
 

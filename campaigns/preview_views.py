@@ -12,13 +12,13 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
 
 from campaigns import services
-from campaigns.messages.can_spam import is_ours
-from campaigns.messages.findings import CampaignFacts
-from campaigns.messages.parsing import CampaignMessage, UnreadableMessage, parse_message
-from campaigns.messages.postal import is_shortened
-from campaigns.messages.preview import sanitised_html
 from portal.accounts.signed_in import person
 from portal.institution import institution
+from portal.message_checks.can_spam import is_ours
+from portal.message_checks.findings import CampaignFacts
+from portal.message_checks.parsing import CampaignMessage, UnreadableMessage, parse_message
+from portal.message_checks.postal import is_shortened
+from portal.message_checks.preview import sanitised_html
 from portal.workflow.models import ServiceRequest
 
 MOST_LINKS = 100

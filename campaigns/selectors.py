@@ -8,11 +8,11 @@ from django.utils import timezone
 
 from campaigns.models import CampaignPermission, CampaignRequest, StopProposal
 from campaigns.standing import SENDERS, InWords, Standing, standing_of
-from campaigns.windows import Booking, Window
-from campaigns.words import labels_of
 from portal.accounts.models import DirectoryAddress, User
 from portal.grants.models import Grant, GrantQuerySet
 from portal.grants.states import GrantState
+from portal.sending_calendar.windows import Booking, Window
+from portal.sending_calendar.words import labels_of
 from portal.ui.moments import day_in_words
 from portal.workflow.models import ServiceRequest
 from portal.workflow.states import LIVE_STATES, State

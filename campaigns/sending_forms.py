@@ -10,9 +10,9 @@ from django.utils import timezone
 from campaigns import calendar_rules, services
 from campaigns.forms import CampaignStep
 from campaigns.models import Anonymity, Irb
-from campaigns.windows import Window
 from portal.accounts.models import User
 from portal.institution import institution
+from portal.sending_calendar.windows import Window
 from portal.workflow.fields import PersonField
 from portal.workflow.findings import Found
 from portal.workflow.models import ServiceRequest

@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from email.headerregistry import Address
 from typing import TYPE_CHECKING, Any
 
-from campaigns.messages.canonical import canonical_sha256
-from campaigns.messages.composing import compose_message
-from campaigns.messages.parsing import parse_message
 from campaigns.models import (
     Audience,
     CampaignMessage,
@@ -14,6 +11,9 @@ from campaigns.models import (
     CampaignRequest,
     PermittedAudience,
 )
+from portal.message_checks.canonical import canonical_sha256
+from portal.message_checks.composing import compose_message
+from portal.message_checks.parsing import parse_message
 from portal.workflow.models import ServiceRequest
 
 if TYPE_CHECKING:

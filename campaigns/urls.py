@@ -4,7 +4,6 @@ from django.urls import URLPattern, URLResolver, path
 
 from campaigns import (
     aftermath_views,
-    calendar_views,
     dashboard_views,
     desk_views,
     list_views,
@@ -13,10 +12,6 @@ from campaigns import (
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("calendar/", calendar_views.month, name="calendar"),
-    path("calendar/agenda/", calendar_views.agenda, name="calendar_agenda"),
-    path("calendar/address/", calendar_views.address, name="calendar_address"),
-    path("calendar/feed/<str:token>.ics", calendar_views.feed, name="calendar_feed"),
     path("campaigns/", desk_views.desk, name="campaign_desk"),
     path("campaigns/dashboard/", dashboard_views.show, name="campaign_dashboard"),
     path("campaigns/delegations/", desk_views.delegations, name="campaign_delegations"),

@@ -15,13 +15,13 @@ from campaigns import binding, calendar_rules, selectors, services
 from campaigns.answers import audience_lines, from_of
 from campaigns.letter import Letter, letter_of
 from campaigns.message_form import LARGEST
-from campaigns.messages.parsing import UnreadableMessage
 from campaigns.selectors import KEY
 from campaigns.standing import Standing
-from campaigns.words import words_of
 from portal.accounts.signed_in import person
 from portal.grants.models import Grant
 from portal.grants.selectors import grant_of
+from portal.message_checks.parsing import UnreadableMessage
+from portal.sending_calendar.words import words_of
 from portal.workflow.models import ServiceRequest
 from portal.workflow.states import State
 from portal.workflow.views.loading import load

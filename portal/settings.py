@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "portal.enforcement",
     "portal.policy_service",
     "portal.renewals",
+    "portal.sending_calendar",
     "portal.api",
     "portal.webhooks",
     "relay",

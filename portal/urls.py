@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.leaving.urls")),
     path("", include("portal.enforcement.urls")),
     path("", include("portal.webhooks.urls")),
+    path("", include("portal.sending_calendar.urls")),
 ]
 for kind in registry.kinds():
     urlpatterns += kind.urls()

@@ -9,10 +9,10 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
-from campaigns.words import words_of
 from portal.grants.models import Grant
 from portal.grants.states import GrantState
 from portal.outbox.models import OutboxMessage
+from portal.sending_calendar.words import words_of
 from portal.workflow.models import Event
 from tests.access.conftest import senders_request
 from tests.campaigns.cast import free_days, message, submitted

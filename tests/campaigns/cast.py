@@ -7,8 +7,8 @@ from typing import Any
 from django.utils import timezone
 
 from campaigns import services
-from campaigns.windows import Window, is_free, monday_of
 from portal.institution import institution
+from portal.sending_calendar.windows import Window, is_free, monday_of
 from portal.workflow import registry
 from portal.workflow.models import DraftStep, ServiceRequest
 from portal.workflow.services import requesting, reviewing

@@ -6,11 +6,11 @@ from typing import Any
 from django.utils import timezone
 
 from campaigns.gate import CampaignGate
-from campaigns.messages.canonical import canonical_sha256
-from campaigns.messages.parsing import parse_message
 from portal.accounts.models import DirectoryAddress, User
 from portal.grants.models import Grant
 from portal.grants.states import GrantState
+from portal.message_checks.canonical import canonical_sha256
+from portal.message_checks.parsing import parse_message
 from portal.policy_service import replies
 from portal.policy_service.gates import GatedMessage
 from tests.access.conftest import senders_request

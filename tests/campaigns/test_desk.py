@@ -10,12 +10,12 @@ from django.utils import timezone
 
 from campaigns import delegation
 from campaigns.models import Delegation, DelegationScope
-from campaigns.windows import Window
-from campaigns.words import words_of
 from portal.accounts.models import User
 from portal.grants.models import Grant
 from portal.lib.problems import NotAllowed, WrongState
 from portal.outbox.models import OutboxMessage
+from portal.sending_calendar.windows import Window
+from portal.sending_calendar.words import words_of
 from portal.workflow.models import Event, ServiceRequest
 from portal.workflow.policies import available_actions
 from portal.workflow.services import reviewing

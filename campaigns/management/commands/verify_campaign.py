@@ -9,9 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from campaigns import binding, selectors
-from campaigns.messages.parsing import UnreadableMessage
 from campaigns.models import CampaignPermission
 from campaigns.standing import Case, Standing
+from portal.message_checks.parsing import UnreadableMessage
 
 DIFFERS = 1
 """The exit status where the message is another. Errors of use end with 2."""

@@ -1,0 +1,1 @@
+"""The checks of a message to many people: read, checked, bound and shown. No models, no settings, no network, no clock."""

@@ -1,0 +1,42 @@
+"""Making a message of subject, HTML and text, for a request that has no file."""
+
+import hashlib
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import parseaddr
+
+from portal.message_checks.parsing import UnreadableMessage
+
+
+def compose_message(subject: str, html: str, text: str, sender: str) -> bytes:
+    """The parts as RFC 5322 octets; the same parts give the same octets.
+
+    `sender` is From as a header has it. Raises UnreadableMessage for a sender or a subject that no header takes.
+    """
+    message = EmailMessage(policy=policy.SMTP)
+    name, address = parseaddr(sender)
+    local, _, domain = address.rpartition("@")
+    try:
+        message["From"] = Address(name, local, domain)
+        message["Subject"] = " ".join(subject.split())
+        message["MIME-Version"] = "1.0"
+        if text or not html:
+            message.set_content(_lines(text), cte="quoted-printable")
+        if html and text:
+            message.add_alternative(_lines(html), subtype="html", cte="quoted-printable")
+            # Drawn from the parts, not by chance as Python does: the same parts give the same octets.
+            message.set_boundary(
+                "=_" + hashlib.sha256(f"{html}\0{text}".encode(errors="replace")).hexdigest()[:40]
+            )
+        elif html:
+            message.set_content(_lines(html), subtype="html", cte="quoted-printable")
+        return message.as_bytes()
+    except (ValueError, IndexError, LookupError):
+        raise UnreadableMessage(
+            "The sender's name, its address or the subject cannot stand in a header. Write them in plain letters."
+        ) from None
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").rstrip("\n") + "\n"

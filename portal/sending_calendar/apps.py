@@ -1,0 +1,11 @@
+"""The calendar as an app: pages, a feed, and the arithmetic of windows."""
+
+from django.apps import AppConfig
+
+
+class SendingCalendarConfig(AppConfig):
+    """The calendar of mailings and surveys (MKT-4, MKT-5)."""
+
+    name = "portal.sending_calendar"
+    label = "sending_calendar"
+    verbose_name = "Calendar of mailings and surveys"

@@ -1,0 +1,111 @@
+"""The calendar as iCalendar (RFC 5545), behind a personal address whose token is kept as a hash alone."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils import timezone
+from icalendar import Calendar, Event
+
+from portal.accounts.roles import Role
+from portal.institution import Blackout, institution
+from portal.lib.problems import NotAllowed
+from portal.sending_calendar.models import CalendarToken
+from portal.sending_calendar.windows import Booking
+from portal.sending_calendar.words import labels_of
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from portal.accounts.models import User
+
+_TOKEN_BYTES = 32
+_NOTED_EVERY = timedelta(minutes=10)
+
+
+def may_subscribe(actor: "User") -> bool:
+    """Whether the feed is for `actor`: the CIO office."""
+    return actor.has_role(Role.CIO)
+
+
+def _hash(token: str) -> str:
+    # The token is 256 random bits, so one round of a plain hash is as good as many.
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@transaction.atomic
+def give_address(*, actor: "User") -> str:
+    """A new token for `actor`, which ends the one before; returned once and never again. Raises NotAllowed."""
+    if not may_subscribe(actor):
+        raise NotAllowed(f"The calendar’s address is for the {institution().cio_office}.")
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    CalendarToken.objects.update_or_create(
+        person=actor,
+        defaults={"token_sha256": _hash(token), "created_at": timezone.now(), "used_at": None},
+    )
+    return token
+
+
+def take_address_back(*, actor: "User") -> None:
+    """End the actor's own address; nothing happens where there is none."""
+    CalendarToken.objects.filter(person=actor).delete()
+
+
+def owner_of(token: str) -> "User | None":
+    """Whose token it is, as long as that person is active and of the CIO office; notes that it was used."""
+    row = CalendarToken.objects.select_related("person").filter(token_sha256=_hash(token)).first()
+    if row is None or not may_subscribe(row.person):
+        return None
+    now = timezone.now()
+    if row.used_at is None or now - row.used_at > _NOTED_EVERY:
+        CalendarToken.objects.filter(pk=row.pk).update(used_at=now)
+    return row.person
+
+
+def as_icalendar(bookings: list[Booking], *, now: datetime, base_url: str) -> bytes:
+    """Campaigns and blackouts as all-day events: days of the institution, the same in every zone and season."""
+    place = institution()
+    feed = Calendar()
+    feed.add("prodid", f"-//{place.product}//campaigns//EN")
+    feed.add("version", "2.0")
+    feed.add("x-wr-calname", f"{place.short_name} campaigns")
+    feed.add("refresh-interval", timedelta(hours=6), parameters={"VALUE": "DURATION"})
+    for booking in bookings:
+        if booking.takes_days:
+            feed.add_component(_campaign(booking, now, base_url))
+    for starts, ends, blackout in place.blackout_days:
+        feed.add_component(_blackout(blackout, starts, ends, now))
+    return bytes(feed.to_ical())
+
+
+def _campaign(booking: Booking, now: datetime, base_url: str) -> Event:
+    people = booking.people
+    event = _all_day(
+        f"{booking.reference}@{institution().mail_domain}", booking.starts_on, booking.ends_on, now
+    )
+    event.add("summary", f"{people}: {booking.title or booking.kind_label}")
+    event.add("description", f"{booking.kind_label}, {booking.unit}. {booking.reference}")
+    event.add("status", "CONFIRMED" if booking.is_approved else "TENTATIVE")
+    event.add("categories", [people])
+    event.add("url", f"{base_url}/requests/{booking.reference}/")
+    return event
+
+
+def _blackout(blackout: Blackout, starts: "date", ends: "date", now: datetime) -> Event:
+    event = _all_day(f"blackout-{starts}@{institution().mail_domain}", starts, ends, now)
+    people = labels_of(frozenset(blackout.populations)) if blackout.populations else "Everybody"
+    event.add("summary", f"No campaigns: {blackout.label} ({people})")
+    event.add("categories", ["Blackout"])
+    return event
+
+
+def _all_day(uid: str, starts: "date", ends: "date", now: datetime) -> Event:
+    event = Event()
+    event.add("uid", uid)
+    event.add("dtstamp", now)
+    event.add("dtstart", starts)
+    event.add("dtend", ends + timedelta(days=1))  # RFC 5545 3.6.1: the end is the day after the last one.
+    event.add("transp", "TRANSPARENT")
+    return event

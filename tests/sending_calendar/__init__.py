@@ -1,0 +1,1 @@
+"""The calendar of campaigns and surveys: windows, months, and the feed."""
