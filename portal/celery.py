@@ -29,7 +29,10 @@ app.conf.update(
             "task": "portal.grants.tasks.send_reminders",
             "schedule": crontab(hour=7, minute=0),
         },
-        "chase-owners": {"task": "portal.leaving.tasks.chase_owners", "schedule": crontab(hour=6, minute=0)},
+        "reassign-unowned": {
+            "task": "portal.ownership.tasks.reassign_unowned",
+            "schedule": crontab(hour=6, minute=0),
+        },
         "forget-api-calls": {"task": "portal.api.tasks.forget_calls", "schedule": crontab(hour=3, minute=0)},
         "follow-directory": {
             "task": "portal.accounts.tasks.follow_directory",

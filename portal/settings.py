@@ -33,7 +33,7 @@ INSTALLED_APPS = [
     "portal.grants",
     "portal.samples",
     "portal.incidents",
-    "portal.leaving",
+    "portal.ownership",
     "portal.enforcement",
     "portal.policy_service",
     "portal.renewals",

@@ -22,7 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.grants.urls")),
     path("", include("portal.samples.urls")),
     path("", include("portal.incidents.urls")),
-    path("", include("portal.leaving.urls")),
+    path("", include("portal.ownership.urls")),
     path("", include("portal.enforcement.urls")),
     path("", include("portal.webhooks.urls")),
     path("", include("portal.sending_calendar.urls")),

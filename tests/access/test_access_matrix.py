@@ -218,9 +218,9 @@ TABLE: dict[str, Row] = {
     "incident": Row("/incidents/1/", "302 | 404", "302 | 405"),
     "incident_add": Row("/incidents/1/add/", "302 | 404", "302 | 404"),
     "incident_close": Row("/incidents/1/close/", "302 | 405", "302 | 404"),
-    "ownerless": Row("/ownerless/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
-    "ownerless_offer": Row("/ownerless/{grant}/", "302 | 404", "302 | 404"),
-    "ownerless_claim": Row("/ownerless/claim/none/", "302 | 404", "302 | 404"),
+    "unowned": Row("/ownerless/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
+    "unowned_offer": Row("/ownerless/{grant}/", "302 | 404", "302 | 404"),
+    "unowned_claim": Row("/ownerless/claim/none/", "302 | 404", "302 | 404"),
     "api_docs": Row("/api/docs/", "200", "405"),
     "api_tokens": Row(
         "/api/tokens/", "302 403 403 403 403 403 403 403 200", "302 403 403 403 403 403 403 403 422"

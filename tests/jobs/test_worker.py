@@ -13,8 +13,8 @@ from portal.celery import app
 from portal.enforcement.models import Pending, Publication
 from portal.grants.models import Grant, GrantEvent, Reminder
 from portal.grants.states import GrantState
-from portal.leaving.models import ChaseStep
 from portal.outbox.models import Delivery, OutboxMessage
+from portal.ownership.models import OwnerSearchStep
 from portal.workflow.models import Event, ServiceRequest
 from tests.cast import Cast, approved, submitted
 from tests.support.smtp import SmtpSink
@@ -61,8 +61,8 @@ def test_a_worker_does_every_job(cast: Cast, worker: Worker, sink: SmtpSink, set
 
     Grant.objects.filter(pk=grant.pk).update(state=GrantState.ACTIVE, ends_on=today + timedelta(days=90))
     DirectoryAddress.objects.filter(address=cast.requester.email).update(gone_at=timezone.now())
-    app.send_task("portal.leaving.tasks.chase_owners")
-    worker.until(lambda: ChaseStep.objects.filter(stage="it").exists(), "The search for an owner")
+    app.send_task("portal.ownership.tasks.reassign_unowned")
+    worker.until(lambda: OwnerSearchStep.objects.filter(stage="it").exists(), "The search for an owner")
 
     late = submitted(cast, address="129.118.10.21", host="copier-9.ttu.edu")
     ServiceRequest.objects.filter(pk=late.pk).update(due_on=today - timedelta(days=1))

@@ -1,1 +1,1 @@
-"""The room's management commands."""
+"""Management commands of the app."""

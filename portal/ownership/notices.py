@@ -4,19 +4,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from portal.grants.models import Grant
-from portal.leaving.models import Chase
 from portal.outbox.services import enqueue
+from portal.ownership.models import OwnerSearch
 
 
-def _tell(template: str, chase: Chase, key: str, recipients: Iterable[str], **context: Any) -> None:
-    grant: Grant = chase.grant
+def _tell(template: str, search: OwnerSearch, key: str, recipients: Iterable[str], **context: Any) -> None:
+    grant: Grant = search.grant
     facts = {
         "reference": grant.reference,
         "title": grant.title,
         "path": grant.get_absolute_url(),
         "sentence": grant.kind_entry.permission_sentence(grant),
         "ends_on": grant.ends_on,
-        "owner": str(chase.owner),
+        "owner": str(search.owner),
         **context,
     }
     for recipient in dict.fromkeys(recipients):
@@ -24,21 +24,21 @@ def _tell(template: str, chase: Chase, key: str, recipients: Iterable[str], **co
             recipient=recipient,
             template=template,
             thread=grant.reference,
-            unique_key=f"{template}:{chase.pk}:{key}:{recipient}",
+            unique_key=f"{template}:{search.pk}:{key}:{recipient}",
             context=facts,
         )
 
 
-def asked(*, chase: Chase, recipients: Iterable[str], path: str, is_head: bool) -> None:
+def asked(*, search: OwnerSearch, recipients: Iterable[str], path: str, is_head: bool) -> None:
     """A mailbox, or the head of a department, is asked to find the next owner."""
-    _tell("owner_wanted", chase, chase.stage, recipients, path=path, is_head=is_head)
+    _tell("owner_wanted", search, search.stage, recipients, path=path, is_head=is_head)
 
 
-def unclaimed(*, chase: Chase, recipients: Iterable[str]) -> None:
+def unclaimed(*, search: OwnerSearch, recipients: Iterable[str]) -> None:
     """Nobody took it over: it is IT's now."""
-    _tell("owner_missing", chase, chase.stage, recipients, path="/ownerless/")
+    _tell("owner_missing", search, search.stage, recipients, path="/ownerless/")
 
 
-def returned(*, chase: Chase, recipients: Iterable[str]) -> None:
+def returned(*, search: OwnerSearch, recipients: Iterable[str]) -> None:
     """The owner is back; nobody need do anything."""
-    _tell("owner_back", chase, "back", recipients)
+    _tell("owner_back", search, "back", recipients)

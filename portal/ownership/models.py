@@ -8,7 +8,7 @@ from django.db.models import F, Q
 
 from portal.grants.models import Grant
 from portal.grants.states import OPEN_STATES
-from portal.leaving.stages import Stage
+from portal.ownership.stages import SearchStage
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 USER = settings.AUTH_USER_MODEL
 
 
-class Outcome(models.TextChoices):
+class SearchOutcome(models.TextChoices):
     """How the search for an owner ended."""
 
     CLAIMED = "claimed", "Somebody took it over"
@@ -24,36 +24,38 @@ class Outcome(models.TextChoices):
     OVER = "over", "The permission is over"
 
 
-class ChaseQuerySet(models.QuerySet["Chase"]):
+class OwnerSearchQuerySet(models.QuerySet["OwnerSearch"]):
     """Searches, narrowed."""
 
-    def running(self) -> "ChaseQuerySet":
+    def running(self) -> "OwnerSearchQuerySet":
         """Those whose grant still has the owner who is gone, and may still be in force."""
         return self.filter(closed_at__isnull=True, grant__owner=F("owner"), grant__state__in=OPEN_STATES)
 
-    def visible_to(self, actor: "User") -> "ChaseQuerySet":
+    def visible_to(self, actor: "User") -> "OwnerSearchQuerySet":
         """Those of the grants that `actor` may see."""
         return self.filter(grant__in=Grant.objects.visible_to(actor))
 
 
-class Chase(models.Model):
+class OwnerSearch(models.Model):
     """The search for a new owner of one grant."""
 
-    grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="chases")
+    grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="owner_searches")
     owner = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
     """Who is gone."""
     noticed_on = models.DateField()
     """The day in the institution's zone from which the days count."""
-    stage = models.CharField(max_length=10, choices=Stage.choices, blank=True)
+    stage = models.CharField(max_length=10, choices=SearchStage.choices, blank=True)
     stage_on = models.DateField(null=True, blank=True)
     asked = models.TextField(blank=True)
     """The addresses asked at this stage, one a line."""
     closed_at = models.DateTimeField(null=True, blank=True)
-    outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True)
+    outcome = models.CharField(max_length=10, choices=SearchOutcome.choices, blank=True)
 
-    objects = ChaseQuerySet.as_manager()
+    objects = OwnerSearchQuerySet.as_manager()
 
     class Meta:
+        # The tables keep the names they were made with: renaming them would lock and move rows for nothing.
+        db_table = "leaving_chase"
         constraints = (
             models.UniqueConstraint(
                 fields=("grant",), condition=Q(closed_at__isnull=True), name="one_open_chase_per_grant"
@@ -69,14 +71,17 @@ class Chase(models.Model):
         return self.asked.split()
 
 
-class ChaseStep(models.Model):
+class OwnerSearchStep(models.Model):
     """One stage of a search that was begun; unique, so that running twice asks once."""
 
-    chase = models.ForeignKey(Chase, on_delete=models.CASCADE, related_name="steps")
-    stage = models.CharField(max_length=10, choices=Stage.choices)
+    search = models.ForeignKey(
+        OwnerSearch, on_delete=models.CASCADE, related_name="steps", db_column="chase_id"
+    )
+    stage = models.CharField(max_length=10, choices=SearchStage.choices)
     on = models.DateField()
     asked = models.TextField(blank=True)
 
     class Meta:
+        db_table = "leaving_chasestep"
         ordering = ("id",)
-        constraints = (models.UniqueConstraint(fields=("chase", "stage"), name="one_step_per_stage"),)
+        constraints = (models.UniqueConstraint(fields=("search", "stage"), name="one_step_per_stage"),)

@@ -8,9 +8,9 @@ from playwright.sync_api import Browser
 
 from portal.accounts.models import DirectoryAddress
 from portal.grants.models import Grant
-from portal.leaving import claiming, services
-from portal.leaving.models import Chase
-from portal.leaving.stages import Stage
+from portal.ownership import claiming, services
+from portal.ownership.models import OwnerSearch
+from portal.ownership.stages import SearchStage
 from tests.cast import Cast, approved
 from tests.support.browser import assert_accessible, picture, sign_in
 
@@ -21,16 +21,16 @@ def test_the_pages_are_accessible(cast: Cast, live_server: Any, browser: Browser
     grant = approved(cast, co_owner=cast.colleague)
     page = sign_in(browser, live_server.url, cast.reviewer)
     page.goto("/ownerless/")
-    assert_accessible(page, "ownerless-empty")
+    assert_accessible(page, "unowned-empty")
     Grant.objects.update(functional_mailbox="printing@ttu.edu")
     DirectoryAddress.objects.filter(address=cast.requester.email).update(gone_at=timezone.now())
-    services.chase_owners(today=timezone.localdate())
-    link = f"/ownerless/claim/{claiming.claim_token(Chase.objects.get(), Stage.MAILBOX)}/"
+    services.reassign_unowned(today=timezone.localdate())
+    link = f"/ownerless/claim/{claiming.claim_token(OwnerSearch.objects.get(), SearchStage.MAILBOX)}/"
     for name, path in (
-        ("ownerless", "/ownerless/"),
-        ("ownerless-offer", f"/ownerless/{grant.reference}/"),
-        ("ownerless-grant", grant.get_absolute_url()),
-        ("ownerless-claim", link),
+        ("unowned", "/ownerless/"),
+        ("unowned-offer", f"/ownerless/{grant.reference}/"),
+        ("unowned-grant", grant.get_absolute_url()),
+        ("unowned-claim", link),
     ):
         page.goto(path)
         assert_accessible(page, name)

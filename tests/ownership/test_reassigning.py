@@ -16,12 +16,12 @@ from portal.grants.services import managing
 from portal.grants.services.dates import lapse_grants, send_reminders
 from portal.grants.states import GrantAction, GrantState
 from portal.institution import institution
-from portal.leaving import claiming, services
-from portal.leaving.models import Chase, ChaseStep, Outcome
-from portal.leaving.selectors import panel_of
-from portal.leaving.stages import Stage
 from portal.lib.problems import NotAllowed, WrongState
 from portal.outbox.models import OutboxMessage
+from portal.ownership import claiming, services
+from portal.ownership.models import OwnerSearch, OwnerSearchStep, SearchOutcome
+from portal.ownership.selectors import panel_of
+from portal.ownership.stages import SearchStage
 from tests.cast import Cast, approved, client_of
 
 pytestmark = pytest.mark.django_db
@@ -48,18 +48,18 @@ def letters() -> list[tuple[str, str]]:
 
 
 def run(days: int = 0) -> int:
-    return services.chase_owners(today=timezone.localdate() + timedelta(days=days))
+    return services.reassign_unowned(today=timezone.localdate() + timedelta(days=days))
 
 
 def stage(grant: Grant) -> str:
-    return Chase.objects.get(grant=grant, closed_at=None).stage
+    return OwnerSearch.objects.get(grant=grant, closed_at=None).stage
 
 
 def test_nobody_is_sought_while_the_owner_is_there_or_was_never_known(cast: Cast, grant: Grant) -> None:
     assert run() == 0
     DirectoryAddress.objects.filter(address=cast.requester.email).delete()
     assert run() == 0
-    assert not Chase.objects.exists()
+    assert not OwnerSearch.objects.exists()
 
 
 def test_each_is_asked_in_turn_and_once(cast: Cast, grant: Grant) -> None:
@@ -74,7 +74,7 @@ def test_each_is_asked_in_turn_and_once(cast: Cast, grant: Grant) -> None:
     assert run(10) == 1
     assert ("owner_wanted", HEAD) in letters()
     assert run(14) == 1
-    assert stage(grant) == Stage.IT
+    assert stage(grant) == SearchStage.IT
     assert ("owner_missing", institution().contact_email) in letters()
     assert [run(15), run(200)] == [0, 0]
     assert len(letters()) == 4
@@ -86,15 +86,18 @@ def test_after_an_outage_only_the_newest_step_is_taken(cast: Cast, grant: Grant)
     leaves(cast.requester)
     run()
     assert run(20) == 1
-    assert stage(grant) == Stage.IT
-    assert list(ChaseStep.objects.values_list("stage", flat=True)) == [Stage.CO_OWNER, Stage.IT]
+    assert stage(grant) == SearchStage.IT
+    assert list(OwnerSearchStep.objects.values_list("stage", flat=True)) == [
+        SearchStage.CO_OWNER,
+        SearchStage.IT,
+    ]
 
 
 def test_who_is_gone_as_well_is_not_asked(cast: Cast, grant: Grant) -> None:
     leaves(cast.requester, cast.colleague)
     DirectoryAddress.objects.filter(address="printing@ttu.edu").update(gone_at=timezone.now())
     run()
-    assert stage(grant) == Stage.HEAD
+    assert stage(grant) == SearchStage.HEAD
     assert letters() == [("owner_wanted", HEAD)]
 
 
@@ -104,7 +107,7 @@ def test_where_nobody_can_be_asked_it_is_its_at_once(cast: Cast) -> None:
     Grant.objects.update(functional_mailbox="", department="")
     leaves(cast.requester)
     run()
-    assert stage(grant) == Stage.IT
+    assert stage(grant) == SearchStage.IT
     assert letters() == [("owner_missing", institution().contact_email)]
 
 
@@ -117,8 +120,8 @@ def test_the_co_owner_accepts_and_the_search_is_over(cast: Cast, grant: Grant) -
     leaves(cast.requester)
     run()
     managing.answer_offer(grant=Grant.objects.get(pk=grant.pk), actor=cast.colleague, accept=True)
-    chase = Chase.objects.get()
-    assert chase.outcome == Outcome.CLAIMED
+    search = OwnerSearch.objects.get()
+    assert search.outcome == SearchOutcome.CLAIMED
     now = Grant.objects.get(pk=grant.pk)
     assert (now.owner, now.co_owner, now.state) == (cast.colleague, None, GrantState.ACTIVE)
     assert run(14) == 0
@@ -129,7 +132,7 @@ def test_the_co_owner_declines_and_the_mailbox_is_asked_the_next_day(cast: Cast,
     run()
     managing.answer_offer(grant=Grant.objects.get(pk=grant.pk), actor=cast.colleague, accept=False)
     assert run(1) == 1
-    assert stage(grant) == Stage.MAILBOX
+    assert stage(grant) == SearchStage.MAILBOX
 
 
 def test_the_link_to_the_mailbox_only_shows_and_a_post_takes_it_over(cast: Cast, grant: Grant) -> None:
@@ -147,7 +150,7 @@ def test_the_link_to_the_mailbox_only_shows_and_a_post_takes_it_over(cast: Cast,
     assert client.post(path).status_code == 302
     now = Grant.objects.get(pk=grant.pk)
     assert now.owner == cast.outsider
-    assert Chase.objects.get().outcome == Outcome.CLAIMED
+    assert OwnerSearch.objects.get().outcome == SearchOutcome.CLAIMED
     assert not Handover.objects.filter(closed_at=None).exists()
     assert client_of(cast.sponsor).get(path).status_code == 409
     assert client_of(cast.sponsor).post(path).status_code == 409
@@ -198,10 +201,10 @@ def test_an_old_link_says_that_it_is_old(cast: Cast, grant: Grant) -> None:
 def test_who_is_gone_takes_nothing_over(cast: Cast, grant: Grant) -> None:
     leaves(cast.requester, cast.outsider)
     run()
-    chase = Chase.objects.get()
+    search = OwnerSearch.objects.get()
     for actor in (cast.requester, cast.outsider):
         with pytest.raises(NotAllowed):
-            claiming.claim(chase=chase, actor=actor, stage=Stage.MAILBOX)
+            claiming.claim(search=search, actor=actor, stage=SearchStage.MAILBOX)
 
 
 def test_the_owner_who_returns_ends_it_and_all_who_were_asked_hear(cast: Cast, grant: Grant) -> None:
@@ -210,7 +213,7 @@ def test_the_owner_who_returns_ends_it_and_all_who_were_asked_hear(cast: Cast, g
     run(5)
     DirectoryAddress.objects.update(gone_at=None)
     assert run(6) == 1
-    assert Chase.objects.get().outcome == Outcome.RETURNED
+    assert OwnerSearch.objects.get().outcome == SearchOutcome.RETURNED
     assert [to for template, to in letters() if template == "owner_back"] == [
         cast.colleague.email,
         "printing@ttu.edu",
@@ -220,7 +223,7 @@ def test_the_owner_who_returns_ends_it_and_all_who_were_asked_hear(cast: Cast, g
     assert offer.accepted is None
     leaves(cast.requester)
     assert run(30) == 2, "a second departure is a search of its own"
-    assert stage(grant) == Stage.CO_OWNER
+    assert stage(grant) == SearchStage.CO_OWNER
 
 
 @pytest.mark.parametrize("action", [GrantAction.REVOKE])
@@ -230,7 +233,7 @@ def test_a_grant_that_is_over_needs_no_owner(cast: Cast, grant: Grant, action: G
     managing.change_state(
         grant=Grant.objects.get(pk=grant.pk), action=action, actor=cast.reviewer, reason="Sent spam."
     )
-    assert Chase.objects.get().outcome == Outcome.OVER
+    assert OwnerSearch.objects.get().outcome == SearchOutcome.OVER
     assert run(14) == 0
 
 
@@ -241,8 +244,8 @@ def test_nothing_lapses_before_its_term_and_nothing_outlives_it(cast: Cast, gran
     assert lapse_grants(today=grant.ends_on) == 0
     assert Grant.objects.get(pk=grant.pk).is_in_force(grant.ends_on)
     assert lapse_grants(today=grant.ends_on + timedelta(days=1)) == 1
-    assert Chase.objects.get().outcome == Outcome.OVER
-    assert services.chase_owners(today=grant.ends_on + timedelta(days=2)) == 0
+    assert OwnerSearch.objects.get().outcome == SearchOutcome.OVER
+    assert services.reassign_unowned(today=grant.ends_on + timedelta(days=2)) == 0
 
 
 def test_reminders_go_to_the_one_who_is_asked_as_well(cast: Cast, grant: Grant) -> None:
@@ -260,7 +263,7 @@ def test_a_hand_over_by_the_owner_that_is_still_open_is_left_as_it_is(cast: Cast
     run()
     assert Handover.objects.get(closed_at=None).offered_to == cast.outsider
     managing.answer_offer(grant=Grant.objects.get(pk=grant.pk), actor=cast.outsider, accept=True)
-    assert Chase.objects.get().outcome == Outcome.CLAIMED
+    assert OwnerSearch.objects.get().outcome == SearchOutcome.CLAIMED
 
 
 # ---------------------------------------------------------------- IT
@@ -297,18 +300,18 @@ def test_a_reviewer_with_a_part_in_it_does_not_offer_it(cast: Cast, grant: Grant
     leaves(cast.requester)
     run()
     with pytest.raises(NotAllowed):
-        claiming.offer(chase=Chase.objects.get(), actor=cast.reviewer, to=cast.outsider)
+        claiming.offer(search=OwnerSearch.objects.get(), actor=cast.reviewer, to=cast.outsider)
     with pytest.raises(NotAllowed):
-        claiming.offer(chase=Chase.objects.get(), actor=cast.auditor, to=cast.outsider)
+        claiming.offer(search=OwnerSearch.objects.get(), actor=cast.auditor, to=cast.outsider)
 
 
 def test_an_offer_after_it_is_settled_is_a_wrong_state(cast: Cast, grant: Grant) -> None:
     leaves(cast.requester)
     run()
-    chase = Chase.objects.get()
+    search = OwnerSearch.objects.get()
     managing.answer_offer(grant=Grant.objects.get(pk=grant.pk), actor=cast.colleague, accept=True)
     with pytest.raises(WrongState):
-        claiming.offer(chase=chase, actor=cast.reviewer, to=cast.outsider)
+        claiming.offer(search=search, actor=cast.reviewer, to=cast.outsider)
 
 
 def test_the_pages_say_who_is_asked_since_when_and_what_comes_next(cast: Cast, grant: Grant) -> None:
@@ -371,9 +374,9 @@ def imported(cast: Cast, *, without: tuple[str, ...] = (), more: str = "") -> No
 @pytest.mark.django_db(transaction=True)
 def test_the_import_notices_who_is_gone_and_who_is_back(cast: Cast, grant: Grant) -> None:
     imported(cast, without=(cast.requester.email,))
-    assert stage(grant) == Stage.CO_OWNER
+    assert stage(grant) == SearchStage.CO_OWNER
     imported(cast)
-    assert Chase.objects.get().outcome == Outcome.RETURNED
+    assert OwnerSearch.objects.get().outcome == SearchOutcome.RETURNED
 
 
 def test_heads_come_with_the_import(cast: Cast) -> None:
@@ -387,7 +390,16 @@ def test_heads_come_with_the_import(cast: Cast) -> None:
 
 def test_the_command_acts_for_a_day(cast: Cast, grant: Grant, capsys: pytest.CaptureFixture[str]) -> None:
     leaves(cast.requester)
-    call_command("chase_owners")
+    call_command("reassign_unowned")
     later = timezone.localdate() + timedelta(days=14)
-    call_command("chase_owners", "--today", later.isoformat())
+    call_command("reassign_unowned", "--today", later.isoformat())
     assert capsys.readouterr().out.split() == ["moved", "2", "moved", "1"]
+
+
+def test_the_old_command_name_works_and_says_the_new_one(
+    cast: Cast, grant: Grant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leaves(cast.requester)
+    call_command("chase_owners")
+    told = capsys.readouterr()
+    assert (told.out.split(), "now called reassign_unowned" in told.err) == (["moved", "2"], True)

@@ -1,4 +1,4 @@
-"""The form by which IT offers an ownerless permission to somebody."""
+"""The form by which IT offers an unowned permission to somebody."""
 
 from django import forms
 

@@ -10,8 +10,8 @@ from portal.accounts.presence import gone_addresses, is_gone
 from portal.grants.models import Grant, GrantQuerySet
 from portal.grants.states import OPEN_STATES
 from portal.institution import institution
-from portal.leaving.models import Chase
-from portal.leaving.stages import Stage, next_stage
+from portal.ownership.models import OwnerSearch
+from portal.ownership.stages import SearchStage, next_stage
 from portal.workflow.models import ServiceRequest
 from portal.workflow.states import LIVE_STATES
 
@@ -20,13 +20,13 @@ def _gone(person: str) -> Q:
     return Q(**{f"{person}__is_active": False}) | Q(**{f"{person}__email__in": gone_addresses()})
 
 
-def orphaned_grants() -> GrantQuerySet:
+def unowned_grants() -> GrantQuerySet:
     """Grants that may be in force, whose owner is gone, and for which nobody searches yet."""
-    searched = Chase.objects.filter(closed_at__isnull=True).values("grant")
+    searched = OwnerSearch.objects.filter(closed_at__isnull=True).values("grant")
     return Grant.objects.filter(_gone("owner"), state__in=OPEN_STATES).exclude(pk__in=searched).order_by("pk")
 
 
-def orphaned_requests(actor: User) -> QuerySet[ServiceRequest]:
+def unowned_requests(actor: User) -> QuerySet[ServiceRequest]:
     """Requests in progress that nobody is left to answer for: requester gone, and no co-owner who is there."""
     nobody = Q(co_owner__isnull=True) | _gone("co_owner")
     rows = ServiceRequest.objects.visible_to(actor).filter(_gone("requester"), nobody, state__in=LIVE_STATES)
@@ -35,7 +35,7 @@ def orphaned_requests(actor: User) -> QuerySet[ServiceRequest]:
 
 # ---------------------------------------------------------------- whom to ask
 @dataclass(frozen=True)
-class Askable:
+class Candidates:
     """Who stands behind each stage of one grant."""
 
     co_owner: User | None
@@ -43,27 +43,31 @@ class Askable:
     heads: tuple[str, ...]
 
     @property
-    def stages(self) -> list[Stage]:
+    def stages(self) -> list[SearchStage]:
         """The stages before IT that somebody stands behind."""
-        behind = ((Stage.CO_OWNER, self.co_owner), (Stage.MAILBOX, self.mailbox), (Stage.HEAD, self.heads))
+        behind = (
+            (SearchStage.CO_OWNER, self.co_owner),
+            (SearchStage.MAILBOX, self.mailbox),
+            (SearchStage.HEAD, self.heads),
+        )
         return [stage for stage, there in behind if there]
 
-    def addresses(self, stage: Stage) -> list[str]:
+    def addresses(self, stage: SearchStage) -> list[str]:
         """The addresses to ask at a stage."""
-        if stage == Stage.CO_OWNER:
+        if stage == SearchStage.CO_OWNER:
             return [self.co_owner.email] if self.co_owner else []
-        if stage == Stage.MAILBOX:
+        if stage == SearchStage.MAILBOX:
             return [self.mailbox]
-        return list(self.heads) if stage == Stage.HEAD else [institution().contact_email]
+        return list(self.heads) if stage == SearchStage.HEAD else [institution().contact_email]
 
 
-def askable(grant: Grant) -> Askable:
+def candidates(grant: Grant) -> Candidates:
     """Who may be asked to take `grant` over, as the directory stands."""
     co_owner = grant.co_owner if grant.co_owner is not None and not is_gone(grant.co_owner) else None
     mailbox = grant.functional_mailbox
     if mailbox and gone_addresses().filter(address=mailbox).exists():
         mailbox = ""
-    return Askable(co_owner, mailbox, _heads(grant))
+    return Candidates(co_owner, mailbox, _heads(grant))
 
 
 def _heads(grant: Grant) -> tuple[str, ...]:
@@ -78,17 +82,17 @@ def _heads(grant: Grant) -> tuple[str, ...]:
 
 # ---------------------------------------------------------------- pages
 @dataclass(frozen=True)
-class Search:
+class SearchSummary:
     """A search as the pages show it: who is asked, and what happens next."""
 
-    chase: Chase
-    next_stage: Stage | None
+    search: OwnerSearch
+    next_stage: SearchStage | None
     next_on: date | None
 
     @property
     def who(self) -> str:
         """Who is asked now."""
-        return Stage(self.chase.stage).label if self.chase.stage else "nobody yet"
+        return SearchStage(self.search.stage).label if self.search.stage else "nobody yet"
 
     @property
     def next_who(self) -> str:
@@ -96,43 +100,43 @@ class Search:
         return self.next_stage.label if self.next_stage else ""
 
 
-def search_of(chase: Chase) -> Search:
-    """What is to be said of a running search; `chase` comes with its grant and people."""
+def summary_of(search: OwnerSearch) -> SearchSummary:
+    """What is to be said of a running search; `search` comes with its grant and people."""
     here = institution()
     follows = next_stage(
-        chase.stage,
-        askable=askable(chase.grant).stages,
-        noticed_on=chase.noticed_on,
+        search.stage,
+        candidates=candidates(search.grant).stages,
+        noticed_on=search.noticed_on,
         step_days=here.ownerless_step_days,
         all_days=here.ownerless_days,
     )
-    return Search(chase, *(follows or (None, None)))
+    return SearchSummary(search, *(follows or (None, None)))
 
 
-def running_chase(grant: Grant) -> Chase | None:
+def running_search(grant: Grant) -> OwnerSearch | None:
     """The search that goes on for `grant`."""
-    chases = Chase.objects.running().select_related("owner", "grant__owner", "grant__co_owner")
-    return chases.filter(grant=grant).first()
+    searches = OwnerSearch.objects.running().select_related("owner", "grant__owner", "grant__co_owner")
+    return searches.filter(grant=grant).first()
 
 
-def panel_of(grant: Grant) -> Search | None:
+def panel_of(grant: Grant) -> SearchSummary | None:
     """What the grant's page says of a search."""
     if not grant.is_open:
         return None
-    chase = running_chase(grant)
-    return search_of(chase) if chase else None
+    search = running_search(grant)
+    return summary_of(search) if search else None
 
 
-def asked_now(grant: Grant) -> list[str]:
+def reminder_recipients(grant: Grant) -> list[str]:
     """Who is asked to take `grant` over, for the letters that remind of its end."""
-    found = Chase.objects.running().filter(grant=grant).exclude(stage=Stage.IT).first()
+    found = OwnerSearch.objects.running().filter(grant=grant).exclude(stage=SearchStage.IT).first()
     return found.addresses if found else []
 
 
-def ownerless(actor: User) -> QuerySet[Chase]:
+def unowned(actor: User) -> QuerySet[OwnerSearch]:
     """The running searches that `actor` may see; IT's own first, then the oldest."""
     from django.db.models import Case, IntegerField, Value, When
 
-    first = Case(When(stage=Stage.IT, then=Value(0)), default=Value(1), output_field=IntegerField())
-    rows = Chase.objects.running().visible_to(actor).select_related("owner", "grant")
+    first = Case(When(stage=SearchStage.IT, then=Value(0)), default=Value(1), output_field=IntegerField())
+    rows = OwnerSearch.objects.running().visible_to(actor).select_related("owner", "grant")
     return rows.order_by(first, "noticed_on", "pk")

@@ -8,26 +8,31 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.accounts.signed_in import person
-from portal.leaving import claiming, selectors
-from portal.leaving.forms import OfferForm
-from portal.leaving.models import Chase
-from portal.leaving.stages import Stage
 from portal.lib.problems import NotAllowed, WrongState
+from portal.ownership import claiming, selectors
+from portal.ownership.forms import OfferForm
+from portal.ownership.models import OwnerSearch
+from portal.ownership.stages import SearchStage
 
 SHOWN = 100
 
 
 @login_required
 @require_safe
-def ownerless(request: HttpRequest) -> HttpResponse:
+def unowned(request: HttpRequest) -> HttpResponse:
     """What has lost its owner: permissions, and requests that nobody answers for."""
     actor = person(request)
     if not actor.sees_everything:
         raise NotAllowed("This page is for those who look after the mail system, and for auditors.")
-    rows = list(selectors.ownerless(actor)[: SHOWN + 1])
-    requests = list(selectors.orphaned_requests(actor)[:SHOWN])
-    context = {"rows": rows[:SHOWN], "has_more": len(rows) > SHOWN, "requests": requests, "it": Stage.IT}
-    return render(request, "leaving/ownerless.html", context)
+    rows = list(selectors.unowned(actor)[: SHOWN + 1])
+    requests = list(selectors.unowned_requests(actor)[:SHOWN])
+    context = {
+        "rows": rows[:SHOWN],
+        "has_more": len(rows) > SHOWN,
+        "requests": requests,
+        "it": SearchStage.IT,
+    }
+    return render(request, "ownership/unowned.html", context)
 
 
 @login_required
@@ -35,37 +40,37 @@ def ownerless(request: HttpRequest) -> HttpResponse:
 def offer(request: HttpRequest, reference: str) -> HttpResponse:
     """One permission without an owner: what was tried, and IT's offer to somebody."""
     actor = person(request)
-    chase = (
-        Chase.objects.running()
+    search = (
+        OwnerSearch.objects.running()
         .visible_to(actor)
         .filter(grant__reference=reference)
         .select_related("owner", "grant__owner", "grant__co_owner")
         .first()
     )
-    if chase is None or not actor.sees_everything:
+    if search is None or not actor.sees_everything:
         raise Http404("No search for an owner goes on for this.")
     form = OfferForm(request.POST if request.method == "POST" else None)
     if request.method == "POST":
-        if not claiming.may_offer(chase.grant, actor):
+        if not claiming.may_offer(search.grant, actor):
             raise NotAllowed("Offering it is for reviewers and the CIO office, who have no part in it.")
-        if form.is_valid() and _offered(request, chase, form):
-            return redirect("ownerless")
+        if form.is_valid() and _offered(request, search, form):
+            return redirect("unowned")
     context = {
-        "search": selectors.search_of(chase),
-        "steps": list(chase.steps.all()),
-        "form": form if claiming.may_offer(chase.grant, actor) else None,
+        "summary": selectors.summary_of(search),
+        "steps": list(search.steps.all()),
+        "form": form if claiming.may_offer(search.grant, actor) else None,
     }
-    return render(request, "leaving/offer.html", context, status=422 if form.errors else 200)
+    return render(request, "ownership/offer.html", context, status=422 if form.errors else 200)
 
 
-def _offered(request: HttpRequest, chase: Chase, form: OfferForm) -> bool:
+def _offered(request: HttpRequest, search: OwnerSearch, form: OfferForm) -> bool:
     data = form.cleaned_data
     try:
-        claiming.offer(chase=chase, actor=person(request), to=data["to"], note=data["note"])
+        claiming.offer(search=search, actor=person(request), to=data["to"], note=data["note"])
     except ValidationError as error:
         form.add_error(None, ValidationError(error.messages))
         return False
-    messages.success(request, f"The offer of {chase.grant.reference} is with {data['to']}.")
+    messages.success(request, f"The offer of {search.grant.reference} is with {data['to']}.")
     return True
 
 
@@ -77,22 +82,22 @@ def claim(request: HttpRequest, token: str) -> HttpResponse:
     if found is None:
         raise Http404("This link is not whole. Copy it from the letter again.")
     pk, stage = found
-    chase = (
-        Chase.objects.running()
+    search = (
+        OwnerSearch.objects.running()
         .filter(pk=pk)
         .select_related("owner", "grant__owner", "grant__co_owner")
         .first()
     )
-    if chase is None:
+    if search is None:
         raise WrongState(claiming.SETTLED)
-    claiming.check_may_claim(chase, person(request), stage)
+    claiming.check_may_claim(search, person(request), stage)
     if request.method == "POST":
-        grant = claiming.claim(chase=chase, actor=person(request), stage=stage)
+        grant = claiming.claim(search=search, actor=person(request), stage=stage)
         messages.success(request, "The permission is yours.")
         return redirect(grant)
-    grant = chase.grant
+    grant = search.grant
     context = {
-        "chase": chase,
+        "search": search,
         "grant": grant,
         "sentence": grant.kind_entry.permission_sentence(grant),
         "rows": [
@@ -100,4 +105,4 @@ def claim(request: HttpRequest, token: str) -> HttpResponse:
             for label, lines in grant.kind_entry.permission_rows(grant)
         ],
     }
-    return render(request, "leaving/claim.html", context)
+    return render(request, "ownership/claim.html", context)

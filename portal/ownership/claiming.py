@@ -20,23 +20,23 @@ from portal.grants.policies import MANAGERS, is_holder
 from portal.grants.services.locking import locked_grant
 from portal.grants.services.transition import change_grant, note_holders
 from portal.institution import institution
-from portal.leaving.models import Chase
-from portal.leaving.stages import Stage
 from portal.lib.problems import NotAllowed, WrongState
+from portal.ownership.models import OwnerSearch
+from portal.ownership.stages import SearchStage
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
 
-_SALT = "portal.leaving.claim"
+_SALT = "portal.leaving.claim"  # the old name of this app: links that were sent stay valid
 SETTLED = "This is settled already: the permission has an owner, or is over."
 
 
-def claim_token(chase: Chase, stage: Stage) -> str:
+def claim_token(search: OwnerSearch, stage: SearchStage) -> str:
     """What the link to a mailbox or a head carries; it is worth nothing once the search is over."""
-    return signing.dumps([chase.pk, str(stage)], salt=_SALT)
+    return signing.dumps([search.pk, str(stage)], salt=_SALT)
 
 
-def read_token(token: str) -> tuple[int, Stage] | None:
+def read_token(token: str) -> tuple[int, SearchStage] | None:
     """The search and the stage that a link is of; None for one that is not ours. Raises WrongState for an old one."""
     days = institution().ownerless_link_days
     try:
@@ -47,10 +47,10 @@ def read_token(token: str) -> tuple[int, Stage] | None:
         ) from None
     except signing.BadSignature:
         return None
-    return int(pk), Stage(stage)
+    return int(pk), SearchStage(stage)
 
 
-def may_claim(chase: Chase, actor: "User", stage: Stage) -> bool:
+def may_claim(search: OwnerSearch, actor: "User", stage: SearchStage) -> bool:
     """Whether `actor` is somebody for whom the link of `stage` was made: the head it was sent to, or a person whom the
     directory has in the department of the permission or of its mailbox.
 
@@ -59,20 +59,20 @@ def may_claim(chase: Chase, actor: "User", stage: Stage) -> bool:
     row = DirectoryAddress.objects.filter(address=actor.email, gone_at__isnull=True).first()
     if row is None or not actor.is_active:
         return False
-    step = chase.steps.filter(stage=stage).first()
+    step = search.steps.filter(stage=stage).first()
     if step is not None and actor.email in step.asked.split():
         return True
-    wanted = {chase.grant.department}
-    if stage == Stage.MAILBOX:
-        mailbox = DirectoryAddress.objects.filter(address=chase.grant.functional_mailbox).first()
+    wanted = {search.grant.department}
+    if stage == SearchStage.MAILBOX:
+        mailbox = DirectoryAddress.objects.filter(address=search.grant.functional_mailbox).first()
         wanted.add(mailbox.department if mailbox else "")
     named = {name.strip().casefold() for name in wanted if name.strip()}
     return not named or (row.department or actor.department).strip().casefold() in named
 
 
-def check_may_claim(chase: Chase, actor: "User", stage: Stage) -> None:
+def check_may_claim(search: OwnerSearch, actor: "User", stage: SearchStage) -> None:
     """Raise NotAllowed unless the link is for `actor`, who then also may see what the permission allows."""
-    if actor.pk == chase.owner_id or not may_claim(chase, actor, stage):
+    if actor.pk == search.owner_id or not may_claim(search, actor, stage):
         raise NotAllowed(
             "This link is for people of the department that the permission belongs to, as the directory has them. "
             f"If that is you, write to {institution().contact_email}."
@@ -80,12 +80,12 @@ def check_may_claim(chase: Chase, actor: "User", stage: Stage) -> None:
 
 
 @transaction.atomic
-def claim(*, chase: Chase, actor: "User", stage: Stage) -> Grant:
+def claim(*, search: OwnerSearch, actor: "User", stage: SearchStage) -> Grant:
     """Make `actor`, who holds the link of `stage`, the owner. Raises NotAllowed or WrongState."""
-    grant = locked_grant(chase.grant_id)
-    if not Chase.objects.running().filter(pk=chase.pk).exists():
+    grant = locked_grant(search.grant_id)
+    if not OwnerSearch.objects.running().filter(pk=search.pk).exists():
         raise WrongState(SETTLED)
-    check_may_claim(chase, actor, stage)
+    check_may_claim(search, actor, stage)
     _withdraw_offer(grant)
     event = change_grant(
         grant=grant,
@@ -100,14 +100,14 @@ def claim(*, chase: Chase, actor: "User", stage: Stage) -> Grant:
 
 
 @transaction.atomic
-def offer(*, chase: Chase, actor: "User", to: "User", note: str = "") -> Handover:
+def offer(*, search: OwnerSearch, actor: "User", to: "User", note: str = "") -> Handover:
     """IT offers the grant to a person, in place of any offer before. Raises NotAllowed, WrongState, or
     ValidationError, keyed `to`.
     """
-    grant = locked_grant(chase.grant_id)
+    grant = locked_grant(search.grant_id)
     if not may_offer(grant, actor):
         raise NotAllowed("Offering it is for reviewers and the CIO office, who have no part in it.")
-    if not Chase.objects.running().filter(pk=chase.pk).exists():
+    if not OwnerSearch.objects.running().filter(pk=search.pk).exists():
         raise WrongState(SETTLED)
     if to.pk == grant.owner_id or is_gone(to):
         raise ValidationError({"to": "Name somebody who is here: the directory has this person no more."})
@@ -131,22 +131,22 @@ def may_offer(grant: Grant, actor: "User") -> bool:
     return actor.has_role(*MANAGERS) and not is_holder(grant, actor)
 
 
-def offer_to_co_owner(*, chase: Chase, to: "User") -> None:
+def offer_to_co_owner(*, search: OwnerSearch, to: "User") -> None:
     """The portal's own offer; none where somebody was offered it before."""
-    grant = chase.grant
+    grant = search.grant
     if Handover.objects.filter(grant=grant, closed_at__isnull=True).exists():
         return
-    made = Handover.objects.create(grant=grant, offered_to=to, note=f"{chase.owner} has left.")
+    made = Handover.objects.create(grant=grant, offered_to=to, note=f"{search.owner} has left.")
     note_holders(grant, to)
     grant_notices.offered(grant=grant, handover=made)
 
 
-def has_declined(chase: Chase) -> bool:
+def has_declined(search: OwnerSearch) -> bool:
     """Whether the co-owner was asked since the search began, and declined."""
     answers = Handover.objects.filter(
-        grant=chase.grant, accepted=False, closed_at__date__gte=chase.noticed_on
+        grant=search.grant, accepted=False, closed_at__date__gte=search.noticed_on
     )
-    return answers.filter(offered_to=chase.grant.co_owner_id).exists()
+    return answers.filter(offered_to=search.grant.co_owner_id).exists()
 
 
 def withdraw_own_offer(grant: Grant) -> None:

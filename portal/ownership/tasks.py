@@ -3,10 +3,10 @@
 from celery import shared_task
 from django.utils import timezone
 
-from portal.leaving import services
+from portal.ownership import services
 
 
 @shared_task
-def chase_owners() -> None:
+def reassign_unowned() -> None:
     """Ask whom today asks for."""
-    services.chase_owners(today=timezone.localdate())
+    services.reassign_unowned(today=timezone.localdate())

@@ -1,9 +1,9 @@
-"""`manage.py chase_owners`: what Celery beat runs daily, by hand or for another day."""
+"""`manage.py reassign_unowned`: what Celery beat runs daily, by hand or for another day."""
 
 from typing import Any
 
 from portal.grants.management.dated import DatedCommand
-from portal.leaving import services
+from portal.ownership import services
 
 
 class Command(DatedCommand):
@@ -13,4 +13,4 @@ class Command(DatedCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run once."""
-        self.stdout.write(f"moved {services.chase_owners(today=self.day(options))}")
+        self.stdout.write(f"moved {services.reassign_unowned(today=self.day(options))}")

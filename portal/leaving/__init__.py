@@ -1,1 +1,0 @@
-"""People who leave: permissions whose owner is gone find a new one, or IT."""

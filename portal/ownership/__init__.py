@@ -1,0 +1,1 @@
+"""Finding a new owner for permissions whose owner left."""
