@@ -31,11 +31,11 @@ from portal.workflow.models import (
     DraftStep,
     Event,
     FieldChange,
-    Finding,
     Question,
     SearchTerm,
     ServiceRequest,
     Snapshot,
+    StoredFinding,
 )
 from portal.workflow.states import CLOSED_STATES, LIVE_STATES, Action, State
 from relay.models import (
@@ -224,7 +224,7 @@ class Loader:
                 for occasion in _occasions(row)
             ),
         )
-        _write(Finding, (finding for run in runs for finding in _findings(run)))
+        _write(StoredFinding, (finding for run in runs for finding in _findings(run)))
         self._happen(rows)
         self._grant([(n, row) for n, row in submitted if row.state == State.APPROVED])
 
@@ -383,7 +383,7 @@ def _occasions(row: ServiceRequest) -> list[CheckRun.Occasion]:
     return [CheckRun.Occasion.SUBMISSION, *([CheckRun.Occasion.APPROVAL] if decided else [])]
 
 
-def _findings(run: CheckRun) -> Iterator[Finding]:
+def _findings(run: CheckRun) -> Iterator[StoredFinding]:
     row = run.service_request
     host = row.subject_key
     facts = (
@@ -396,7 +396,7 @@ def _findings(run: CheckRun) -> Iterator[Finding]:
     )
     for clause, rule, sentence, field in facts:
         failed = rule == "directory" and row.blocking_findings > 0
-        yield Finding(
+        yield StoredFinding(
             run=run,
             clause=clause,
             rule=rule,

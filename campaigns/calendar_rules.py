@@ -12,7 +12,7 @@ from portal.sending_calendar import bookings, windows
 from portal.sending_calendar.windows import Window
 from portal.sending_calendar.words import labels_of, people_words, words_of
 from portal.workflow.calendar import business_calendar
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.models import ServiceRequest
 
 _BUDGET_YEARS = timedelta(days=800)
@@ -45,7 +45,7 @@ def next_free_window(service_request: ServiceRequest, window: Window) -> Window 
     return windows.next_free(window, taken, place, calendar, not_before=not_before)
 
 
-def window_findings(service_request: ServiceRequest, window: Window | None = None) -> list[Found]:
+def window_findings(service_request: ServiceRequest, window: Window | None = None) -> list[Finding]:
     """What stands against the window, and the next one that is free.
 
     Lead time, blackouts and budgets bar an approval only at the CIO office's own stage, where they may be set
@@ -53,10 +53,12 @@ def window_findings(service_request: ServiceRequest, window: Window | None = Non
     """
     window = window or window_of(service_request)
     if window is None:
-        return [Found("MKT-4", "window", Outcome.FAIL, "MKT-4: say when it is sent.", field="first_send_on")]
+        return [
+            Finding("MKT-4", "window", Outcome.FAIL, "MKT-4: say when it is sent.", field="first_send_on")
+        ]
     if window.ends_on < _today():
         return [
-            Found(
+            Finding(
                 "MKT-4",
                 "window",
                 Outcome.FAIL,
@@ -74,7 +76,7 @@ def window_findings(service_request: ServiceRequest, window: Window | None = Non
     ]
     if not findings:
         return [
-            Found(
+            Finding(
                 "MKT-4",
                 "window",
                 Outcome.PASS,
@@ -95,13 +97,13 @@ def conflicts_of(service_request: ServiceRequest) -> list[windows.Conflict]:
     )
 
 
-def _lead_time(service_request: ServiceRequest, window: Window, *, bars: bool) -> list[Found]:
+def _lead_time(service_request: ServiceRequest, window: Window, *, bars: bool) -> list[Finding]:
     place = institution()
     earliest = windows.earliest_start(filed_on(service_request), place, business_calendar())
     if window.starts_on >= earliest:
         return []
     return [
-        Found(
+        Finding(
             "MKT-4",
             "lead-time",
             Outcome.FAIL,
@@ -114,9 +116,9 @@ def _lead_time(service_request: ServiceRequest, window: Window, *, bars: bool) -
     ]
 
 
-def _blackouts(window: Window, *, bars: bool) -> list[Found]:
+def _blackouts(window: Window, *, bars: bool) -> list[Finding]:
     return [
-        Found(
+        Finding(
             "MKT-4",
             f"blackout:{starts}",
             Outcome.FAIL,
@@ -129,7 +131,7 @@ def _blackouts(window: Window, *, bars: bool) -> list[Found]:
     ]
 
 
-def _conflicts(window: Window, taken: list[windows.Booking]) -> list[Found]:
+def _conflicts(window: Window, taken: list[windows.Booking]) -> list[Finding]:
     findings = []
     for conflict in windows.conflicts(window, taken):
         other = conflict.booking
@@ -137,7 +139,7 @@ def _conflicts(window: Window, taken: list[windows.Booking]) -> list[Found]:
         state = "approved" if other.is_approved else "waiting for its decision"
         when = "that week" if other.window.is_survey and window.is_survey else "on those days"
         findings.append(
-            Found(
+            Finding(
                 "MKT-5" if other.window.is_survey else "MKT-4",
                 f"conflict:{other.reference}",
                 Outcome.WARN,
@@ -151,7 +153,7 @@ def _conflicts(window: Window, taken: list[windows.Booking]) -> list[Found]:
     return findings
 
 
-def used_up_budgets(service_request: ServiceRequest) -> list[Found]:
+def used_up_budgets(service_request: ServiceRequest) -> list[Finding]:
     """The budgets that have no room for the request, as an approval sees them."""
     window = window_of(service_request)
     if window is None:
@@ -160,9 +162,9 @@ def used_up_budgets(service_request: ServiceRequest) -> list[Found]:
     return _budgets(window, taken, bars=True)
 
 
-def _budgets(window: Window, taken: list[windows.Booking], *, bars: bool) -> list[Found]:
+def _budgets(window: Window, taken: list[windows.Booking], *, bars: bool) -> list[Finding]:
     return [
-        Found(
+        Finding(
             "MKT-5",
             f"budget:{budget.population.key}",
             Outcome.FAIL,
@@ -178,14 +180,14 @@ def _budgets(window: Window, taken: list[windows.Booking], *, bars: bool) -> lis
     ]
 
 
-def _proposal(service_request: ServiceRequest, window: Window) -> Found:
+def _proposal(service_request: ServiceRequest, window: Window) -> Finding:
     free = next_free_window(service_request, window)
     if free is None:
         sentence = "No free window of this length lies ahead. Make it shorter, or write to fewer people."
     else:
         sentence = f"The next free window of this length is {words_of(free)}."
     evidence = {"starts_on": str(free.starts_on), "ends_on": str(free.ends_on)} if free else {}
-    return Found(
+    return Finding(
         "MKT-4", "next-free", Outcome.WARN, sentence, must=False, field="first_send_on", evidence=evidence
     )
 

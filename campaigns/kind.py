@@ -32,7 +32,7 @@ from portal.institution import institution
 from portal.lib.text import sentence_list, truncate
 from portal.sending_calendar.windows import Window
 from portal.sending_calendar.words import labels_of, words_of
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
@@ -122,7 +122,7 @@ class CampaignsKind(GrantingKind):
         return answer_groups(service_request, self.steps_for(service_request))
 
     # ------------------------------------------------------------------ checks and decision
-    def check(self, service_request: ServiceRequest) -> list[Found]:
+    def check(self, service_request: ServiceRequest) -> list[Finding]:
         """Every rule of the room, over fresh rows."""
         services.forget(service_request)
         return rules.check(service_request)

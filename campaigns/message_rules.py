@@ -13,19 +13,19 @@ from portal.mailauth.message_report import check_message as verify_message
 from portal.message_checks.checks import CampaignFacts, check_octets
 from portal.message_checks.findings import MessageFinding, MessageOutcome, SignatureFacts
 from portal.samples.verdict import resolver
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.models import ServiceRequest
 
 ANSWERED = frozenset({"CS-10", "S-2", "S-6", "S-7", "S-8", "S-10"})
 """Rules that the request's answers and the calendar settle (`rules`, `calendar_rules`), and the message cannot."""
 
 
-def message_findings(service_request: ServiceRequest) -> list[Found]:
+def message_findings(service_request: ServiceRequest) -> list[Finding]:
     """Every check of the message that is handed in (MKT-4: CAN-SPAM, one-click unsubscribing, bulk senders' rules)."""
     detail = services.detail_of(service_request)
     message = detail.message
     if message is None:
-        return [Found("MKT-4", "message", Outcome.FAIL, "MKT-4: the message is missing.", field="eml")]
+        return [Finding("MKT-4", "message", Outcome.FAIL, "MKT-4: the message is missing.", field="eml")]
     people, raw = services.audience_of(service_request), bytes(message.raw)
     return findings_of(
         detail, raw, people=people, is_composed=not message.file_name, signatures=signatures_of(raw)
@@ -51,23 +51,23 @@ def findings_of(
     people: Mapping[str, int],
     is_composed: bool,
     signatures: SignatureFacts | None = None,
-) -> list[Found]:
+) -> list[Finding]:
     """The same of a message that is not kept yet. Raises UnreadableMessage where `raw` is none, and `confined.Busy`.
 
     A composed message has no headers of the platform's yet, so those of one-click unsubscribing are advice.
     """
     found = [
-        as_found(finding)
+        as_finding(finding)
         for finding in check_octets(raw, replace(facts_of(detail, people), signatures=signatures))
         if finding.rule not in ANSWERED
     ]
     return [_platform_adds(one) for one in found] if is_composed else found
 
 
-def as_found(finding: MessageFinding) -> Found:
+def as_finding(finding: MessageFinding) -> Finding:
     """The same for the engine, which knows four outcomes: what is left to a person is advice to look at."""
     for_person = finding.outcome is MessageOutcome.PERSON
-    return Found(
+    return Finding(
         finding.clause,
         f"message:{finding.rule}",
         Outcome.WARN if for_person else Outcome(finding.outcome.value),
@@ -80,7 +80,7 @@ def as_found(finding: MessageFinding) -> Found:
     )
 
 
-def _platform_adds(found: Found) -> Found:
+def _platform_adds(found: Finding) -> Finding:
     if not found.rule.startswith("message:U-") or found.outcome is not Outcome.FAIL:
         return found
     sentence = f"{found.sentence} The platform has to add it: ask for a test message."

@@ -15,14 +15,14 @@ from portal.grants.models import Grant
 from portal.institution import institution
 from portal.lib.outcome import Outcome
 from portal.lib.text import sentence_list
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.models import ServiceRequest
 
 MOST_SURVEY_MESSAGES = 2
 """The invitation and one reminder (S-10)."""
 
 
-def check(service_request: ServiceRequest) -> list[Found]:
+def check(service_request: ServiceRequest) -> list[Finding]:
     """Every check of a campaign request: the message first, then who sends it, to whom, and when."""
     detail = services.detail_of(service_request)
     return [
@@ -48,15 +48,15 @@ def found(
     must: bool = True,
     waivable: bool = False,
     **evidence: Any,
-) -> Found:
+) -> Finding:
     """One finding of this room."""
     facts: Mapping[str, Any] = evidence
-    return Found(
+    return Finding(
         clause, rule[:60], outcome, sentence, must=must, waivable=waivable, field=field, evidence=facts
     )
 
 
-def statement(detail: CampaignRequest) -> Found:
+def statement(detail: CampaignRequest) -> Finding:
     """What the requester states about unsolicited mail (MKT-1, MKT-2)."""
     if not detail.is_attested:
         return found("MKT-1", "statement", Outcome.FAIL, "MKT-1: the requester’s statement is missing.")
@@ -66,7 +66,7 @@ def statement(detail: CampaignRequest) -> Found:
 
 
 # ---------------------------------------------------------------- who sends it
-def platform(detail: CampaignRequest) -> list[Found]:
+def platform(detail: CampaignRequest) -> list[Finding]:
     """The list server, or a sender authorization in force over the whole window (MKT-4)."""
     if detail.platform == Platform.AUTHORIZED:
         return _authorized(detail)
@@ -79,7 +79,7 @@ def platform(detail: CampaignRequest) -> list[Found]:
     ]
 
 
-def _authorized(detail: CampaignRequest) -> list[Found]:
+def _authorized(detail: CampaignRequest) -> list[Finding]:
     grant = detail.sender_grant
     if grant is None or grant.kind != SENDERS:
         return [
@@ -151,7 +151,7 @@ def not_theirs(grant: Grant) -> str:
     )
 
 
-def _known_sender(address: str) -> Found:
+def _known_sender(address: str) -> Finding:
     try:
         is_known = address in directory().lookup([address])
     except DirectoryUnavailable:
@@ -174,7 +174,7 @@ def _known_sender(address: str) -> Found:
 
 
 # ---------------------------------------------------------------- to whom
-def audience(service_request: ServiceRequest) -> list[Found]:
+def audience(service_request: ServiceRequest) -> list[Finding]:
     """Whom it goes to, from which source, and with what right (MKT-2; CS-6, CS-10)."""
     detail = services.detail_of(service_request)
     people = services.audience_of(service_request)
@@ -217,7 +217,7 @@ def audience(service_request: ServiceRequest) -> list[Found]:
     return findings
 
 
-def pace(service_request: ServiceRequest) -> list[Found]:
+def pace(service_request: ServiceRequest) -> list[Finding]:
     """Whether the rate gets every message out inside the window; days of 24 hours, which no platform exceeds."""
     detail = services.detail_of(service_request)
     if not (detail.first_send_on and detail.last_send_on and detail.messages_each and detail.hourly_rate):
@@ -249,7 +249,7 @@ def pace(service_request: ServiceRequest) -> list[Found]:
     return [found("MKT-4", "pace", Outcome.PASS, f"{words}.", "hourly_rate", must=False)]
 
 
-def large_lists(detail: CampaignRequest) -> list[Found]:
+def large_lists(detail: CampaignRequest) -> list[Finding]:
     """Which large lists it may go to, and that each takes the approved message once."""
     lists = institution().lists_of({row.population for row in detail.audiences.all()})
     if not lists:
@@ -271,7 +271,7 @@ def large_lists(detail: CampaignRequest) -> list[Found]:
 
 
 # ---------------------------------------------------------------- surveys
-def survey(detail: CampaignRequest) -> list[Found]:
+def survey(detail: CampaignRequest) -> list[Finding]:
     """What surveys of people need besides (S-1 to S-10)."""
     findings = [_irb(detail), _research_office(detail)]
     if (detail.messages_each or 0) > MOST_SURVEY_MESSAGES:
@@ -301,7 +301,7 @@ def survey(detail: CampaignRequest) -> list[Found]:
     return findings
 
 
-def _irb(detail: CampaignRequest) -> Found:
+def _irb(detail: CampaignRequest) -> Finding:
     if detail.irb == Irb.RECRUITMENT:
         return found(
             "MKT-5",
@@ -347,7 +347,7 @@ def _is_past(until: date, last: date | None) -> bool:
     return until < (last or timezone.localdate())
 
 
-def _research_office(detail: CampaignRequest) -> Found:
+def _research_office(detail: CampaignRequest) -> Finding:
     if detail.research_office_contact:
         return found(
             "MKT-5",
@@ -368,7 +368,7 @@ def _research_office(detail: CampaignRequest) -> Found:
 
 
 # ---------------------------------------------------------------- stopping it
-def stopping(detail: CampaignRequest) -> list[Found]:
+def stopping(detail: CampaignRequest) -> list[Finding]:
     """Somebody who can stop it at any hour, and the figures at which it stops (MKT-3, MKT-5)."""
     person = detail.stopper
     if person is None or not person.is_active or not detail.stopper_phone:

@@ -14,7 +14,7 @@ from portal.accounts.models import User
 from portal.institution import institution
 from portal.sending_calendar.windows import Window
 from portal.workflow.fields import PersonField
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.models import ServiceRequest
 
 
@@ -67,7 +67,7 @@ class WindowStep(CampaignStep):
             )
         return data
 
-    def live_findings(self, field: str) -> list[Found]:
+    def live_findings(self, field: str) -> list[Finding]:
         """The window against the calendar, under the last of the two days that is known."""
         first, last = self.cleaned_data.get("first_send_on"), self.cleaned_data.get("last_send_on")
         people = frozenset(services.audience_of(self.service_request))

@@ -10,7 +10,7 @@ from portal.lib.addresses import MailboxRefused, parse_mailbox
 from portal.lib.hostnames import HostnameRefused, is_within, parse_hostname
 from portal.lib.networks import Network, parse_network
 from portal.workflow.fields import RowsField
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.forms import StepForm
 from portal.workflow.models import ServiceRequest
 from relay import rules, services
@@ -160,7 +160,7 @@ class NetworkStep(RelayStep):
             self.add_error("range_reason", "Say why a range is needed, or name the single addresses.")
         return data
 
-    def live_findings(self, field: str) -> list[Found]:
+    def live_findings(self, field: str) -> list[Finding]:
         """Addresses against the campus networks; the host name against the DNS."""
         if field == "addresses":
             return rules.address_findings(self.service_request, self.cleaned_data["addresses"])
@@ -221,7 +221,7 @@ class SendersStep(RelayStep):
             raise ValidationError(problems)
         return address
 
-    def live_findings(self, field: str) -> list[Found]:
+    def live_findings(self, field: str) -> list[Finding]:
         """Senders against the directory."""
         return rules.sender_findings(self.service_request, self.cleaned_data["senders"])
 
@@ -350,7 +350,7 @@ class MailStep(RelayStep):
                     "most_per_day", f"The most on one day cannot be less than {words} ({data[name]:,})."
                 )
 
-    def live_findings(self, field: str) -> list[Found]:
+    def live_findings(self, field: str) -> list[Finding]:
         """Whether it is large-volume mail, and sensitive contents without encryption."""
         if field == "tls":
             return rules.tls_findings(self.as_typed())

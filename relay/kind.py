@@ -25,7 +25,7 @@ from portal.samples.kinds import SampledKind, Wanted
 from portal.samples.models import SignedSample
 from portal.samples.services import give_token
 from portal.workflow.demo import DemoRequest
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Cut, Limit, Stage, Step, Terms
@@ -132,7 +132,7 @@ class RelayKind(SampledKind):
         return answer_groups(service_request, self.steps)
 
     # ------------------------------------------------------------------ checks and decision
-    def check(self, service_request: ServiceRequest) -> list[Found]:
+    def check(self, service_request: ServiceRequest) -> list[Finding]:
         """Every rule of the room, over fresh rows."""
         services.forget(service_request)
         return rules.check(service_request)
@@ -249,7 +249,7 @@ class RelayKind(SampledKind):
         begins = max(grant.ends_on, today) if grant.is_in_force(today) else today
         return term_end(begins, institution().relay_term_months)
 
-    def recheck(self, grant: Grant) -> list[Found]:
+    def recheck(self, grant: Grant) -> list[Finding]:
         """Whether the senders still exist, and, as advice, whether the host name still leads to the system."""
         return standing_findings(grant.relay)
 

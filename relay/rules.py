@@ -13,7 +13,7 @@ from portal.grants.models import Grant, GrantRequest
 from portal.institution import institution
 from portal.lib.networks import Network, is_inside, overlaps, parse_network, shown
 from portal.lib.outcome import Outcome
-from portal.workflow.findings import Found, rule_for
+from portal.workflow.findings import Finding, rule_for
 from portal.workflow.models import SearchTerm, ServiceRequest
 from portal.workflow.selectors import filed_earlier
 from portal.workflow.states import LIVE_STATES
@@ -35,14 +35,14 @@ _NAMED = 5
 
 
 # ---------------------------------------------------------------- addresses: REL-2, WKS-1, REL-1
-def address_findings(service_request: ServiceRequest, networks: Sequence[Network]) -> list[Found]:
+def address_findings(service_request: ServiceRequest, networks: Sequence[Network]) -> list[Finding]:
     """Every address on campus, fit to relay, a host's own, and in no other grant."""
     findings = [finding for network in networks for finding in _one_address(network)]
     taken = _taken(service_request, networks) or _pending(service_request, networks)
     return findings + taken + _inner_overlaps(networks)
 
 
-def _one_address(network: Network) -> list[Found]:
+def _one_address(network: Network) -> list[Finding]:
     place, name = institution(), shown(network)
     if not is_inside(network, place.campus):
         return [
@@ -68,7 +68,7 @@ def _one_address(network: Network) -> list[Found]:
     ]
 
 
-def _range_findings(network: Network) -> list[Found]:
+def _range_findings(network: Network) -> list[Finding]:
     place, name = institution(), shown(network)
     largest = place.largest_ipv4_range if network.version == 4 else place.largest_ipv6_range
     if network.prefixlen < largest:
@@ -98,13 +98,13 @@ def _is_edge(network: IPv4Network) -> bool:
     return int(network.network_address) & 0xFF in (0, 0xFF)
 
 
-def clashes(service_request: ServiceRequest) -> list[Found]:
+def clashes(service_request: ServiceRequest) -> list[Finding]:
     """What another grant holds by now. Asks the database alone: an approval asks it again under its lock."""
     rows = services.detail_of(service_request).addresses.all()
     return _taken(service_request, [parse_network(row.network) for row in rows])
 
 
-def _taken(service_request: ServiceRequest, networks: Sequence[Network]) -> list[Found]:
+def _taken(service_request: ServiceRequest, networks: Sequence[Network]) -> list[Finding]:
     own = _own_grant(service_request)
     findings = []
     for network in networks:
@@ -147,7 +147,7 @@ def _holder_of(network: Network, own_grant: int | None) -> Grant | None:
     return row.permission.grant if row else None
 
 
-def _pending(service_request: ServiceRequest, networks: Sequence[Network]) -> list[Found]:
+def _pending(service_request: ServiceRequest, networks: Sequence[Network]) -> list[Finding]:
     """That a request submitted earlier, and not decided yet, names one of the addresses: the later one waits."""
     own = _own_grant(service_request)
     # Nobody holds up a renewal by filing a request for what it renews.
@@ -192,7 +192,7 @@ def _overlapping(network: Network) -> list[Network]:
     return [*around, *(part for length in lengths for part in network.subnets(new_prefix=length))]
 
 
-def _inner_overlaps(networks: Sequence[Network]) -> list[Found]:
+def _inner_overlaps(networks: Sequence[Network]) -> list[Finding]:
     for position, network in enumerate(networks):
         for other in networks[position + 1 :]:
             if overlaps(network, other):
@@ -202,13 +202,13 @@ def _inner_overlaps(networks: Sequence[Network]) -> list[Found]:
 
 
 # ---------------------------------------------------------------- host name
-def hostname_findings(hostname: str, networks: Iterable[Network]) -> list[Found]:
+def hostname_findings(hostname: str, networks: Iterable[Network]) -> list[Finding]:
     """Forward and reverse DNS of the name and the addresses; a mismatch is for the reviewer to weigh."""
     answer = names.look_up(hostname, [str(n.network_address) for n in networks if n.num_addresses == 1])
     evidence = {"hostname": hostname, "addresses": answer.addresses, "reverse": answer.reverse}
 
-    def found(rule: str, outcome: Outcome, sentence: str) -> Found:
-        return Found("REL-2", rule, outcome, sentence, must=False, field="hostname", evidence=evidence)
+    def found(rule: str, outcome: Outcome, sentence: str) -> Finding:
+        return Finding("REL-2", rule, outcome, sentence, must=False, field="hostname", evidence=evidence)
 
     if answer.forward is None:
         return [
@@ -225,7 +225,7 @@ def hostname_findings(hostname: str, networks: Iterable[Network]) -> list[Found]
     return findings + [_reverse(found, hostname, address, back) for address, back in answer.reverse.items()]
 
 
-def _agreement(found: Callable[..., Found], hostname: str, answer: names.NameAnswer) -> Found:
+def _agreement(found: Callable[..., Finding], hostname: str, answer: names.NameAnswer) -> Finding:
     missing = [address for address in answer.reverse if address not in (answer.forward or [])]
     if missing:
         names = ", ".join(answer.forward or [])
@@ -235,7 +235,7 @@ def _agreement(found: Callable[..., Found], hostname: str, answer: names.NameAns
     return found("forward-dns", Outcome.PASS, f"{hostname} leads to {', '.join(answer.forward or [])}.")
 
 
-def _reverse(found: Callable[..., Found], hostname: str, address: str, back: list[str] | None) -> Found:
+def _reverse(found: Callable[..., Finding], hostname: str, address: str, back: list[str] | None) -> Finding:
     if back is None:
         return found(
             "reverse-dns", Outcome.UNKNOWN, f"The DNS did not answer for the reverse name of {address}."
@@ -247,13 +247,13 @@ def _reverse(found: Callable[..., Found], hostname: str, address: str, back: lis
 
 
 # ---------------------------------------------------------------- senders: REL-3, OVR-5
-def sender_findings(service_request: ServiceRequest, addresses: Sequence[str]) -> list[Found]:
+def sender_findings(service_request: ServiceRequest, addresses: Sequence[str]) -> list[Finding]:
     """Every sender known to the directory, and the requester's to lend: their own, their department's, or agreed to."""
     try:
         boxes = mailboxes_for(service_request.requester.email, addresses)
     except DirectoryUnavailable:
         return [
-            Found(
+            Finding(
                 "REL-3",
                 "directory",
                 Outcome.UNKNOWN,
@@ -274,7 +274,7 @@ def consent_needed(service_request: ServiceRequest) -> dict[str, str]:
     return {address: box.asked for address, box in boxes.items() if box.tie is Tie.CONSENT}
 
 
-def can_wait(finding: Found) -> bool:
+def can_wait(finding: Finding) -> bool:
     """Whether the form takes the answer all the same: somebody's consent, or a reviewer, has to come first."""
     return finding.waivable or finding.rule.startswith("consent:")
 
@@ -283,7 +283,7 @@ def _consents(service_request: ServiceRequest) -> Mapping[str, Any]:
     return {row.address: row for row in services.detail_of(service_request).senders.all()}
 
 
-def _sender(box: Mailbox, consent: Any) -> Found:
+def _sender(box: Mailbox, consent: Any) -> Finding:
     if box.tie is Tie.CONSENT:
         return _consent(box, consent)
     return _box_finding(box, "senders") or _pass(
@@ -291,7 +291,7 @@ def _sender(box: Mailbox, consent: Any) -> Found:
     )
 
 
-def _box_finding(box: Mailbox, field: str) -> Found | None:
+def _box_finding(box: Mailbox, field: str) -> Finding | None:
     """What speaks against a mailbox, whatever it is used for; None where it is the requester's to lend."""
     address = box.address
     if box.tie is Tie.FORBIDDEN:
@@ -304,7 +304,7 @@ def _box_finding(box: Mailbox, field: str) -> Found | None:
             field=field,
         )
     if box.tie is Tie.OFFICE:
-        return Found(
+        return Finding(
             "OVR-5",
             "privileged",
             Outcome.WARN,
@@ -329,7 +329,7 @@ def _box_finding(box: Mailbox, field: str) -> Found | None:
             if box.department
             else "a shared mailbox of no department on record"
         )
-        return Found(
+        return Finding(
             "REL-3",
             rule_for("mailbox", address),
             Outcome.FAIL,
@@ -343,7 +343,7 @@ def _box_finding(box: Mailbox, field: str) -> Found | None:
     return None
 
 
-def _consent(box: Mailbox, sender: Any) -> Found:
+def _consent(box: Mailbox, sender: Any) -> Finding:
     rule, address = rule_for("consent", box.address), box.address
     whose = f"{address} is a person’s own" if box.is_personal else f"{address} is a mailbox of {_of(box)}"
     who = "that person" if box.is_personal else f"its owner, {box.asked},"
@@ -367,7 +367,7 @@ def _of(box: Mailbox) -> str:
     return box.department or "another department"
 
 
-def bounce_findings(service_request: ServiceRequest, address: str, senders: Sequence[str]) -> list[Found]:
+def bounce_findings(service_request: ServiceRequest, address: str, senders: Sequence[str]) -> list[Finding]:
     """The bounce address as a sender is judged: it gets mail that its owner never asked for. One of `senders` passes."""
     if not address or address in senders:
         return []
@@ -375,7 +375,7 @@ def bounce_findings(service_request: ServiceRequest, address: str, senders: Sequ
         box = mailboxes_for(service_request.requester.email, [address])[address]
     except DirectoryUnavailable:
         return [
-            Found(
+            Finding(
                 "REL-3",
                 "bounce",
                 Outcome.UNKNOWN,
@@ -386,7 +386,7 @@ def bounce_findings(service_request: ServiceRequest, address: str, senders: Sequ
     if box.tie is Tie.CONSENT:
         whose = "another person’s own address" if box.is_personal else f"a mailbox of {_of(box)}"
         return [
-            Found(
+            Finding(
                 "REL-3",
                 rule_for("bounce", address),
                 Outcome.FAIL,
@@ -402,7 +402,7 @@ def bounce_findings(service_request: ServiceRequest, address: str, senders: Sequ
 
 
 # ---------------------------------------------------------------- the whole request
-def check(service_request: ServiceRequest) -> list[Found]:
+def check(service_request: ServiceRequest) -> list[Finding]:
     """Every check of a relay request, in the order of the standards."""
     detail = services.detail_of(service_request)
     networks = [parse_network(row.network) for row in detail.addresses.all()]
@@ -417,32 +417,32 @@ def check(service_request: ServiceRequest) -> list[Found]:
     ]
 
 
-def _missing(clause: str, rule: str, what: str) -> Found:
-    return Found(clause, rule, Outcome.FAIL, f"{clause}: {what} is missing.")
+def _missing(clause: str, rule: str, what: str) -> Finding:
+    return Finding(clause, rule, Outcome.FAIL, f"{clause}: {what} is missing.")
 
 
-def _system(detail: Any) -> Found:
+def _system(detail: Any) -> Finding:
     label = detail.get_system_kind_display()
     if detail.system_kind == SystemKind.WORKSTATION:
-        return Found(
+        return Finding(
             "WKS-1", "system-kind", Outcome.FAIL, "WKS-1: a workstation signs in; it does not relay."
         )
     if not detail.system_kind or not detail.is_attested:
-        return Found(
+        return Finding(
             "REL-0", "system-kind", Outcome.FAIL, "REL-0: the statement about the system is missing."
         )
     if detail.capability == Capability.OAUTH:
-        return Found(
+        return Finding(
             "REL-0",
             "system-kind",
             Outcome.WARN,
             f"{label} could sign in with OAuth 2; the requester says why it does not.",
             evidence={"reason": detail.capability_reason},
         )
-    return Found("REL-0", "system-kind", Outcome.PASS, f"{label} may relay.")
+    return Finding("REL-0", "system-kind", Outcome.PASS, f"{label} may relay.")
 
 
-def _mail(service_request: ServiceRequest, detail: RelayRequest) -> list[Found]:
+def _mail(service_request: ServiceRequest, detail: RelayRequest) -> list[Finding]:
     findings = [*size_findings(detail), *_together(service_request, detail)]
     if detail.is_fed_by_web_form:
         findings.append(
@@ -456,13 +456,13 @@ def _mail(service_request: ServiceRequest, detail: RelayRequest) -> list[Found]:
     return findings
 
 
-def size_findings(detail: RelayRequest) -> list[Found]:
+def size_findings(detail: RelayRequest) -> list[Finding]:
     """Whether it is large-volume mail (MKT-4); what nobody stated counts as more than any limit."""
     place, most, external = institution(), volume.per_day(detail), volume.external_per_day(detail)
     findings = []
     if external is None and detail.contents:
         findings.append(
-            Found(
+            Finding(
                 "MKT-4",
                 "external",
                 Outcome.FAIL,
@@ -484,7 +484,7 @@ def size_findings(detail: RelayRequest) -> list[Found]:
     return findings
 
 
-def tls_findings(detail: RelayRequest) -> list[Found]:
+def tls_findings(detail: RelayRequest) -> list[Finding]:
     """Sensitive contents go encrypted, or somebody sets that aside by name.
 
     No clause of the standards is about encryption. OVR-2 is the nearest: it is about what happens to a message on its
@@ -500,7 +500,7 @@ def tls_findings(detail: RelayRequest) -> list[Found]:
     )
     # The answers are in the rule's name, so that what was set aside for one kind of contents is not for another.
     return [
-        Found(
+        Finding(
             "OVR-2",
             f"tls:{detail.contents}:{detail.tls}",
             Outcome.FAIL if detail.tls == Tls.NO else Outcome.UNKNOWN,
@@ -512,7 +512,7 @@ def tls_findings(detail: RelayRequest) -> list[Found]:
     ]
 
 
-def _together(service_request: ServiceRequest, detail: RelayRequest) -> list[Found]:
+def _together(service_request: ServiceRequest, detail: RelayRequest) -> list[Finding]:
     """Volume split over several permissions: what the same owner, department or senders may send in all (MKT-4)."""
     place, mine = institution(), volume.per_day(detail)
     if mine is None or volume.is_large(detail):
@@ -536,15 +536,15 @@ def _together(service_request: ServiceRequest, detail: RelayRequest) -> list[Fou
     ]
 
 
-def _pass(clause: str, rule: str, sentence: str, value: str, *, field: str = "addresses") -> Found:
-    return Found(clause, rule, Outcome.PASS, sentence, field=field, evidence={"value": value})
+def _pass(clause: str, rule: str, sentence: str, value: str, *, field: str = "addresses") -> Finding:
+    return Finding(clause, rule, Outcome.PASS, sentence, field=field, evidence={"value": value})
 
 
 def _fail(
     clause: str, rule: str, sentence: str, value: str, *, field: str = "addresses", **evidence: str
-) -> Found:
-    return Found(clause, rule, Outcome.FAIL, sentence, field=field, evidence={"value": value, **evidence})
+) -> Finding:
+    return Finding(clause, rule, Outcome.FAIL, sentence, field=field, evidence={"value": value, **evidence})
 
 
-def _warn(clause: str, rule: str, sentence: str, evidence: Mapping[str, Any] | None = None) -> Found:
-    return Found(clause, rule, Outcome.WARN, sentence, must=False, evidence=evidence or {})
+def _warn(clause: str, rule: str, sentence: str, evidence: Mapping[str, Any] | None = None) -> Finding:
+    return Finding(clause, rule, Outcome.WARN, sentence, must=False, evidence=evidence or {})

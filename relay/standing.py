@@ -5,38 +5,38 @@ from ipaddress import ip_address, ip_network
 from portal.accounts.directory import DirectoryUnavailable, directory
 from portal.lib.outcome import Outcome
 from portal.lib.text import sentence_list
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from relay.models import RelayPermission
 from relay.names import look_up
 
 
-def standing_findings(permission: RelayPermission) -> list[Found]:
+def standing_findings(permission: RelayPermission) -> list[Finding]:
     """The senders against the directory (REL-3), the host name against the DNS (advice only)."""
     return [_senders(permission), _host(permission)]
 
 
-def _senders(permission: RelayPermission) -> Found:
+def _senders(permission: RelayPermission) -> Finding:
     addresses = [row.address for row in permission.senders.all()]
     try:
         known = directory().lookup(addresses)
     except DirectoryUnavailable:
-        return Found("REL-3", "directory", Outcome.UNKNOWN, "The directory did not answer.")
+        return Finding("REL-3", "directory", Outcome.UNKNOWN, "The directory did not answer.")
     gone = [address for address in addresses if address not in known]
     if gone:
-        return Found(
+        return Finding(
             "REL-3",
             "directory",
             Outcome.FAIL,
             "REL-3: the directory no longer knows "
             f"{sentence_list(gone)}. Ask for a change of the permission.",
         )
-    return Found("REL-3", "directory", Outcome.PASS, "The directory knows every sender.")
+    return Finding("REL-3", "directory", Outcome.PASS, "The directory knows every sender.")
 
 
-def _host(permission: RelayPermission) -> Found:
-    def found(outcome: Outcome, sentence: str) -> Found:
+def _host(permission: RelayPermission) -> Finding:
+    def found(outcome: Outcome, sentence: str) -> Finding:
         seen = {"addresses": forward} if forward is not None else {}
-        return Found("REL-2", "forward-dns", outcome, sentence, must=False, evidence=seen)
+        return Finding("REL-2", "forward-dns", outcome, sentence, must=False, evidence=seen)
 
     forward = look_up(permission.hostname, ()).forward
     if forward is None:

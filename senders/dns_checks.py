@@ -19,7 +19,7 @@ from portal.mailauth.resolver import Resolver, Session
 from portal.mailauth.servers import parse_servers
 from portal.mailauth.spf import MOST_LOOKUPS, SpfReport, check_spf
 from portal.mailauth.spf_simulation import SpfSimulation, simulate_spf
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from senders.dns_text import planned_records_of
 from senders.key_checks import SeenKey, ask_keys, dns_found, of_key
 from senders.models import RecordState
@@ -76,7 +76,7 @@ def ask_plan(plan: Plan) -> SeenPlan:
     return resolver().run(ask)
 
 
-def findings(plan: Plan) -> list[Found]:
+def findings(plan: Plan) -> list[Finding]:
     """What the DNS says to a plan that is asked for: its records may still be to come."""
     if not plan.signing_domain or not plan.keys:
         return [dns_found("AUT-3", "dkim", Outcome.FAIL, "AUT-3: the DKIM plan is missing.", "keys")]
@@ -91,14 +91,14 @@ def findings(plan: Plan) -> list[Found]:
     return judged
 
 
-def key_findings(signing_domain: str, keys: Sequence[KeyPlan]) -> list[Found]:
+def key_findings(signing_domain: str, keys: Sequence[KeyPlan]) -> list[Finding]:
     """The keys alone."""
     load_parsers()
     seen = resolver().run(lambda session: ask_keys(signing_domain, keys, session))
     return [of_key(key) for key in seen]
 
 
-def spf_findings(envelope_domain: str, term: str) -> list[Found]:
+def spf_findings(envelope_domain: str, term: str) -> list[Finding]:
     """The SPF record of the envelope domain with the term."""
     load_parsers()
     spf = resolver().run(lambda session: _ask_spf(envelope_domain, term, session))
@@ -138,7 +138,7 @@ async def _ask_envelope(domain: str, session: Session) -> SeenEnvelope | None:
 
 
 # ---------------------------------------------------------------- judging
-def of_stop(name: str, seen: Observed) -> Found:
+def of_stop(name: str, seen: Observed) -> Finding:
     """That a record of the plan cannot be added as it is, and what to publish instead: advice, for whoever decides."""
     sentence = f"The DNS change set stops at {name}: {seen.note}"
     return dns_found(
@@ -153,7 +153,7 @@ def of_stop(name: str, seen: Observed) -> Found:
     )
 
 
-def of_envelope(seen: SeenEnvelope, *, is_planned: bool = False) -> Found:
+def of_envelope(seen: SeenEnvelope, *, is_planned: bool = False) -> Finding:
     """Whether the envelope domain exists, takes bounces (RFC 5321 section 5.1) and has one usable SPF record.
 
     It must exist: receivers refuse mail whose bounces go nowhere. The rest is advice, since DKIM is what proves the
@@ -164,7 +164,7 @@ def of_envelope(seen: SeenEnvelope, *, is_planned: bool = False) -> Found:
         {"mx": list(seen.mx.hosts), "spf": seen.spf.record, "lookups": seen.spf.lookups},
     )
 
-    def found(outcome: Outcome, sentence: str, *, must: bool = True) -> Found:
+    def found(outcome: Outcome, sentence: str, *, must: bool = True) -> Finding:
         rule = "envelope-domain"
         return dns_found(
             "AUT-3", rule, outcome, sentence, "envelope_domain", must=must, domain=seen.domain, **evidence
@@ -204,7 +204,7 @@ def of_envelope(seen: SeenEnvelope, *, is_planned: bool = False) -> Found:
     return found(Outcome.PASS, f"The envelope domain {domain} takes bounces and has an SPF record.")
 
 
-def of_reach(reach: Reach) -> Found:
+def of_reach(reach: Reach) -> Finding:
     """Whom the holder of a key or of a place in the SPF record could pass as, and the remedy: advice."""
     remedies = [
         {"record": one.record_name, "change": one.change, "effect": one.effect, "caveat": one.caveat}
@@ -228,14 +228,14 @@ def of_reach(reach: Reach) -> Found:
     )
 
 
-def _of_dmarc(report: DmarcReport, plan: Plan) -> Found:
+def _of_dmarc(report: DmarcReport, plan: Plan) -> Finding:
     if report.record is None and plan.is_subdomain and not report.discovery.rfc9989.unknown:
         sentence = f"{report.domain} has no DMARC record yet. The DNS change set adds it."
         return _dmarc_found(report, Outcome.WARN, sentence, must=False)
     return of_dmarc(report)
 
 
-def of_dmarc(report: DmarcReport) -> Found:
+def of_dmarc(report: DmarcReport) -> Finding:
     """Whether a valid DMARC record applies to the domain in From."""
     domain = report.domain
     if report.record is None and report.discovery.rfc9989.unknown:
@@ -247,7 +247,7 @@ def of_dmarc(report: DmarcReport) -> Found:
     return _dmarc_found(report, Outcome.PASS, f"DMARC for {domain}: policy {report.policy}.")
 
 
-def _dmarc_found(report: DmarcReport, outcome: Outcome, sentence: str, *, must: bool = True) -> Found:
+def _dmarc_found(report: DmarcReport, outcome: Outcome, sentence: str, *, must: bool = True) -> Finding:
     return dns_found(
         "OVR-4",
         "dmarc",
@@ -260,17 +260,17 @@ def _dmarc_found(report: DmarcReport, outcome: Outcome, sentence: str, *, must: 
     )
 
 
-def _no_spf(plan: Plan) -> Found:
+def _no_spf(plan: Plan) -> Finding:
     sentence = "No SPF record is to be changed."
     return dns_found("AUT-3", "spf", Outcome.PASS, sentence, must=False, envelope=plan.envelope_domain)
 
 
-def of_spf(spf: SpfSimulation) -> Found:
+def of_spf(spf: SpfSimulation) -> Finding:
     """What the term does, or does already, to the SPF record of the envelope domain."""
     after, domain = spf.after, spf.before.domain
     evidence = spf_evidence(spf)
 
-    def found(outcome: Outcome, sentence: str, *, must: bool = True) -> Found:
+    def found(outcome: Outcome, sentence: str, *, must: bool = True) -> Finding:
         return dns_found("AUT-3", "spf", outcome, sentence, "spf_term", must=must, **evidence)
 
     if after is not None and after.lookups is not None and after.lookups > MOST_LOOKUPS:

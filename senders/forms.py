@@ -12,7 +12,7 @@ from portal.lib.hostnames import is_within
 from portal.mailauth.names import DomainRefused, parse_domain
 from portal.mailauth.spf_simulation import TermRefused, parse_spf_term
 from portal.workflow.fields import PersonField, RowsField
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.forms import StepForm
 from portal.workflow.models import ServiceRequest
 from senders import rules, services
@@ -320,7 +320,7 @@ class DkimStep(SendersStep):
         except TermRefused as error:
             raise ValidationError(str(error)) from None
 
-    def live_findings(self, field: str) -> list[Found]:
+    def live_findings(self, field: str) -> list[Finding]:
         """The keys, or the record with the term, against the DNS as it is."""
         if field == "spf_term":
             term = self.cleaned_data["spf_term"]

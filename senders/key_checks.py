@@ -14,7 +14,7 @@ from portal.mailauth.as_drawing import key_drawing
 from portal.mailauth.dkim_key import DkimKey, parse_key
 from portal.mailauth.dkim_selectors import SelectorReport, judge_answer
 from portal.mailauth.resolver import Session
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from senders.plan import KeyPlan
 
 _MATERIAL = re.compile(r"(?:^|;)p=([^;]*)")
@@ -110,7 +110,7 @@ async def ask_keys(domain: str, keys: Sequence[KeyPlan], session: Session) -> li
 
 
 # ---------------------------------------------------------------- judging
-def of_key(seen: SeenKey) -> Found:
+def of_key(seen: SeenKey) -> Finding:
     """The finding on one key of a plan that is asked for: it may still have to be published."""
     if seen.is_published is False:
         outcome, sentence = _of_unpublished(seen)
@@ -121,7 +121,7 @@ def of_key(seen: SeenKey) -> Found:
     return key_found(seen, outcome, sentence)
 
 
-def key_found(seen: SeenKey, outcome: Outcome, sentence: str, *, must: bool = True) -> Found:
+def key_found(seen: SeenKey, outcome: Outcome, sentence: str, *, must: bool = True) -> Finding:
     """A finding on one key, with its facts."""
     rule = f"dkim:{seen.plan.selector}"
     return dns_found("AUT-3", rule, outcome, sentence, "keys", must=must, **seen.evidence)
@@ -182,9 +182,9 @@ def dns_found(
     *,
     must: bool = True,
     **evidence: Any,
-) -> Found:
+) -> Finding:
     """A finding on what the DNS said, with the moment of the answer among its facts."""
     facts = evidence | {"checked_at": datetime.now(UTC).isoformat(timespec="seconds")}
-    return Found(
+    return Finding(
         clause, rule[:60], outcome, storable(sentence), must=must, field=field, evidence=storable(facts)
     )

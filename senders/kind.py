@@ -21,7 +21,7 @@ from portal.samples.models import SignedSample
 from portal.samples.selectors import samples_of_grant
 from portal.samples.services import give_token
 from portal.workflow.demo import DemoRequest
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
@@ -128,7 +128,7 @@ class SendersKind(SampledKind):
         return answer_groups(service_request, self.steps)
 
     # ------------------------------------------------------------------ checks and decision
-    def check(self, service_request: ServiceRequest) -> list[Found]:
+    def check(self, service_request: ServiceRequest) -> list[Finding]:
         """Every rule of the room, over fresh rows."""
         services.forget(service_request)
         return rules.check(service_request)
@@ -230,7 +230,7 @@ class SendersKind(SampledKind):
         ends = self.default_terms(grant.latest_request, today).ends_on
         return ends if ends > max(grant.ends_on, today) else None
 
-    def recheck(self, grant: Grant) -> list[Found]:
+    def recheck(self, grant: Grant) -> list[Finding]:
         """Whether keys, DMARC and SPF are what was approved (AUT-3, OVR-4); before the proof, whether they may come."""
         plan = services.authorized_plan(grant)
         if not self.is_proven(grant):

@@ -13,14 +13,14 @@ from portal.institution import institution
 from portal.lib.outcome import Outcome
 from portal.samples import selectors as samples
 from portal.samples.services import adopt_attachments, is_settled, judged_lately
-from portal.workflow.findings import Found, rule_for
+from portal.workflow.findings import Finding, rule_for
 from portal.workflow.models import ServiceRequest
 from senders import dns_checks, services
 from senders.models import Agreement, AuthorizedSelector, Classification, Identity, SenderRequest
 from senders.plan import KeyPlan, Plan
 
 
-def check(service_request: ServiceRequest) -> list[Found]:
+def check(service_request: ServiceRequest) -> list[Finding]:
     """Every check of the request, in the order of the standards. Asks the DNS within its deadline."""
     detail, plan = services.detail_of(service_request), services.plan_of(service_request)
     adopt_attachments(service_request=service_request)
@@ -39,17 +39,17 @@ def check(service_request: ServiceRequest) -> list[Found]:
     ]
 
 
-def key_findings(signing_domain: str, keys: Sequence[KeyPlan]) -> list[Found]:
+def key_findings(signing_domain: str, keys: Sequence[KeyPlan]) -> list[Finding]:
     """The keys alone, for the form."""
     return dns_checks.key_findings(signing_domain, keys)
 
 
-def spf_findings(envelope_domain: str, term: str) -> list[Found]:
+def spf_findings(envelope_domain: str, term: str) -> list[Finding]:
     """The SPF record with the term alone, for the form."""
     return dns_checks.spf_findings(envelope_domain, term)
 
 
-def address_findings(addresses: Sequence[str], domain: str, requester: str) -> list[Found]:
+def address_findings(addresses: Sequence[str], domain: str, requester: str) -> list[Finding]:
     """Every From address exactly at `domain`, and the `requester`'s (an address) to lend (OVR-5, REL-3)."""
     ours, found = institution().mail_domain, []
     for address in addresses:
@@ -68,7 +68,7 @@ def address_findings(addresses: Sequence[str], domain: str, requester: str) -> l
     return found + (_mailbox_findings(at_ours, requester) if at_ours else [])
 
 
-def _mailbox_findings(addresses: Sequence[str], requester: str) -> list[Found]:
+def _mailbox_findings(addresses: Sequence[str], requester: str) -> list[Finding]:
     try:
         boxes = mailboxes_for(requester, addresses)
     except DirectoryUnavailable:
@@ -84,7 +84,7 @@ def _mailbox_findings(addresses: Sequence[str], requester: str) -> list[Found]:
     return [found for box in boxes.values() if (found := _mailbox_finding(box)) is not None]
 
 
-def _mailbox_finding(box: Mailbox) -> Found | None:
+def _mailbox_finding(box: Mailbox) -> Finding | None:
     rule = rule_for("from", box.address)
     if box.tie is Tie.FORBIDDEN:
         return _found(
@@ -112,7 +112,7 @@ def _mailbox_finding(box: Mailbox) -> Found | None:
         else f"a mailbox of {box.department or 'no department on record'}"
     )
     who = f"{box.asked} has to agree" if box.asked else "the directory names nobody who answers for it"
-    return Found(
+    return Finding(
         "OVR-5",
         rule,
         Outcome.FAIL,
@@ -125,7 +125,7 @@ def _mailbox_finding(box: Mailbox) -> Found | None:
 
 
 # ---------------------------------------------------------------- the relationship
-def _model(detail: SenderRequest) -> Found:
+def _model(detail: SenderRequest) -> Finding:
     if not (detail.service_model and detail.service_name and detail.vendor):
         return _found(
             "AUT-0", "model", Outcome.FAIL, "AUT-0: the service and who runs it are missing.", "service_model"
@@ -134,7 +134,7 @@ def _model(detail: SenderRequest) -> Found:
     return _found("AUT-0", "model", Outcome.PASS, f"{detail.service_name} of {detail.vendor}: {who}.")
 
 
-def _sponsor(service_request: ServiceRequest, detail: SenderRequest) -> Found:
+def _sponsor(service_request: ServiceRequest, detail: SenderRequest) -> Finding:
     sponsor = service_request.sponsor
     if sponsor is None or not sponsor.is_active:
         return _found(
@@ -162,7 +162,7 @@ def _sponsor(service_request: ServiceRequest, detail: SenderRequest) -> Found:
     )
 
 
-def _contract(detail: SenderRequest) -> Found:
+def _contract(detail: SenderRequest) -> Finding:
     ends, today = detail.contract_ends_on, timezone.localdate()
     if ends is None or detail.contract_starts_on is None or ends <= today:
         return _found(
@@ -180,7 +180,7 @@ def _contract(detail: SenderRequest) -> Found:
     )
 
 
-def _agreement(detail: SenderRequest) -> Found:
+def _agreement(detail: SenderRequest) -> Finding:
     sentences = {
         Agreement.SIGNED: "AUT-2: the agreement was signed before the mail was reviewed.",
         Agreement.CLICK_THROUGH: "AUT-2: terms were accepted on a web page before the mail was reviewed.",
@@ -203,7 +203,7 @@ def _agreement(detail: SenderRequest) -> Found:
     return _found("AUT-2", "agreement", Outcome.PASS, "Nothing is signed yet.", must=False)
 
 
-def _handling(detail: SenderRequest) -> Found:
+def _handling(detail: SenderRequest) -> Finding:
     evidence = {
         "tx_ramp": detail.tx_ramp,
         "accessibility": detail.accessibility,
@@ -237,7 +237,7 @@ def _handling(detail: SenderRequest) -> Found:
     )
 
 
-def _exit(detail: SenderRequest) -> Found:
+def _exit(detail: SenderRequest) -> Finding:
     if not detail.exit_plan:
         return _found(
             "AUT-2",
@@ -249,14 +249,14 @@ def _exit(detail: SenderRequest) -> Found:
     return _found("AUT-2", "exit", Outcome.PASS, "It is said how the service ends.", plan=detail.exit_plan)
 
 
-def _statement(detail: SenderRequest) -> Found:
+def _statement(detail: SenderRequest) -> Finding:
     if not detail.is_attested:
         return _found("OVR-4", "statement", Outcome.FAIL, "OVR-4: the requester’s statement is missing.")
     return _found("OVR-4", "statement", Outcome.PASS, "The requester knows that DKIM must prove the service.")
 
 
 # ---------------------------------------------------------------- the identity
-def _identity(detail: SenderRequest, plan: Plan, requester: str) -> list[Found]:
+def _identity(detail: SenderRequest, plan: Plan, requester: str) -> list[Finding]:
     if not plan.addresses or not plan.sending_domain:
         return [_found("OVR-5", "identity", Outcome.FAIL, "OVR-5: a From address is missing.", "addresses")]
     findings = address_findings(plan.addresses, plan.sending_domain, requester)
@@ -290,7 +290,7 @@ def _identity(detail: SenderRequest, plan: Plan, requester: str) -> list[Found]:
     return findings
 
 
-def clashes(service_request: ServiceRequest, plan: Plan) -> list[Found]:
+def clashes(service_request: ServiceRequest, plan: Plan) -> list[Finding]:
     """Selectors that another service's open grant uses at the same domain."""
     from portal.grants.selectors import grant_of
 
@@ -314,7 +314,7 @@ def clashes(service_request: ServiceRequest, plan: Plan) -> list[Found]:
     ]
 
 
-def _sample(service_request: ServiceRequest) -> list[Found]:
+def _sample(service_request: ServiceRequest) -> list[Finding]:
     """The newest sample. It never bars approval: proof gates the activation instead."""
     newest = samples.newest_judged(service_request)
     if newest is None:
@@ -355,5 +355,5 @@ def _found(
     *,
     must: bool = True,
     **evidence: Any,
-) -> Found:
-    return Found(clause, rule[:60], outcome, sentence, must=must, field=field, evidence=evidence)
+) -> Finding:
+    return Finding(clause, rule[:60], outcome, sentence, must=must, field=field, evidence=evidence)

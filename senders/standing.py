@@ -12,13 +12,13 @@ from dataclasses import replace
 from portal.lib.outcome import Outcome
 from portal.mailauth.spf_simulation import SpfSimulation
 from portal.samples.models import SignedSample
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from senders.dns_checks import ask_plan, of_dmarc, of_envelope, of_reach, of_spf, spf_evidence
 from senders.key_checks import SeenKey, dns_found, key_found, of_published
 from senders.plan import Plan
 
 
-def standing_findings(plan: Plan, *, proven: Collection[str]) -> list[Found]:
+def standing_findings(plan: Plan, *, proven: Collection[str]) -> list[Finding]:
     """Every question of the plan asked again, within one deadline; `proven` are the selectors of the newest proof."""
     seen = ask_plan(plan)
     found = [*_weighed(seen.keys, proven), of_dmarc(seen.dmarc), *map(of_reach, seen.reaches)]
@@ -39,7 +39,7 @@ def selectors_of(sample: SignedSample | None, signing_domain: str) -> frozenset[
 
 
 # ---------------------------------------------------------------- keys
-def _weighed(keys: Sequence[SeenKey], proven: Collection[str]) -> list[Found]:
+def _weighed(keys: Sequence[SeenKey], proven: Collection[str]) -> list[Finding]:
     judged = [(key, *_of_key(key)) for key in keys]
     # A key that did not answer may be the one in use, so a gone one beside it bars nothing yet.
     others = any(outcome is not Outcome.FAIL for _, outcome, _ in judged)
@@ -69,7 +69,7 @@ def _of_key(key: SeenKey) -> tuple[Outcome, str]:
 
 
 # ---------------------------------------------------------------- SPF
-def _of_spf(spf: SpfSimulation) -> Found:
+def _of_spf(spf: SpfSimulation) -> Finding:
     if spf.after is not None and not spf.already_there:
         sentence = f"{spf.term} is not in the SPF record of {spf.before.domain}. Mail of the service passes by DKIM alone."
         return dns_found("AUT-3", "spf", Outcome.WARN, sentence, must=False, **spf_evidence(spf))

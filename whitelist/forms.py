@@ -10,7 +10,7 @@ from portal.institution import institution
 from portal.lib.addresses import MailboxRefused, parse_mailbox
 from portal.lib.text import one_line
 from portal.workflow.fields import PersonField, RowsField
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.forms import StepForm
 from portal.workflow.models import ServiceRequest
 from whitelist import proof, rules, services
@@ -121,7 +121,7 @@ class SenderStep(WhitelistStep):
             )
         return data
 
-    def live_findings(self, field: str) -> list[Found]:
+    def live_findings(self, field: str) -> list[Finding]:
         """The entries against the lists, and their domains against the DNS."""
         values = self.cleaned_data[field]
         return [

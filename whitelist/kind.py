@@ -17,7 +17,7 @@ from portal.samples.kinds import SampledKind, Wanted
 from portal.samples.models import SignedSample
 from portal.samples.services import give_token
 from portal.workflow.demo import DemoRequest
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
@@ -103,7 +103,7 @@ class WhitelistKind(SampledKind):
         return answer_groups(service_request, self.steps)
 
     # ------------------------------------------------------------------ checks and decision
-    def check(self, service_request: ServiceRequest) -> list[Found]:
+    def check(self, service_request: ServiceRequest) -> list[Finding]:
         """Every rule of the room, over fresh rows."""
         services.forget(service_request)
         return rules.check(service_request)
@@ -167,7 +167,7 @@ class WhitelistKind(SampledKind):
         begins = max(grant.ends_on, today) if grant.is_in_force(today) else today
         return term_end(begins, institution().whitelist_term_months)
 
-    def recheck(self, grant: Grant) -> list[Found]:
+    def recheck(self, grant: Grant) -> list[Finding]:
         """Whether the domains still publish DMARC (WHT-3): without it the mail system cannot tell forgeries."""
         return proof.standing_findings(grant)
 

@@ -22,7 +22,7 @@ from portal.samples.models import SignedSample
 from portal.samples.selectors import own_samples, samples_of_grant
 from portal.samples.services import adopt_attachments, judged_lately
 from portal.samples.verdict import resolver
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.models import ServiceRequest
 from whitelist.entries import domain_of
 
@@ -51,7 +51,7 @@ def domain_findings(
     field: str = "addresses",
     proven: frozenset[str] = frozenset(),
     disproved: Mapping[str, str] = MappingProxyType({}),
-) -> list[Found]:
+) -> list[Finding]:
     """One finding for each domain among the entries; `proven` domains have a sample that passes.
 
     `disproved` domains were approved on a sample that proves nothing; their values say why.
@@ -66,11 +66,11 @@ def domain_findings(
     ]
 
 
-def _of_domain(report: DmarcReport, *, field: str, is_proven: bool, disproved: str) -> Found:
+def _of_domain(report: DmarcReport, *, field: str, is_proven: bool, disproved: str) -> Finding:
     domain, evidence = report.domain, _evidence(report)
 
-    def found(outcome: Outcome, sentence: str) -> Found:
-        return Found("WHT-3", f"dmarc:{domain}"[:60], outcome, sentence, field=field, evidence=evidence)
+    def found(outcome: Outcome, sentence: str) -> Finding:
+        return Finding("WHT-3", f"dmarc:{domain}"[:60], outcome, sentence, field=field, evidence=evidence)
 
     if report.record is None and report.discovery.rfc9989.unknown:
         return found(
@@ -127,7 +127,7 @@ def wanted_of(values: Iterable[str]) -> Wanted:
 
 def sample_findings(
     service_request: ServiceRequest, values: Sequence[str]
-) -> tuple[list[Found], frozenset[str]]:
+) -> tuple[list[Finding], frozenset[str]]:
     """What the newest samples of the request show, and the domains that one of them proves.
 
     For each domain its newest sample decides; what an older one showed is said beside, and bars nothing.
@@ -144,7 +144,7 @@ def sample_findings(
     return found, frozenset(proven - failing)
 
 
-def _of_sample(sample: SignedSample, *, decides: bool, is_wanted: bool) -> Found:
+def _of_sample(sample: SignedSample, *, decides: bool, is_wanted: bool) -> Finding:
     what = (
         f"“{sample.name}”"
         if sample.name
@@ -157,8 +157,8 @@ def _of_sample(sample: SignedSample, *, decides: bool, is_wanted: bool) -> Found
         **sample.evidence,
     }
 
-    def found(outcome: Outcome, sentence: str, *, must: bool = decides) -> Found:
-        return Found("WHT-3", f"sample:{sample.pk}", outcome, sentence, must=must, evidence=evidence)
+    def found(outcome: Outcome, sentence: str, *, must: bool = decides) -> Finding:
+        return Finding("WHT-3", f"sample:{sample.pk}", outcome, sentence, must=must, evidence=evidence)
 
     if not sample.evidence:
         return found(Outcome.WARN, f"{what} could not be judged: {sample.reason}", must=False)
@@ -180,7 +180,7 @@ def _of_sample(sample: SignedSample, *, decides: bool, is_wanted: bool) -> Found
     )
 
 
-def standing_findings(grant: Grant) -> list[Found]:
+def standing_findings(grant: Grant) -> list[Finding]:
     """Whether the domains of a grant still meet WHT-3, for the daily checks.
 
     The signed sample that p=none needs was judged at the approval and is not asked for every day. One that by today's

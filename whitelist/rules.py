@@ -9,7 +9,7 @@ from django.utils import timezone
 from portal.grants.models import Grant, GrantRequest
 from portal.institution import institution
 from portal.lib.outcome import Outcome
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.models import ServiceRequest
 from portal.workflow.selectors import filed_earlier
 from portal.workflow.states import LIVE_STATES
@@ -18,7 +18,7 @@ from whitelist.entries import domain_of, doubt_of, refusal_of
 from whitelist.models import Affected, EntryKind, PermittedEntry, WhitelistEntry, WhitelistRequest
 
 
-def entry_findings(service_request: ServiceRequest, values: Sequence[str], *, field: str) -> list[Found]:
+def entry_findings(service_request: ServiceRequest, values: Sequence[str], *, field: str) -> list[Finding]:
     """Every address or domain fit for a whitelist (WHT-4, WHT-5), and in no other grant."""
     findings = []
     for value in values:
@@ -37,7 +37,7 @@ def entry_findings(service_request: ServiceRequest, values: Sequence[str], *, fi
     return findings
 
 
-def clashes(service_request: ServiceRequest) -> list[Found]:
+def clashes(service_request: ServiceRequest) -> list[Finding]:
     """The entries of the request that another grant in force holds."""
     wanted = {
         "addresses": services.addresses_of(service_request),
@@ -51,7 +51,7 @@ def clashes(service_request: ServiceRequest) -> list[Found]:
     ]
 
 
-def _taken(service_request: ServiceRequest, value: str, field: str) -> list[Found]:
+def _taken(service_request: ServiceRequest, value: str, field: str) -> list[Finding]:
     holder = _holder_of(service_request, value)
     if holder is None:
         return []
@@ -86,7 +86,7 @@ def _holder_of(service_request: ServiceRequest, value: str) -> Grant | None:
     return row.permission.grant if row else None
 
 
-def _pending(service_request: ServiceRequest, value: str, field: str) -> list[Found]:
+def _pending(service_request: ServiceRequest, value: str, field: str) -> list[Finding]:
     """That a request filed earlier, and not decided yet, names the same: the later one waits."""
     covers = Q(value=value) | Q(kind=EntryKind.DOMAIN, value=domain_of(value))
     # Nobody holds up a renewal by filing a request for what it renews.
@@ -117,7 +117,7 @@ def _pending(service_request: ServiceRequest, value: str, field: str) -> list[Fo
 
 
 # ---------------------------------------------------------------- the whole request
-def check(service_request: ServiceRequest) -> list[Found]:
+def check(service_request: ServiceRequest) -> list[Finding]:
     """Every check of a whitelist request, in the order of the standards. Asks the DNS within its deadline."""
     detail = services.detail_of(service_request)
     addresses, domains = services.addresses_of(service_request), services.domains_of(service_request)
@@ -134,7 +134,7 @@ def check(service_request: ServiceRequest) -> list[Found]:
     ]
 
 
-def _statement(detail: WhitelistRequest) -> Found:
+def _statement(detail: WhitelistRequest) -> Finding:
     if not detail.is_attested:
         return _found("WHT-0", "statement", Outcome.FAIL, "WHT-0: the requester’s statement is missing.")
     return _found(
@@ -142,7 +142,7 @@ def _statement(detail: WhitelistRequest) -> Found:
     )
 
 
-def _affected(detail: WhitelistRequest) -> Found:
+def _affected(detail: WhitelistRequest) -> Finding:
     if detail.affected in ("", Affected.FEW):
         return _found(
             "WHT-1",
@@ -167,7 +167,7 @@ def _affected(detail: WhitelistRequest) -> Found:
     )
 
 
-def _relationship(service_request: ServiceRequest, detail: WhitelistRequest) -> Found:
+def _relationship(service_request: ServiceRequest, detail: WhitelistRequest) -> Finding:
     sponsor = service_request.sponsor
     if sponsor is None or not sponsor.is_active:
         return _found(
@@ -209,7 +209,7 @@ def _entries(
     detail: WhitelistRequest,
     addresses: Sequence[str],
     domains: Sequence[str],
-) -> list[Found]:
+) -> list[Finding]:
     if not addresses and not domains:
         return [_found("WHT-4", "entries", Outcome.FAIL, "WHT-4: an address is missing.", "addresses")]
     findings = entry_findings(service_request, addresses, field="addresses")
@@ -237,7 +237,7 @@ def _entries(
     return findings
 
 
-def _control(detail: WhitelistRequest) -> Found:
+def _control(detail: WhitelistRequest) -> Finding:
     if not (detail.is_controlled and detail.is_dedicated):
         return _found(
             "WHT-5",
@@ -255,7 +255,7 @@ def _control(detail: WhitelistRequest) -> Found:
     )
 
 
-def _services(detail: WhitelistRequest) -> Found:
+def _services(detail: WhitelistRequest) -> Finding:
     if not detail.is_hosted_controlled:
         return _found(
             "WHT-6",
@@ -287,6 +287,6 @@ def _found(
     *,
     must: bool = True,
     **evidence: Any,
-) -> Found:
+) -> Finding:
     facts: Mapping[str, Any] = evidence
-    return Found(clause, rule[:60], outcome, sentence, must=must, field=field, evidence=facts)
+    return Finding(clause, rule[:60], outcome, sentence, must=must, field=field, evidence=facts)

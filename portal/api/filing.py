@@ -16,7 +16,7 @@ from portal.lib.problems import WrongState
 from portal.renewals.services import filing
 from portal.workflow import registry
 from portal.workflow.models import ServiceRequest
-from portal.workflow.services import requesting, talking
+from portal.workflow.services import commenting, requesting
 
 REFUSED = "Some answers are missing or refused. Each is named under errors; nothing was filed."
 
@@ -28,7 +28,7 @@ def file_request(*, kind: str, owner: User, answers: Mapping[str, Any], through:
     submitting raises.
     """
     draft = _draft(kind, owner, answers)
-    talking.note_program(service_request=draft, actor=owner, name=through)
+    commenting.note_program(service_request=draft, actor=owner, name=through)
     return _submit(draft, owner)
 
 
@@ -47,7 +47,7 @@ def renew(*, grant: Grant, owner: User, through: str) -> ServiceRequest:
     except ValidationError as error:
         raise Unusable(" ".join(error.messages)) from error
     if not filed.events.filter(action="program").exists():
-        talking.note_program(service_request=filed, actor=owner, name=through)
+        commenting.note_program(service_request=filed, actor=owner, name=through)
     return filed
 
 

@@ -34,7 +34,7 @@ class Problem(Schema):
     """An error as application/problem+json (RFC 9457)."""
 
     type: str = Field(examples=["about:blank"])
-    title: str = Field(description="The status in words.", examples=["Not Found"])
+    title: str = Field(description="The status in words.", examples=["Not Finding"])
     status: int = Field(examples=[404])
     detail: str = Field(description="A sentence that says what to do.")
     errors: dict[str, Any] | None = Field(None, description="By field, the sentences of what is refused.")

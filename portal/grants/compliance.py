@@ -15,7 +15,7 @@ from portal.grants.models import Compliance, Grant, RecheckRun, Standing
 from portal.grants.states import GrantState
 from portal.institution import institution
 from portal.lib.outcome import Outcome
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 
 PANEL_ROWS = 5
 RUNS_SHOWN = 10
@@ -30,7 +30,7 @@ class Verdict:
     advice: str = ""
 
 
-def verdict_of(found: Sequence[Found]) -> Verdict:
+def verdict_of(found: Sequence[Finding]) -> Verdict:
     """Broken where a must-finding fails, else unknown where one got no answer, else green."""
     failed = [finding.sentence for finding in found if finding.must and finding.outcome == Outcome.FAIL]
     heeded = [

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from portal.grants.models import Grant
     from portal.grants.relay_rules import RelayRule
     from portal.grants.subjects import Basis, Hit, Subject, Vendor
-    from portal.workflow.findings import Found
+    from portal.workflow.findings import Finding
     from portal.workflow.models import ServiceRequest
 
 
@@ -155,7 +155,7 @@ class GrantingKind(Kind):
     suspends_when_broken = False
     """Whether a grant out of compliance is suspended after the grace; an institution may say otherwise."""
 
-    def recheck(self, grant: "Grant") -> "list[Found]":
+    def recheck(self, grant: "Grant") -> "list[Finding]":
         """Whether what `grant` was approved on still holds; [] where the kind has nothing to check again.
 
         Runs in a thread of the daily job, outside transactions, and may ask the DNS within its deadline. A
@@ -168,7 +168,7 @@ class GrantingKind(Kind):
         """Whether the kind has something to check again."""
         return type(self).recheck is not GrantingKind.recheck
 
-    def check_after_decision(self, service_request: "ServiceRequest") -> "list[Found] | None":
+    def check_after_decision(self, service_request: "ServiceRequest") -> "list[Finding] | None":
         """What the daily check would find; None where the grant ended, or rests on a later request."""
         from portal.grants.selectors import grant_of
 

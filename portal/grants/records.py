@@ -1,11 +1,11 @@
 """The pictures of what broke a permission, for its page."""
 
 from portal.grants.models import Grant, Standing
-from portal.workflow.models import Finding
+from portal.workflow.models import StoredFinding
 from portal.workflow.selectors import newest_findings
 
 
-def broken_records(grant: Grant) -> list[Finding]:
+def broken_records(grant: Grant) -> list[StoredFinding]:
     """The findings of the newest check that failed and can be drawn; none, and no query, where nothing is broken."""
     compliance = getattr(grant, "compliance", None)
     if compliance is None or compliance.standing != Standing.BROKEN:

@@ -33,7 +33,7 @@ ROUNDS = 3
 
 
 @dataclass(frozen=True)
-class Found:
+class Matches:
     """What a subject concerns, by id, each with the reason."""
 
     direct: Mapping[int, str]
@@ -55,10 +55,10 @@ class Found:
         return {**self.direct, **self.dependent}
 
 
-def permissions_about(subject: Subject) -> Found:
+def permissions_about(subject: Subject) -> Matches:
     """The open permissions and the requests in review that `subject` concerns; a bounded number of queries."""
     direct = merged(_direct(subject))
-    return Found(direct, _dependent(subject, direct), pending_about(subject))
+    return Matches(direct, _dependent(subject, direct), pending_about(subject))
 
 
 def pending_about(subject: Subject) -> dict[int, str]:

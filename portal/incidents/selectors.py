@@ -14,7 +14,7 @@ from portal.grants.states import GrantState
 from portal.grants.subjects import Subject, in_chunks
 from portal.incidents.forms import subject_of
 from portal.incidents.models import About, Incident, IncidentGrant, Result
-from portal.incidents.search import Found, pending_about, permissions_about
+from portal.incidents.search import Matches, pending_about, permissions_about
 from portal.workflow import registry
 from portal.workflow.models import ServiceRequest
 from portal.workflow.states import LIVE_STATES
@@ -43,7 +43,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class FoundPage:
+class MatchPage:
     """One page of what was found: what needs a look first, then what depends on it, then the others."""
 
     rows: Sequence[Row]
@@ -65,9 +65,9 @@ class FoundPage:
         return self.first + len(self.rows) - 1
 
 
-def found_page(
-    found: Found, *, actor: User, chosen: Collection[int], number: int = 1, today: date | None = None
-) -> FoundPage:
+def match_page(
+    found: Matches, *, actor: User, chosen: Collection[int], number: int = 1, today: date | None = None
+) -> MatchPage:
     """Page `number` (from 1, kept inside what there is) of what was found, with what is `chosen` marked."""
     day = today or timezone.localdate()
     exceptions, kinds = _exceptions(found.everything, actor, day), _kinds_of(found.everything)
@@ -88,7 +88,7 @@ def found_page(
         for pk in shown
         if pk in grants
     ]
-    return FoundPage(rows, number, pages, len(ordered), len(chosen), kinds)
+    return MatchPage(rows, number, pages, len(ordered), len(chosen), kinds)
 
 
 def _facts(keys: Mapping[int, str]) -> "list[tuple[int, str, str, int, int | None, int | None, date]]":
@@ -215,12 +215,12 @@ def searched_subject(incident: Incident) -> Subject | None:
         return None
 
 
-def found_since(incident: Incident) -> Found:
+def matches_since(incident: Incident) -> Matches:
     """What the incident's subject concerns now and is not part of it, such as what was approved since."""
     subject = searched_subject(incident)
-    found = permissions_about(subject) if subject is not None else Found({})
+    found = permissions_about(subject) if subject is not None else Matches({})
     known = set(incident.rows.values_list("grant_id", flat=True))
-    return Found(
+    return Matches(
         {pk: why for pk, why in found.direct.items() if pk not in known},
         {pk: why for pk, why in found.dependent.items() if pk not in known},
         found.pending,

@@ -19,7 +19,7 @@ from portal.incidents import notices, selectors
 from portal.incidents.forms import subject_of
 from portal.incidents.models import About, Incident, IncidentGrant, Result
 from portal.incidents.policies import check_may_handle
-from portal.incidents.search import MOST_GRANTS, Found, permissions_about
+from portal.incidents.search import MOST_GRANTS, Matches, permissions_about
 from portal.lib import waking
 from portal.lib.problems import NotAllowed, Stale, WrongState
 
@@ -45,7 +45,7 @@ def open_incident(
 ) -> Incident:
     """Suspend the permissions that `subject` concerns, with one reason; returns the incident.
 
-    `seen` is the fingerprint of what the person saw before confirming (`Found.fingerprint`), `chosen` the ids that
+    `seen` is the fingerprint of what the person saw before confirming (`Matches.fingerprint`), `chosen` the ids that
     they left marked: by default everything that allows it, without what merely depends on that. Each permission is
     suspended in a transaction of its own, so that one that somebody changed at the same moment keeps none of the
     others from being suspended. What is not done after AT_ONCE_SECONDS a worker goes on with.
@@ -77,7 +77,7 @@ def extend_incident(
     """
     check_may_handle(actor)
     _check_is_open(Incident.objects.filter(pk=incident.pk))
-    found = selectors.found_since(incident)
+    found = selectors.matches_since(incident)
     wanted = _wanted(found, seen, chosen)
     with transaction.atomic():
         _check_is_open(Incident.objects.select_for_update().filter(pk=incident.pk))
@@ -102,7 +102,7 @@ def _subject(about: About, subject: str) -> Subject:
         raise ValidationError({"subject": str(error)}) from None
 
 
-def _wanted(found: Found, seen: str, chosen: Collection[int] | None) -> list[int]:
+def _wanted(found: Matches, seen: str, chosen: Collection[int] | None) -> list[int]:
     if len(found.everything) > MOST_GRANTS:
         raise ValidationError({"subject": f"This concerns more than {MOST_GRANTS:,} permissions. Narrow it."})
     if found.fingerprint != seen:
@@ -126,7 +126,7 @@ def _create(actor: "User", about: About, subject: str, reason: str) -> Incident:
 
 
 def _add_rows(
-    incident: Incident, found: Found, wanted: Collection[int], *, added_by: "User | None" = None
+    incident: Incident, found: Matches, wanted: Collection[int], *, added_by: "User | None" = None
 ) -> None:
     for keys in in_chunks(wanted):
         IncidentGrant.objects.bulk_create(

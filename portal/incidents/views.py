@@ -15,7 +15,7 @@ from portal.incidents import selectors, services
 from portal.incidents.forms import CloseForm, IncidentForm, subject_of
 from portal.incidents.models import About, Incident
 from portal.incidents.policies import check_may_handle, may_handle
-from portal.incidents.search import Found, permissions_about
+from portal.incidents.search import Matches, permissions_about
 from portal.lib.problems import NotAllowed, Stale, WrongState
 
 
@@ -67,7 +67,7 @@ def new(request: HttpRequest) -> HttpResponse:
     return _choose(request, found, kept=kept, notice=notice, status=status)
 
 
-def _nothing(request: HttpRequest, form: IncidentForm, found: Found) -> HttpResponse:
+def _nothing(request: HttpRequest, form: IncidentForm, found: Matches) -> HttpResponse:
     """Nothing to suspend; what is asked for is shown all the same, so that it is not approved in the meantime."""
     subject = form.cleaned_data["subject"]
     form.add_error("subject", f"No permission in force or waiting allows {subject}. Check the spelling.")
@@ -77,7 +77,7 @@ def _nothing(request: HttpRequest, form: IncidentForm, found: Found) -> HttpResp
 
 def _choose(
     request: HttpRequest,
-    found: Found,
+    found: Matches,
     *,
     kept: Mapping[str, str],
     incident: Incident | None = None,
@@ -86,7 +86,7 @@ def _choose(
 ) -> HttpResponse:
     """The list of what would be suspended, a page at a time; what was chosen on other pages is kept in the form."""
     chosen = _chosen(request, found)
-    page = selectors.found_page(found, actor=person(request), chosen=chosen, number=_number(request.POST))
+    page = selectors.match_page(found, actor=person(request), chosen=chosen, number=_number(request.POST))
     context = {
         "kept": kept,
         "incident": incident,
@@ -103,7 +103,7 @@ def _choose(
     return render(request, "incidents/confirm.html", context, status=status)
 
 
-def _chosen(request: HttpRequest, found: Found) -> set[int]:
+def _chosen(request: HttpRequest, found: Matches) -> set[int]:
     """What is marked: at first all that allows it; then what the form says, also of the pages that do not show."""
     posted = request.POST
     select = posted.get("select", "")
@@ -145,7 +145,7 @@ def _show(request: HttpRequest, incident: Incident, form: CloseForm, status: int
         "incident": incident,
         "page": selectors.incident_rows(incident, _number(request.GET)),
         "pending": selectors.requests_about(incident),
-        "since": len(selectors.found_since(incident).direct) if incident.is_open else 0,
+        "since": len(selectors.matches_since(incident).direct) if incident.is_open else 0,
         "may_handle": handles,
         "form": form if handles else None,
     }
@@ -167,7 +167,7 @@ def add(request: HttpRequest, pk: int) -> HttpResponse:
     check_may_handle(person(request))
     if not incident.is_open:
         raise WrongState("This incident is closed. Open a new one.")
-    found = selectors.found_since(incident)
+    found = selectors.matches_since(incident)
     if not found.everything:
         messages.info(request, f"Nothing else allows {incident.subject} now.")
         return redirect(incident)

@@ -25,6 +25,6 @@ def waiting_messages() -> QuerySet[OutboxMessage]:
     return OutboxMessage.objects.filter(state__in=(Delivery.QUEUED, Delivery.SENDING)).order_by("id")
 
 
-def dead_letters() -> QuerySet[OutboxMessage]:
+def undelivered() -> QuerySet[OutboxMessage]:
     """Messages that were given up, newest first, without their contents."""
     return OutboxMessage.objects.filter(state=Delivery.DEAD).order_by("-id").defer("text", "html")

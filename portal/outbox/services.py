@@ -13,9 +13,9 @@ from portal.institution import institution
 from portal.lib import waking
 from portal.lib.problems import NotAllowed, WrongState
 from portal.lib.text import truncate
-from portal.outbox.letters import render_letter
 from portal.outbox.models import Delivery, OutboxMessage
 from portal.outbox.policies import may_handle_mail
+from portal.outbox.rendering import render_email
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -38,19 +38,19 @@ def enqueue(
 
     `context["path"]` is the page that the message's link shows. `thread` is the reference by which mail
     programs keep messages together. Returns None where `unique_key` was used before. Must run in the caller's
-    transaction: a change rolled back sends nothing. Raises MalformedLetter for a template without its parts.
+    transaction: a change rolled back sends nothing. Raises MalformedTemplate for a template without its parts.
     """
     key = _fitting(unique_key) if unique_key else None
     if key and OutboxMessage.objects.filter(unique_key=key).exists():
         return None
     link = f"{settings.PUBLIC_URL}{context.get('path', '/')}"
-    letter = render_letter(template, {"institution": institution(), "link": link, **context})
-    subject = f"[{thread}] {letter.subject}" if thread else letter.subject
+    email = render_email(template, {"institution": institution(), "link": link, **context})
+    subject = f"[{thread}] {email.subject}" if thread else email.subject
     message = OutboxMessage(
         recipient=recipient,
         subject=truncate(subject, LONGEST_SUBJECT),
-        text=letter.text,
-        html=letter.html,
+        text=email.text,
+        html=email.html,
         thread=thread,
         message_id=f"<{uuid.uuid4().hex}@{institution().mail_domain}>",
         unique_key=key,

@@ -15,7 +15,7 @@ from portal.lib.problems import NotAllowed, Problem
 from portal.outbox import services
 from portal.outbox.models import OutboxMessage
 from portal.outbox.policies import may_handle_mail
-from portal.outbox.selectors import dead_letters, waiting_messages
+from portal.outbox.selectors import undelivered, waiting_messages
 
 SHOWN = 100
 
@@ -30,9 +30,9 @@ def _operator(request: HttpRequest) -> User:
 @login_required
 @require_safe
 def outbox(request: HttpRequest) -> HttpResponse:
-    """The dead letters, newest first, and how much waits."""
+    """The dead emails, newest first, and how much waits."""
     _operator(request)
-    dead, waiting = list(dead_letters()[: SHOWN + 1]), waiting_messages()
+    dead, waiting = list(undelivered()[: SHOWN + 1]), waiting_messages()
     context = {
         "dead": dead[:SHOWN],
         "has_more": len(dead) > SHOWN,
@@ -47,7 +47,7 @@ def outbox(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def act(request: HttpRequest, pk: int) -> HttpResponse:
-    """Retry or discard one dead letter."""
+    """Retry or discard one dead email."""
     actor = _operator(request)
     message = get_object_or_404(OutboxMessage, pk=pk)
     match request.POST.get("action", "retry"):
@@ -72,15 +72,15 @@ def dev_mail(request: HttpRequest) -> HttpResponse:
     newest = sorted(folder.glob("*.log"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
     separator = b"-" * 79  # what Django's file backend writes between messages
     parts = (part.strip() for file in newest[:20] for part in reversed(file.read_bytes().split(separator)))
-    letters = [_shown(message_from_bytes(part, policy=policy.default)) for part in parts if part]
-    return render(request, "outbox/dev_mail.html", {"letters": letters[:50]})
+    emails = [_shown(message_from_bytes(part, policy=policy.default)) for part in parts if part]
+    return render(request, "outbox/dev_mail.html", {"emails": emails[:50]})
 
 
-def _shown(letter: EmailMessage) -> dict[str, str]:
-    body = letter.get_body(("plain",))
+def _shown(email: EmailMessage) -> dict[str, str]:
+    body = email.get_body(("plain",))
     return {
-        "subject": str(letter["Subject"]),
-        "to": str(letter["To"]),
-        "date": str(letter["Date"]),
+        "subject": str(email["Subject"]),
+        "to": str(email["To"]),
+        "date": str(email["Date"]),
         "text": str(body.get_content()) if isinstance(body, EmailMessage) else "",
     }

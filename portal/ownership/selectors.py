@@ -128,7 +128,7 @@ def panel_of(grant: Grant) -> SearchSummary | None:
 
 
 def reminder_recipients(grant: Grant) -> list[str]:
-    """Who is asked to take `grant` over, for the letters that remind of its end."""
+    """Who is asked to take `grant` over, for the emails that remind of its end."""
     found = OwnerSearch.objects.running().filter(grant=grant).exclude(stage=SearchStage.IT).first()
     return found.addresses if found else []
 

@@ -80,7 +80,7 @@ def claim(request: HttpRequest, token: str) -> HttpResponse:
     """What taking over means, and the button that does it."""
     found = claiming.read_token(token)
     if found is None:
-        raise Http404("This link is not whole. Copy it from the letter again.")
+        raise Http404("This link is not whole. Copy it from the email again.")
     pk, stage = found
     search = (
         OwnerSearch.objects.running()

@@ -26,7 +26,7 @@ from portal.policy_service.budgets import (
 )
 from portal.policy_service.decisions import Outcome, decide, is_inside
 from portal.policy_service.header_from import HeaderRefusal
-from portal.policy_service.index import Found, Index, NoAddress
+from portal.policy_service.index import Index, NoAddress, RuleMatch
 from portal.policy_service.protocol import RELAY_CONTEXT, Ask, Malformed, parse
 from portal.policy_service.sessions import Accepted, Sessions
 from portal.policy_service.tallies import Batch
@@ -243,7 +243,7 @@ class Answering:
             self.batch.count_recipients(case.rule.grant_id, case.day, load.recipients, load.external)
 
     # ------------------------------------------------------------------ the same message, seen by the milter
-    def about(self, client: str) -> tuple[Found | None, date]:
+    def about(self, client: str) -> tuple[RuleMatch | None, date]:
         """What the client's address leads to, and today. Raises Unready, and Malformed where it is no address."""
         if self._index is None or not self.is_ready:
             raise Unready

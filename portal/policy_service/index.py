@@ -21,7 +21,7 @@ class NoAddress(ValueError):
     """The text is no IP address."""
 
 
-Found = tuple[RelayRule | None, bool]
+RuleMatch = tuple[RelayRule | None, bool]
 """The rule of the grant in force, or of the one that was (None where the campus alone covers the address), and
 whether it is in force."""
 
@@ -105,7 +105,7 @@ class Index:
         return slot
 
     # ------------------------------------------------------------------ questions
-    def find(self, client: str, day: date) -> Found | None:
+    def find(self, client: str, day: date) -> RuleMatch | None:
         """What the address `client` leads to on `day`; None outside the relay's scope. Raises NoAddress."""
         host = self._hosts.get(client)
         if host is not None and (known := _choose(host, day)) is not None:
@@ -139,7 +139,7 @@ def _key(network: Network) -> int:
     return int(network.network_address) >> (_BITS[network.version] - network.prefixlen)
 
 
-def _choose(slot: list[RelayRule | None], day: date) -> Found | None:
+def _choose(slot: list[RelayRule | None], day: date) -> RuleMatch | None:
     # The order of the exported map: grants in force, grants that were, the campus.
     if len(slot) == 1 and (rule := slot[0]) is not None and rule.is_in_force(day):
         return rule, True

@@ -6,11 +6,11 @@ from typing import Any
 from portal.lib.outcome import Outcome
 from portal.renewals.facts import Fact, Group, Stand
 from portal.workflow.evidence import facts_of
-from portal.workflow.findings import Found
-from portal.workflow.models import Finding
+from portal.workflow.findings import Finding
+from portal.workflow.models import StoredFinding
 
 Key = tuple[str, str]
-FindingLike = Found | Finding
+FindingLike = Finding | StoredFinding
 """A fresh finding, or a stored one."""
 
 

@@ -18,8 +18,8 @@ from portal.policy_service.selectors import Usage, is_counted, usage_of
 from portal.renewals.comparing import FindingLike, Key, by_key, compared, key_of
 from portal.renewals.facts import Fact, Group, Stand, Use, changed_first
 from portal.renewals.use import use_of
-from portal.workflow.findings import Found
-from portal.workflow.models import CheckRun, Finding, ServiceRequest
+from portal.workflow.findings import Finding
+from portal.workflow.models import CheckRun, ServiceRequest, StoredFinding
 from portal.workflow.services import checking
 from portal.workflow.services.requesting import answers_of, differences
 
@@ -70,7 +70,7 @@ def _approved_findings(grant: Grant) -> Mapping[Key, FindingLike]:
         .order_by("-id")
         .first()
     )
-    return by_key(Finding.objects.filter(run=run)) if run is not None else {}
+    return by_key(StoredFinding.objects.filter(run=run)) if run is not None else {}
 
 
 # ---------------------------------------------------------------- the permission and its people
@@ -150,11 +150,13 @@ def _standing(grant: Grant, then: Mapping[Key, FindingLike]) -> Iterator[Fact]:
 
 
 def _checks(service_request: ServiceRequest, then: Mapping[Key, FindingLike]) -> Iterator[Fact]:
-    yield from _asked(Group.CHECKS, lambda: checking.look(service_request), then, service_request.reference)
+    yield from _asked(
+        Group.CHECKS, lambda: checking.run_checks(service_request), then, service_request.reference
+    )
 
 
 def _asked(
-    group: Group, ask: Callable[[], Sequence[Found]], then: Mapping[Key, FindingLike], reference: str
+    group: Group, ask: Callable[[], Sequence[Finding]], then: Mapping[Key, FindingLike], reference: str
 ) -> Iterator[Fact]:
     try:
         found = ask()

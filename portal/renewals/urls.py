@@ -2,10 +2,10 @@
 
 from django.urls import path
 
-from portal.renewals import desk_views, views
+from portal.renewals import queue_views, views
 
 urlpatterns = [
-    path("renewals/", desk_views.renewals, name="renewals"),
-    path("renewals/runs/<int:pk>/", desk_views.run, name="renewal_run"),
+    path("renewals/", queue_views.renewals, name="renewals"),
+    path("renewals/runs/<int:pk>/", queue_views.run, name="renewal_run"),
     path("grants/<str:reference>/renew/", views.renew, name="grant_renew"),
 ]

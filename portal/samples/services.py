@@ -230,12 +230,12 @@ def refresh_evidence(*, service_request: ServiceRequest) -> None:
     service_request = ServiceRequest.objects.get(pk=service_request.pk)
     if service_request.state not in LIVE_STATES:
         return
-    found = checking.look(service_request)
+    found = checking.run_checks(service_request)
     with transaction.atomic():
         held = ServiceRequest.objects.select_for_update().get(pk=service_request.pk)
         # Decided or answered meanwhile: that ran the checks itself, and a decision's evidence stays as it was.
         if held.state in LIVE_STATES and held.revision == service_request.revision:
-            checking.keep(service_request=held, found=found, occasion=CheckRun.Occasion.SAMPLE)
+            checking.save_check_run(service_request=held, found=found, occasion=CheckRun.Occasion.SAMPLE)
 
 
 def judge_newest(*, service_request: ServiceRequest) -> None:

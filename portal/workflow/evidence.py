@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import Q, Subquery
 
 from portal.lib.text import truncate
-from portal.workflow.models import CheckRun, Event, Finding, ServiceRequest
+from portal.workflow.models import CheckRun, Event, ServiceRequest, StoredFinding
 from portal.workflow.states import Action
 
 _APART: frozenset[str] = frozenset({"checked_at", "judged_at", "drawing", "notes"})
@@ -31,10 +31,10 @@ class Moment:
 
     label: str
     run: CheckRun
-    findings: Sequence[Finding]
+    findings: Sequence[StoredFinding]
 
     @cached_property
-    def by_rule(self) -> dict[str, Finding]:
+    def by_rule(self) -> dict[str, StoredFinding]:
         """The findings by rule."""
         return {finding.rule: finding for finding in self.findings}
 
@@ -53,11 +53,11 @@ class Difference:
 
     clause: str
     rule: str
-    beside: Sequence[tuple[Moment, Finding | None]]
+    beside: Sequence[tuple[Moment, StoredFinding | None]]
     facts: Sequence[FactChange]
 
     @property
-    def newest(self) -> Finding | None:
+    def newest(self) -> StoredFinding | None:
         """What was found last, if the rule was asked then."""
         return self.beside[-1][1]
 
@@ -81,7 +81,7 @@ class Evidence:
     is_frozen: bool
 
     @property
-    def findings(self) -> Sequence[Finding]:
+    def findings(self) -> Sequence[StoredFinding]:
         """The findings of the run that is shown."""
         return self.shown.findings if self.shown else ()
 
@@ -129,8 +129,8 @@ def evidence_of(service_request: ServiceRequest, events: Sequence[Event]) -> Evi
     return _arranged(_by_run(rows), decided_on)
 
 
-def _findings(wanted: Q) -> list[Finding]:
-    return list(Finding.objects.filter(wanted).select_related("run"))
+def _findings(wanted: Q) -> list[StoredFinding]:
+    return list(StoredFinding.objects.filter(wanted).select_related("run"))
 
 
 def _newest(service_request: ServiceRequest) -> Q:
@@ -143,14 +143,14 @@ def _submitted(service_request: ServiceRequest) -> Q:
     return Q(run_id=Subquery(runs.order_by("id").values("pk")[:1]))
 
 
-def _by_run(rows: Iterable[Finding]) -> dict[int, list[Finding]]:
-    runs: dict[int, list[Finding]] = {}
+def _by_run(rows: Iterable[StoredFinding]) -> dict[int, list[StoredFinding]]:
+    runs: dict[int, list[StoredFinding]] = {}
     for row in rows:
         runs.setdefault(row.run_id, []).append(row)
     return dict(sorted(runs.items()))
 
 
-def _arranged(runs: dict[int, list[Finding]], decided_on: int | None) -> Evidence:
+def _arranged(runs: dict[int, list[StoredFinding]], decided_on: int | None) -> Evidence:
     moments: list[Moment] = []
     for pk, findings in runs.items():
         run = findings[0].run
@@ -165,12 +165,12 @@ def _arranged(runs: dict[int, list[Finding]], decided_on: int | None) -> Evidenc
 
 
 # ---------------------------------------------------------------- comparing
-def _differ(there: Sequence[Finding]) -> bool:
+def _differ(there: Sequence[StoredFinding]) -> bool:
     """Whether outcome or sentence are not always the same."""
     return len({(one.outcome, one.sentence) for one in there}) > 1
 
 
-def _changed_facts(there: Sequence[Finding]) -> Iterable[FactChange]:
+def _changed_facts(there: Sequence[StoredFinding]) -> Iterable[FactChange]:
     records = [one.evidence for one in there]
     for name in dict.fromkeys(name for record in records for name in record):
         values = [record.get(name) for record in records]
@@ -196,7 +196,7 @@ def _in_words(value: Any) -> str | None:
     return truncate(text, LONGEST_VALUE)
 
 
-def raw_record(finding: Finding) -> str:
+def raw_record(finding: StoredFinding) -> str:
     """The facts behind a finding as indented JSON, without the data of its drawing."""
     facts = {name: value for name, value in finding.evidence.items() if name != "drawing"}
     return json.dumps(facts, indent=2, ensure_ascii=False, default=str)

@@ -13,7 +13,7 @@ LONGEST_RULE = 60
 
 
 @dataclass(frozen=True)
-class Found:
+class Finding:
     """One finding of a check, before it is stored.
 
     `evidence` is shown to reviewers as raw record: JSON-serialisable values, no secrets. `waivable` marks the
@@ -44,6 +44,6 @@ def rule_for(what: str, address: str) -> str:
     return f"{what}:{sha256(address.encode()).hexdigest()[:32]}"
 
 
-def blocking(findings: Iterable[Found]) -> list[Found]:
+def blocking(findings: Iterable[Finding]) -> list[Finding]:
     """The findings that bar an approval."""
     return [finding for finding in findings if finding.blocks]

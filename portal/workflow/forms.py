@@ -12,7 +12,7 @@ from portal.accounts.mailboxes import Tie, mailboxes_for
 from portal.institution import institution
 from portal.lib.addresses import MailboxRefused, parse_mailbox
 from portal.workflow.fields import PersonField, RowsWidget
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.kinds import Choice, Limit, Terms
 from portal.workflow.models import Visibility
 
@@ -58,7 +58,7 @@ class StepForm(forms.Form):
         """Write the cleaned answers. Called by the service, in its transaction."""
         raise NotImplementedError
 
-    def live_findings(self, field: str) -> list[Found]:
+    def live_findings(self, field: str) -> list[Finding]:
         """What the checks say of one valid field; may ask the DNS within its deadline."""
         return []
 

@@ -12,7 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from portal.accounts.roles import Role
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -174,7 +174,7 @@ class Kind(ABC):
 
     # ------------------------------------------------------------------ the checks
     @abstractmethod
-    def check(self, service_request: "ServiceRequest") -> list[Found]:
+    def check(self, service_request: "ServiceRequest") -> list[Finding]:
         """Run every check over the answers as saved. May ask the DNS within its deadline; never raises."""
 
     @property
@@ -182,7 +182,7 @@ class Kind(ABC):
         """Whether `check_after_decision` may have something to ask, for the button on the page."""
         return False
 
-    def check_after_decision(self, service_request: "ServiceRequest") -> list[Found] | None:
+    def check_after_decision(self, service_request: "ServiceRequest") -> list[Finding] | None:
         """What the approval rests on, asked again; None where nothing hangs on it any more. May ask the DNS."""
         return None
 

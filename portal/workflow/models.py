@@ -226,8 +226,8 @@ class CheckRun(models.Model):
         indexes = (models.Index(fields=("service_request", "-id"), name="newest_check_run"),)
 
 
-class Finding(models.Model):
-    """One stored finding of a run."""
+class StoredFinding(models.Model):
+    """A finding of a run, as a row."""
 
     run = models.ForeignKey(CheckRun, on_delete=models.CASCADE, related_name="findings")
     clause = models.CharField(max_length=10)
@@ -240,6 +240,7 @@ class Finding(models.Model):
     evidence = models.JSONField(default=dict)
 
     class Meta:
+        db_table = "workflow_finding"
         ordering = ("id",)
 
     def __str__(self) -> str:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from portal.accounts.directory import DirectoryUnavailable, directory
 from portal.lib.outcome import Outcome
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -23,7 +23,7 @@ def is_known(person: "User") -> bool | None:
         return None
 
 
-def owner_finding(service_request: "ServiceRequest") -> Found:
+def owner_finding(service_request: "ServiceRequest") -> Finding:
     """What the directory says of the requester. A must: a permission has an owner, by the clause that the kind names."""
     person, clause = service_request.requester, service_request.kind_entry.owner_clause
     known = is_known(person)
@@ -34,7 +34,7 @@ def owner_finding(service_request: "ServiceRequest") -> Found:
         sentence = f"{clause}: the directory did not answer, so nobody knows whether {person} is still here. Check again."
     else:
         outcome, sentence = Outcome.FAIL, f"{clause}: {_who_is_gone(person)} {_remedy(service_request)}"
-    return Found(
+    return Finding(
         clause=clause,
         rule=RULE,
         outcome=outcome,

@@ -19,10 +19,10 @@ from portal.workflow.models import (
     CheckRun,
     Event,
     FieldChange,
-    Finding,
     Question,
     SearchTerm,
     ServiceRequest,
+    StoredFinding,
     Visibility,
 )
 from portal.workflow.policies import may_read_internal
@@ -246,10 +246,10 @@ def cuts_of(service_request_id: int) -> list[FieldChange]:
     return list(of_the_request.filter(event__action=Action.APPROVE))
 
 
-def newest_findings(service_request: ServiceRequest) -> list[Finding]:
+def newest_findings(service_request: ServiceRequest) -> list[StoredFinding]:
     """The findings of the newest run, with the run; for a closed request that is the frozen evidence."""
     newest = CheckRun.objects.filter(service_request=service_request).order_by("-id").values("pk")[:1]
-    return list(Finding.objects.filter(run_id=Subquery(newest)).select_related("run"))
+    return list(StoredFinding.objects.filter(run_id=Subquery(newest)).select_related("run"))
 
 
 def questions(service_request: ServiceRequest) -> list[Question]:
@@ -257,7 +257,7 @@ def questions(service_request: ServiceRequest) -> list[Question]:
     return list(service_request.questions.select_related("asked_by", "answered_by"))
 
 
-def waived_rules(service_request: ServiceRequest, findings: Sequence[Finding]) -> Mapping[str, Any]:
+def waived_rules(service_request: ServiceRequest, findings: Sequence[StoredFinding]) -> Mapping[str, Any]:
     """The waivers of the request by rule; asks the database only where a finding could be waived."""
     if not any(finding.waivable for finding in findings):
         return {}

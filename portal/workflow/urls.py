@@ -2,23 +2,23 @@
 
 from django.urls import path
 
-from portal.workflow.views import acting, asking, evidence, reading
+from portal.workflow.views import acting, evidence, new_request, reading
 
 urlpatterns = [
     path("", reading.home, name="home"),
-    path("ask/", asking.guide, name="guide"),
-    path("ask/<slug:kind_key>/", asking.start, name="start"),
+    path("ask/", new_request.guide, name="guide"),
+    path("ask/<slug:kind_key>/", new_request.start, name="start"),
     path("search/", reading.search, name="search"),
     path("queue/", reading.queue, name="queue"),
     path("requests/", reading.requests, name="requests"),
     path("requests/<str:reference>/", reading.detail, name="request"),
-    path("requests/<str:reference>/answers/", asking.answers, name="request_answers"),
-    path("requests/<str:reference>/receipt/", asking.receipt, name="request_receipt"),
-    path("requests/<str:reference>/edit/<slug:key>/", asking.step, name="request_step"),
-    path("requests/<str:reference>/edit/<slug:key>/save/", asking.autosave, name="request_autosave"),
+    path("requests/<str:reference>/answers/", new_request.answers, name="request_answers"),
+    path("requests/<str:reference>/receipt/", new_request.receipt, name="request_receipt"),
+    path("requests/<str:reference>/edit/<slug:key>/", new_request.step, name="request_step"),
+    path("requests/<str:reference>/edit/<slug:key>/save/", new_request.autosave, name="request_autosave"),
     path(
         "requests/<str:reference>/edit/<slug:key>/check/<slug:field>/",
-        asking.check_field,
+        new_request.check_field,
         name="request_check",
     ),
     path("requests/<str:reference>/do/<slug:action>/", acting.act, name="request_act"),

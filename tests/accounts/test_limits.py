@@ -93,29 +93,29 @@ def test_wrong_tokens_are_counted_by_client(cast: Cast, path: str) -> None:
 
 # ---------------------------------------------------------------- the link to a new password
 @pytest.fixture
-def letters() -> list[Any]:
+def emails() -> list[Any]:
     mail.outbox = []
     return mail.outbox
 
 
-def test_a_link_goes_to_open_accounts_with_a_password_alone(cast: Cast, letters: list[Any]) -> None:
+def test_a_link_goes_to_open_accounts_with_a_password_alone(cast: Cast, emails: list[Any]) -> None:
     User.objects.create_user("sso@ttu.edu", None, name="Signs on")
     User.objects.create_user("left@ttu.edu", PASSWORD, name="Left", is_active=False)
     for address in ("sso@ttu.edu", "left@ttu.edu", "stranger@elsewhere.example", "", "x" * 300):
         assert not resetting.send_reset_link(address=address)
-    assert letters == []
+    assert emails == []
     assert resetting.send_reset_link(address=f" {cast.requester.email.upper()} ")
-    (letter,) = letters
-    assert letter.to == [cast.requester.email]
-    (link,) = [word for word in letter.body.split() if "/password/reset/key/" in word]
+    (email,) = emails
+    assert email.to == [cast.requester.email]
+    (link,) = [word for word in email.body.split() if "/password/reset/key/" in word]
     answer = Client().get(link.removeprefix("http://localhost:8000"), follow=True)
     assert 'name="password1"' in answer.content.decode()
 
 
-def test_links_to_one_account_have_a_limit(cast: Cast, letters: list[Any]) -> None:
+def test_links_to_one_account_have_a_limit(cast: Cast, emails: list[Any]) -> None:
     for _ in range(5):
         resetting.send_reset_link(address=cast.requester.email)
-    assert len(letters) == resetting.LINKS_TO_ONE_ACCOUNT.times
+    assert len(emails) == resetting.LINKS_TO_ONE_ACCOUNT.times
 
 
 def test_the_page_answers_alike_for_every_address_and_with_the_mail_server_away(
@@ -135,9 +135,9 @@ def test_the_page_answers_alike_for_every_address_and_with_the_mail_server_away(
         resetting.send_reset_link(address=cast.requester.email)
 
 
-def test_a_new_password_is_told_to_its_owner(cast: Cast, letters: list[Any]) -> None:
+def test_a_new_password_is_told_to_its_owner(cast: Cast, emails: list[Any]) -> None:
     resetting.send_reset_link(address=cast.requester.email)
-    (link,) = [word for word in letters[0].body.split() if "/password/reset/key/" in word]
+    (link,) = [word for word in emails[0].body.split() if "/password/reset/key/" in word]
     client = Client(HTTP_X_FORWARDED_FOR=HOME)
     page = client.get(link.removeprefix("http://localhost:8000"), follow=True)
     path = page.redirect_chain[-1][0]

@@ -196,10 +196,10 @@ def test_findings_decisions_and_the_grant(cast: Cast, program: Program) -> None:
 
 def test_notes_for_reviewers_stay_theirs(cast: Cast, program: Program) -> None:
     from portal.workflow.models import Visibility
-    from portal.workflow.services import talking
+    from portal.workflow.services import commenting
 
     request = submitted(cast)
-    talking.comment(
+    commenting.comment(
         service_request=request, actor=cast.reviewer, text="Odd.", visibility=Visibility.REVIEWERS
     )
     path = f"/requests/{request.reference}/events"

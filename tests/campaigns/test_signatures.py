@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 
 from campaigns.message_rules import message_findings
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from tests.campaigns.cast import FROM, campaign_draft
 from tests.cast import Cast
 from tests.mailauth.signing import rsa_key, sign
@@ -42,7 +42,7 @@ def signed(**facts: Any) -> bytes:
     return sign(TEXT, **{"domain": DOMAIN, "headers": HEADERS} | facts)
 
 
-def found(cast: Cast, raw: bytes) -> dict[str, Found]:
+def found(cast: Cast, raw: bytes) -> dict[str, Finding]:
     draft = campaign_draft(cast, raw=raw)
     return {one.rule.partition(":")[2]: one for one in message_findings(draft)}
 

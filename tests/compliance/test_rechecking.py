@@ -44,7 +44,7 @@ def actions(grant: Grant) -> list[str]:
     return [event.action for event in grant.events.all()][1:]  # the first is the issue
 
 
-def drift_letters() -> list[OutboxMessage]:
+def drift_emails() -> list[OutboxMessage]:
     return list(OutboxMessage.objects.filter(subject__contains="Out of compliance"))
 
 
@@ -72,13 +72,13 @@ def test_drift_is_told_once_then_suspends_after_the_grace_and_mends_by_itself(
     names.remove(RECORD, "TXT")
     assert day(1, clock).broken == 1
     assert "vendor.example has no DMARC record" in now(grant).compliance.broken_sentence
-    recipients = {letter.recipient for letter in drift_letters()}
+    recipients = {email.recipient for email in drift_emails()}
     assert recipients == {cast.requester.email, "techmail@ttu.edu"}
-    assert "suspended on 2 December 2026" in drift_letters()[0].text
+    assert "suspended on 2 December 2026" in drift_emails()[0].text
     for number in (1, 2, 7):
         day(number, clock)
     assert now(grant).state == "active"
-    assert (len(drift_letters()), actions(grant)) == (2, ["drift"])
+    assert (len(drift_emails()), actions(grant)) == (2, ["drift"])
 
     day(8, clock)
     day(9, clock)
@@ -102,9 +102,9 @@ def test_a_second_break_is_told_again(grant: Grant, names: DnsServer, clock: Any
     names.remove(RECORD, "TXT")
     day(3, clock)
     assert actions(grant) == ["drift", "mended", "drift"]
-    assert len(drift_letters()) == 4
+    assert len(drift_emails()) == 4
     day(9, clock)
-    assert now(grant).state == "active"  # the grace counts from the second letter
+    assert now(grant).state == "active"  # the grace counts from the second email
 
 
 def test_no_answer_never_suspends(grant: Grant, names: DnsServer, clock: Any) -> None:
@@ -112,7 +112,7 @@ def test_no_answer_never_suspends(grant: Grant, names: DnsServer, clock: Any) ->
     for number in (1, 10, 30):
         assert day(number, clock).unknown == 1
     assert (now(grant).state, now(grant).compliance.standing) == ("active", "unknown")
-    assert (actions(grant), drift_letters()) == ([], [])
+    assert (actions(grant), drift_emails()) == ([], [])
 
 
 def test_no_answer_on_the_day_of_the_suspension_waits(grant: Grant, names: DnsServer, clock: Any) -> None:
@@ -181,7 +181,7 @@ def test_an_institution_may_keep_such_grants_in_force_or_shorten_the_grace(
     day(1, clock)
     day(60, clock)
     assert now(grant).state == "active"
-    assert "stays active" in drift_letters()[0].text
+    assert "stays active" in drift_emails()[0].text
     settings.INSTITUTION = dataclasses.replace(standing, compliance_grace_days=70)
     day(61, clock)
     assert now(grant).state == "active"

@@ -53,7 +53,7 @@ def records(grant: Grant, cast: Cast) -> list[tuple[str, str]]:
     return [(moment.label, moment.by_rule["dkim:s1"].outcome) for moment in moments]
 
 
-def drift_letters() -> list[OutboxMessage]:
+def drift_emails() -> list[OutboxMessage]:
     return list(OutboxMessage.objects.filter(subject__contains="Out of compliance"))
 
 
@@ -113,10 +113,10 @@ def test_a_changed_record_is_told_once_suspends_after_the_grace_and_mends_by_its
     change(published)
     assert day(1, clock).broken == 1
     assert words in now(grant).compliance.broken_sentence
-    assert {letter.recipient for letter in drift_letters()} == {cast.requester.email, "techmail@ttu.edu"}
+    assert {email.recipient for email in drift_emails()} == {cast.requester.email, "techmail@ttu.edu"}
     for number in (2, 7):
         day(number, clock)
-    assert (now(grant).state, len(drift_letters())) == (GrantState.ACTIVE, 2)
+    assert (now(grant).state, len(drift_emails())) == (GrantState.ACTIVE, 2)
 
     day(8, clock)
     assert (now(grant).state, now(grant).compliance.suspended_by_portal) == (GrantState.SUSPENDED, True)
@@ -159,7 +159,7 @@ def test_no_answer_never_counts_as_broken(published: DnsServer, cast: Cast, cloc
     knob(published, NAME)
     for number in (1, 10, 30):
         assert (day(number, clock).unknown, now(grant).compliance.standing) == (1, "unknown")
-    assert (now(grant).state, drift_letters()) == (GrantState.ACTIVE, [])
+    assert (now(grant).state, drift_emails()) == (GrantState.ACTIVE, [])
 
 
 def test_a_vendors_new_key_behind_the_alias_is_its_own_affair(

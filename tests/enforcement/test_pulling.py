@@ -81,9 +81,9 @@ def test_a_hand_edited_map_shows_as_drift_once_until_it_is_repaired(host: MailHo
     assert host.pull().returncode == 1
     assert "+127.0.0.9/32 OK" in HostState.objects.get().differing
     assert "+mallory@ttu.edu OK" in HostState.objects.get().differing
-    letters = OutboxMessage.objects.filter(subject__contains=f"Mail host {HOST}")
-    assert letters.count() == 1
-    assert "+127.0.0.9/32 OK" in letters.get().text
+    emails = OutboxMessage.objects.filter(subject__contains=f"Mail host {HOST}")
+    assert emails.count() == 1
+    assert "+127.0.0.9/32 OK" in emails.get().text
     page = client_of(people.auditor).get("/in-force/").content.decode()
     assert "+127.0.0.9/32 OK" in page
     assert (
@@ -94,7 +94,7 @@ def test_a_hand_edited_map_shows_as_drift_once_until_it_is_repaired(host: MailHo
     assert "127.0.0.9" not in clients(host)
     assert not (host.live / "extra").exists()
     assert HostState.objects.get().differing == ""
-    assert letters.count() == 1
+    assert emails.count() == 1
 
 
 def test_what_no_known_key_signed_changes_nothing(host: MailHost, settings: Any) -> None:

@@ -41,11 +41,11 @@ def report(client: Client, token: str, host: str = HOST) -> None:
 def test_a_permission_is_called_live_only_where_receipts_say_so(cast: Cast, client: Client) -> None:
     tokens = {host: token_for(cast, host=host) for host in (HOST, SECOND)}
     grant = approved(cast)
-    letters = OutboxMessage.objects.filter(subject__contains="approved")
-    assert letters.exists()
-    for letter in letters:
-        assert "in force" not in letter.text.lower()
-        assert "within a minute; its page shows when it is live" in letter.text
+    emails = OutboxMessage.objects.filter(subject__contains="approved")
+    assert emails.exists()
+    for email in emails:
+        assert "in force" not in email.text.lower()
+        assert "within a minute; its page shows when it is live" in email.text
     browser = client_of(cast.requester)
     page = browser.get(grant.get_absolute_url()).content.decode()
     assert "Approved, not live yet: it waits for the next release, within a minute." in page

@@ -14,13 +14,13 @@ from portal.outbox.models import OutboxMessage
 from portal.workflow import notices
 from portal.workflow.models import DraftStep, Event, Participation, ServiceRequest
 from portal.workflow.policies import is_decider
-from portal.workflow.services import checking, requesting, reviewing, taking_part, talking
+from portal.workflow.services import checking, commenting, requesting, reviewing, taking_part
 from tests.cast import Cast, approve, client_of, fresh, relay_draft, submitted
 
 pytestmark = pytest.mark.django_db
 
 
-def letters(recipient: str) -> list[str]:
+def emails(recipient: str) -> list[str]:
     """The sources of the email to somebody, oldest first."""
     rows = OutboxMessage.objects.filter(recipient=recipient).order_by("pk")
     return [str(key).partition(":")[0] for key in rows.values_list("unique_key", flat=True)]
@@ -29,10 +29,10 @@ def letters(recipient: str) -> list[str]:
 # ---------------------------------------------------------------- comments, checks, drafts
 def test_forty_comments_in_a_breath_are_not_taken(cast: Cast) -> None:
     request = submitted(cast)
-    for number in range(talking.COMMENTS_OF_ONE_PERSON.times):
-        talking.comment(service_request=request, actor=cast.requester, text=f"{number}")
+    for number in range(commenting.COMMENTS_OF_ONE_PERSON.times):
+        commenting.comment(service_request=request, actor=cast.requester, text=f"{number}")
     with pytest.raises(TooOften, match="You can go on in"):
-        talking.comment(service_request=request, actor=cast.requester, text="once more")
+        commenting.comment(service_request=request, actor=cast.requester, text="once more")
     answer = client_of(cast.requester).post(
         f"/requests/{request.reference}/do/comment/", {"comment-comment": "What I typed stays."}
     )
@@ -41,18 +41,18 @@ def test_forty_comments_in_a_breath_are_not_taken(cast: Cast) -> None:
     page = answer.content.decode()
     assert "What I typed stays." in page
     assert "many comments in a short time" in page
-    talking.comment(service_request=request, actor=cast.reviewer, text="Others are not concerned.")
+    commenting.comment(service_request=request, actor=cast.reviewer, text="Others are not concerned.")
 
 
 def test_a_request_takes_so_many_comments_from_all_together(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(talking, "COMMENTS_OF_ONE_REQUEST", Rate(times=2, seconds=60))
+    monkeypatch.setattr(commenting, "COMMENTS_OF_ONE_REQUEST", Rate(times=2, seconds=60))
     request = submitted(cast)
-    talking.comment(service_request=request, actor=cast.requester, text="1")
-    talking.comment(service_request=request, actor=cast.reviewer, text="2")
+    commenting.comment(service_request=request, actor=cast.requester, text="1")
+    commenting.comment(service_request=request, actor=cast.reviewer, text="2")
     with pytest.raises(TooOften):
-        talking.comment(service_request=request, actor=cast.second_reviewer, text="3")
+        commenting.comment(service_request=request, actor=cast.second_reviewer, text="3")
 
 
 def test_live_checks_have_a_limit(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,9 +96,9 @@ def test_a_page_keeps_no_novel(cast: Cast) -> None:
 # ---------------------------------------------------------------- being named
 def test_who_is_named_gets_one_notice_and_nothing_more_before_they_accept(cast: Cast) -> None:
     request = submitted(cast, co_owner=cast.colleague, sponsor=cast.sponsor)
-    assert letters(cast.colleague.email) == ["request_named"]
-    assert letters(cast.sponsor.email) == ["request_named"]
-    talking.comment(service_request=request, actor=cast.requester, text="A comment.")
+    assert emails(cast.colleague.email) == ["request_named"]
+    assert emails(cast.sponsor.email) == ["request_named"]
+    commenting.comment(service_request=request, actor=cast.requester, text="A comment.")
     reviewing.ask(
         service_request=request, actor=cast.reviewer, revision=request.revision, questions=[("", "Why?")]
     )
@@ -109,9 +109,9 @@ def test_who_is_named_gets_one_notice_and_nothing_more_before_they_accept(cast: 
     )
     grant = approve(cast, fresh(request))
     grant_notices.reminder(grant=grant, due_on=grant.ends_on, days_left=30)
-    assert letters(cast.colleague.email) == ["request_named"]
-    assert letters(cast.sponsor.email) == ["request_named"]
-    assert "grant_reminder" in letters(cast.requester.email)
+    assert emails(cast.colleague.email) == ["request_named"]
+    assert emails(cast.sponsor.email) == ["request_named"]
+    assert "grant_reminder" in emails(cast.requester.email)
 
 
 def test_who_accepts_gets_the_email_from_then_on(cast: Cast) -> None:
@@ -127,8 +127,8 @@ def test_who_accepts_gets_the_email_from_then_on(cast: Cast) -> None:
         assert 'id="accept-part"' not in client.get(request.get_absolute_url()).content.decode()
     grant = approve(cast, fresh(request))
     grant_notices.reminder(grant=grant, due_on=grant.ends_on, days_left=30)
-    assert letters(cast.colleague.email) == ["request_named", "request_decided", "grant_reminder"]
-    assert letters(cast.sponsor.email) == ["request_named", "request_decided"]
+    assert emails(cast.colleague.email) == ["request_named", "request_decided", "grant_reminder"]
+    assert emails(cast.sponsor.email) == ["request_named", "request_decided"]
     assert Event.objects.filter(service_request=request, action="accept_part").count() == 2
     assert client_of(cast.outsider).post(f"/requests/{request.reference}/accept/").status_code == 404
     assert client_of(cast.reviewer).post(f"/requests/{request.reference}/accept/").status_code == 403
@@ -142,14 +142,14 @@ def test_a_person_files_as_many_namings_a_day_as_nobody_needs(
         submitted(
             cast, address=f"129.118.10.{40 + number}", host=f"c-{number}.ttu.edu", co_owner=cast.colleague
         )
-    assert letters(cast.colleague.email) == ["request_named"] * 2
+    assert emails(cast.colleague.email) == ["request_named"] * 2
 
 
 def test_a_co_owner_counts_for_four_eyes_before_they_accept(cast: Cast) -> None:
     request = submitted(cast, co_owner=cast.reviewer)
     assert Participation.objects.get(service_request=request, person=cast.reviewer).accepted_at is None
     assert not is_decider(request, cast.reviewer)
-    assert letters(cast.reviewer.email) == ["request_named"]
+    assert emails(cast.reviewer.email) == ["request_named"]
 
 
 def test_who_accepted_once_is_not_asked_again_at_the_renewal(cast: Cast) -> None:
@@ -188,13 +188,13 @@ def test_offers_have_a_limit_for_each_is_an_email(cast: Cast, monkeypatch: pytes
     assert answer.status_code == 429
     assert "many offers" in answer.content.decode()
     assert "Once more." in answer.content.decode()
-    assert letters(cast.outsider.email).count("grant_offered") == 2
+    assert emails(cast.outsider.email).count("grant_offered") == 2
 
 
 def test_a_visitor_leaves_only_so_many_sessions(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     from django.contrib.sessions.models import Session
 
-    monkeypatch.setattr("portal.workflow.views.asking.UNSENT_OF_ONE_CLIENT", Rate(times=2, seconds=60))
+    monkeypatch.setattr("portal.workflow.views.new_request.UNSENT_OF_ONE_CLIENT", Rate(times=2, seconds=60))
     path = f"/requests/{relay_draft(cast).reference}/edit/network/"
     answers = [Client().post(path, {"hostname": "x" * 100}).status_code for _ in range(4)]
     assert answers == [302, 302, 429, 429]

@@ -91,9 +91,9 @@ def test_too_often_keeps_what_was_typed(
     long_names: Cast, live_server: Any, browser: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from portal.lib.throttle import Rate
-    from portal.workflow.services import talking
+    from portal.workflow.services import commenting
 
-    monkeypatch.setattr(talking, "COMMENTS_OF_ONE_PERSON", Rate(times=0, seconds=60))
+    monkeypatch.setattr(commenting, "COMMENTS_OF_ONE_PERSON", Rate(times=0, seconds=60))
     request = submitted(long_names)
     page = sign_in(browser, live_server.url, long_names.requester)
     page.goto(request.get_absolute_url())

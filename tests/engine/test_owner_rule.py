@@ -32,7 +32,7 @@ def leaves(*people: User) -> None:
 
 
 def finding(request: ServiceRequest) -> Any:
-    (found,) = [one for one in checking.look(fresh(request)) if one.rule == owner_rule.RULE]
+    (found,) = [one for one in checking.run_checks(fresh(request)) if one.rule == owner_rule.RULE]
     return found
 
 

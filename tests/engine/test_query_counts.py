@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from portal.grants.models import Grant
 from portal.workflow.models import ServiceRequest
-from portal.workflow.services import reviewing, talking
+from portal.workflow.services import commenting, reviewing
 from tests.cast import Cast, approve, client_of, fresh, submitted
 
 pytestmark = pytest.mark.django_db
@@ -84,7 +84,7 @@ def test_the_search(cast: Cast) -> None:
 def grow_story(cast: Cast, request: ServiceRequest, size: int) -> None:
     """`size` comments and assignments on one request."""
     for number in range(size):
-        talking.comment(service_request=request, actor=cast.reviewer, text=f"Note {number}")
+        commenting.comment(service_request=request, actor=cast.reviewer, text=f"Note {number}")
         act = reviewing.take if number % 2 == 0 else reviewing.release
         act(service_request=request, actor=cast.reviewer, revision=request.revision)
 

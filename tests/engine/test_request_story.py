@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from portal.lib.outcome import Outcome
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.models import CheckRun, Event, FieldChange, Question, ServiceRequest
 from portal.workflow.services import checking, requesting, reviewing
 from portal.workflow.states import State
@@ -266,8 +266,8 @@ def test_what_fails_or_is_not_known_bars_approval(
     cast: Cast, reviewer_client: Client, monkeypatch: pytest.MonkeyPatch, outcome: Outcome
 ) -> None:
     request = submitted(cast)
-    found = [Found("REL-2", "on-campus", outcome, "REL-2: nobody can say where it is.")]
-    monkeypatch.setattr(checking, "look", lambda _: found)
+    found = [Finding("REL-2", "on-campus", outcome, "REL-2: nobody can say where it is.")]
+    monkeypatch.setattr(checking, "run_checks", lambda _: found)
     refused = act(reviewer_client, request, "approve", **approval(request))
     assert refused.status_code == 422
     assert "REL-2" in words(refused)
@@ -279,10 +279,10 @@ def test_a_waived_clause_bars_no_longer_and_only_what_may_be_waived(
     cast: Cast, reviewer_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = submitted(cast)
-    soft = Found("REL-1", "range", Outcome.FAIL, "REL-1: a wide range.", waivable=True)
-    hard = Found("REL-2", "on-campus", Outcome.FAIL, "REL-2: off campus.")
+    soft = Finding("REL-1", "range", Outcome.FAIL, "REL-1: a wide range.", waivable=True)
+    hard = Finding("REL-2", "on-campus", Outcome.FAIL, "REL-2: off campus.")
     found = [soft, hard]
-    monkeypatch.setattr(checking, "look", lambda _: list(found))
+    monkeypatch.setattr(checking, "run_checks", lambda _: list(found))
     url = f"/requests/{request.reference}/waive/"
     assert reviewer_client.post(f"/requests/{request.reference}/recheck/").status_code == 302
     assert reviewer_client.post(url, {"waive-rule": "range", "waive-reason": ""}).status_code == 422

@@ -17,7 +17,7 @@ from portal.accounts.models import User
 from portal.lib.problems import NotAllowed, WrongState
 from portal.workflow.models import DraftStep, ServiceRequest
 from portal.workflow.policies import available_actions
-from portal.workflow.services import requesting, reviewing, talking
+from portal.workflow.services import commenting, requesting, reviewing
 from portal.workflow.states import TRANSITIONS, Action, State
 from relay.models import RelayRequest
 from tests.cast import Cast, approve, client_of, fresh, relay_draft, submitted
@@ -192,7 +192,7 @@ def run(action: str, pk: int, actor: User) -> Any:
         "advance": lambda: reviewing.advance(**seen),
         "approve": lambda: reviewing.approve(**seen, comment="Fine.", terms=terms),
         "deny": lambda: reviewing.deny(**seen, comment="No.", clauses=["REL-0"]),
-        "comment": lambda: talking.comment(**common, text="Hello."),
+        "comment": lambda: commenting.comment(**common, text="Hello."),
     }
     return calls[action]()
 

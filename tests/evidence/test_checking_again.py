@@ -13,7 +13,7 @@ from portal.accounts.models import DirectoryAddress
 from portal.lib.outcome import Outcome
 from portal.lib.problems import WrongState
 from portal.lib.throttle import Rate, TooOften
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.models import CheckRun, ServiceRequest
 from portal.workflow.services import attaching, checking, requesting, reviewing
 from senders.kind import SendersKind
@@ -108,7 +108,7 @@ def test_the_dns_is_asked_outside_the_transaction(
         seen.append(connection.in_atomic_block)
         return service_request.kind_entry.check(service_request)
 
-    monkeypatch.setattr(checking, "look", look)
+    monkeypatch.setattr(checking, "run_checks", look)
     assert client_of(cast.reviewer).post(again(request)).status_code == 302
     assert seen == [False]
 
@@ -128,7 +128,7 @@ def test_a_request_that_moved_on_meanwhile_keeps_its_evidence(
         )
         return []
 
-    monkeypatch.setattr(checking, "look", look)
+    monkeypatch.setattr(checking, "run_checks", look)
     with pytest.raises(WrongState):
         checking.recheck(service_request=request, actor=cast.reviewer)
     assert request.check_runs.count() == 1
@@ -188,15 +188,15 @@ def test_what_has_ended_is_not_checked_again(published: DnsServer, cast: Cast) -
 
 
 # ---------------------------------------------------------------- waivers
-def found(rule: str, outcome: Outcome, *, waivable: bool = True) -> Found:
-    return Found("MKT-3", rule, outcome, "The window is full.", waivable=waivable)
+def found(rule: str, outcome: Outcome, *, waivable: bool = True) -> Finding:
+    return Finding("MKT-3", rule, outcome, "The window is full.", waivable=waivable)
 
 
-def with_run(cast: Cast, *findings: Found) -> ServiceRequest:
+def with_run(cast: Cast, *findings: Finding) -> ServiceRequest:
     """A request whose submission could have been let through, with a newer run of `findings`."""
     request = relay_submitted(cast)
     for run in ([found("window", Outcome.FAIL)], findings):
-        checking.keep(service_request=request, found=run, occasion=CheckRun.Occasion.RECHECK)
+        checking.save_check_run(service_request=request, found=run, occasion=CheckRun.Occasion.RECHECK)
     return request
 
 
@@ -218,7 +218,7 @@ def test_what_the_newest_run_bars_can_be_waived_by_name(cast: Cast) -> None:
         [found("another", Outcome.FAIL)],
     ],
 )
-def test_what_only_an_older_run_found_cannot_be_waived(cast: Cast, newer: list[Found]) -> None:
+def test_what_only_an_older_run_found_cannot_be_waived(cast: Cast, newer: list[Finding]) -> None:
     request = with_run(cast, *newer)
     with pytest.raises(ValidationError, match="nothing to set aside"):
         checking.waive(service_request=request, actor=cast.reviewer, rule="window", reason="It was agreed.")
@@ -240,8 +240,8 @@ def test_the_page_stays_within_fourteen_queries_with_everything_on_it(
 ) -> None:
     request = make(cast)
     assert queries(cast, request) == 12
-    found = checking.look(request)
-    checking.keep(service_request=request, found=found, occasion=CheckRun.Occasion.RECHECK)
+    found = checking.run_checks(request)
+    checking.save_check_run(service_request=request, found=found, occasion=CheckRun.Occasion.RECHECK)
     assert queries(cast, request) == 13  # a run that the timeline does not tell of
     checking.recheck(service_request=fresh(request), actor=cast.reviewer)
     assert queries(cast, request) == 12

@@ -4,7 +4,7 @@ import pytest
 
 from portal.lib.outcome import Outcome
 from portal.workflow.evidence import evidence_of
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.models import CheckRun, ServiceRequest
 from portal.workflow.selectors import timeline
 from portal.workflow.services import checking
@@ -19,18 +19,18 @@ pytestmark = pytest.mark.django_db
 Occasion = CheckRun.Occasion
 
 
-def one(rule: str, outcome: Outcome, sentence: str = "So it is.", **evidence: object) -> Found:
-    return Found("REL-1", rule, outcome, sentence, evidence=evidence)
+def one(rule: str, outcome: Outcome, sentence: str = "So it is.", **evidence: object) -> Finding:
+    return Finding("REL-1", rule, outcome, sentence, evidence=evidence)
 
 
-def runs(cast: Cast, *later: list[Found]) -> ServiceRequest:
+def runs(cast: Cast, *later: list[Finding]) -> ServiceRequest:
     """A request whose submission found nothing but what the first list says, with a run for each further list."""
     request = relay_submitted(cast)
     request.check_runs.all().delete()
     first, *rest = later
-    checking.keep(service_request=request, found=first, occasion=Occasion.SUBMISSION)
+    checking.save_check_run(service_request=request, found=first, occasion=Occasion.SUBMISSION)
     for found in rest:
-        checking.keep(service_request=request, found=found, occasion=Occasion.RECHECK)
+        checking.save_check_run(service_request=request, found=found, occasion=Occasion.RECHECK)
     return request
 
 

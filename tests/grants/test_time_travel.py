@@ -67,7 +67,7 @@ def again(grant: Grant) -> Grant:
     return Grant.objects.get(pk=grant.pk)
 
 
-def letters(prefix: str, recipient: str = "requester@ttu.edu") -> int:
+def emails(prefix: str, recipient: str = "requester@ttu.edu") -> int:
     return OutboxMessage.objects.filter(unique_key__startswith=f"{prefix}:", recipient=recipient).count()
 
 
@@ -89,8 +89,8 @@ def test_a_year_sends_each_reminder_once_and_then_lapses(cast: Cast, times: int)
     ]
     assert reminded(grant) == [(END - timedelta(days=left), left) for left in DAYS_LEFT]
     assert again(grant).state == GrantState.LAPSED
-    assert letters("grant_reminder") == len(DAYS_LEFT)
-    assert letters("grant_lapsed") == 1
+    assert emails("grant_reminder") == len(DAYS_LEFT)
+    assert emails("grant_lapsed") == 1
     assert GrantEvent.objects.filter(grant=grant, action="lapse").count() == 1
 
 
@@ -302,7 +302,7 @@ def test_suspending_resuming_and_revoking(cast: Cast) -> None:
     assert jobs(END) == (0, 0)
     assert jobs(END + timedelta(days=1)) == (0, 0)
     assert again(grant).state == GrantState.REVOKED
-    assert letters("grant_changed") == 3
+    assert emails("grant_changed") == 3
 
 
 def test_a_suspended_grant_lapses_at_its_end(cast: Cast) -> None:
@@ -353,8 +353,8 @@ def test_a_grant_changes_hands_when_the_other_accepts(cast: Cast) -> None:
         assert again(grant).owner == cast.colleague
         assert client_of(cast.requester).get(f"/grants/{grant.reference}/").status_code == 404
     jobs(END - timedelta(days=60))
-    assert letters("grant_reminder", cast.colleague.email) == 1
-    assert letters("grant_reminder") == 0
+    assert emails("grant_reminder", cast.colleague.email) == 1
+    assert emails("grant_reminder") == 0
 
 
 def test_a_declined_offer_leaves_the_owner(cast: Cast) -> None:
@@ -381,7 +381,7 @@ def test_an_owner_withdraws_an_offer_that_nobody_answered(cast: Cast) -> None:
         assert owner.post(url).status_code == 409
         assert other.post(f"/grants/{grant.reference}/do/accept/").status_code == 404
         assert "Offered to you" not in other.get("/").content.decode()
-        assert letters("grant_offer_withdrawn", cast.colleague.email) == 1
+        assert emails("grant_offer_withdrawn", cast.colleague.email) == 1
         managing.hand_over(grant=grant, actor=cast.requester, to=cast.outsider)
     assert again(grant).owner == cast.requester
 

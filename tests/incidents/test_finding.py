@@ -18,7 +18,7 @@ from portal.grants.states import GrantAction, GrantState
 from portal.incidents import services
 from portal.incidents.forms import normalised, subject_of
 from portal.incidents.models import About, Incident, IncidentGrant
-from portal.incidents.search import Found, permissions_about
+from portal.incidents.search import Matches, permissions_about
 from portal.incidents.services import carry_on, close_incident, extend_incident, open_incident
 from portal.lib.networks import parse_network
 from portal.lib.problems import Stale, WrongState
@@ -39,7 +39,7 @@ Draft = Callable[..., ServiceRequest]
 Case = tuple[Draft, About, str, str, str]
 
 
-def about(about: About, text: str) -> Found:
+def about(about: About, text: str) -> Matches:
     return permissions_about(subject_of(about, text))
 
 

@@ -13,7 +13,7 @@ from portal.grants.services.managing import change_state
 from portal.grants.states import GrantAction, GrantState
 from portal.incidents.forms import IncidentForm, normalised, subject_of
 from portal.incidents.models import About, Incident
-from portal.incidents.search import Found, permissions_about
+from portal.incidents.search import Matches, permissions_about
 from portal.incidents.services import close_incident, open_incident
 from portal.lib.problems import NotAllowed, Stale, WrongState
 from portal.outbox.models import OutboxMessage
@@ -34,7 +34,7 @@ def two(cast: Cast) -> list[Grant]:
     ]
 
 
-def found_about(about: About, subject: str) -> Found:
+def found_about(about: About, subject: str) -> Matches:
     return permissions_about(subject_of(about, subject))
 
 
@@ -99,7 +99,7 @@ def test_nobody_suspends_their_own_and_the_others_are_suspended_all_the_same(
 
 
 def test_only_what_was_seen_is_suspended(cast: Cast, two: list[Grant]) -> None:
-    seen = Found({two[0].pk: ""}).fingerprint
+    seen = Matches({two[0].pk: ""}).fingerprint
     with pytest.raises(Stale):
         open_incident(
             actor=cast.reviewer, about=About.HOLDER, subject="requester@ttu.edu", reason=REASON, seen=seen

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns.message_rules import as_found
+from campaigns.message_rules import as_finding
 from portal.message_checks.canonical import canonical_sha256, differences
 from portal.message_checks.checks import CampaignFacts, check_message
 from portal.message_checks.composing import compose_message
@@ -161,7 +161,7 @@ def test_the_five_questions(answers: tuple[bool | None, ...], purpose: Purpose) 
 
 def test_what_is_left_to_a_person_never_bars_and_never_passes_for_a_pass() -> None:
     for one in check_message(made(text="Hello"), CampaignFacts(own_domain="ttu.edu")):
-        found = as_found(one)
+        found = as_finding(one)
         if one.outcome is MessageOutcome.PERSON:
             assert found.outcome == "warn"
             assert not found.blocks

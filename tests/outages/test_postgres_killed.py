@@ -133,8 +133,8 @@ def test_what_was_committed_stays_and_the_policy_service_follows_again(
         assert set(said) <= revoked, "a revocation that was reported is gone"
         assert revoked == told, "a grant changed without its event, or an event without its grant"
         assert len(revoked) <= len(said) + 1  # The one whose COMMIT was under way.
-        letters = rows(postgres, "SELECT count(DISTINCT unique_key), count(*) FROM outbox_outboxmessage")
-        assert letters == [(len(revoked), len(revoked))]
+        emails = rows(postgres, "SELECT count(DISTINCT unique_key), count(*) FROM outbox_outboxmessage")
+        assert emails == [(len(revoked), len(revoked))]
         gone = {"client_address": "129.118.1.1", "sender": "noreply-3@ttu.edu"}
         service.until(lambda: "was revoked" in (service.ask(**gone) or ""), "The refusal of a revoked one")
         assert service.stop() == 0

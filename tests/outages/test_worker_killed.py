@@ -58,7 +58,7 @@ def test_a_worker_killed_while_it_sends_loses_no_letter(
     assert len(wanted) >= 3
     with Worker(tmp_path, sink.port) as worker:
         app.send_task("portal.outbox.tasks.deliver_outbox")
-        worker.until(sink.has_stalled.is_set, "The second letter")
+        worker.until(sink.has_stalled.is_set, "The second email")
         worker.kill()
         sink.stalls = False
         left = OutboxMessage.objects.exclude(state=Delivery.SENT)

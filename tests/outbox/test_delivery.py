@@ -153,7 +153,7 @@ def test_two_sweeps_do_not_send_the_same_message(sink: SmtpSink, monkeypatch: py
 
 
 # ---------------------------------------------------------------- given up
-def test_a_permanent_refusal_is_a_dead_letter_that_can_be_sent_again(cast: Cast, sink: SmtpSink) -> None:
+def test_a_permanent_refusal_is_a_dead_email_that_can_be_sent_again(cast: Cast, sink: SmtpSink) -> None:
     message = queue_one()
     sink.refuse = "550 5.1.1 No such mailbox"
     assert deliver_due() == DeliveryReport(dead=1)
@@ -170,7 +170,7 @@ def test_a_permanent_refusal_is_a_dead_letter_that_can_be_sent_again(cast: Cast,
         services.retry(message=again(message), actor=cast.reviewer)
 
 
-def test_a_dead_letter_can_be_discarded_once(cast: Cast, sink: SmtpSink) -> None:
+def test_a_dead_email_can_be_discarded_once(cast: Cast, sink: SmtpSink) -> None:
     message = queue_one()
     OutboxMessage.objects.filter(pk=message.pk).update(state=Delivery.DEAD)
     client = client_of(cast.admin)
@@ -259,7 +259,7 @@ def test_a_title_with_markup_is_only_text_in_the_html(sink: SmtpSink) -> None:
 
 
 @time_machine.travel("2026-03-02T15:00:00Z")
-def test_the_letter_of_a_question_reads_as_agreed(cast: Cast, sink: SmtpSink) -> None:
+def test_the_email_of_a_question_reads_as_agreed(cast: Cast, sink: SmtpSink) -> None:
     request = submitted(cast)
     reviewing.ask(
         service_request=request,
@@ -272,7 +272,7 @@ def test_the_letter_of_a_question_reads_as_agreed(cast: Cast, sink: SmtpSink) ->
 
 
 @time_machine.travel("2026-03-02T15:00:00Z")
-def test_the_letter_of_a_reminder_reads_as_agreed(cast: Cast, sink: SmtpSink) -> None:
+def test_the_email_of_a_reminder_reads_as_agreed(cast: Cast, sink: SmtpSink) -> None:
     grant = approved(cast)
     OutboxMessage.objects.all().delete()
     dates.send_reminders(today=grant.ends_on - timedelta(days=14))

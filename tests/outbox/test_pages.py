@@ -1,4 +1,4 @@
-"""The list of dead letters, and development's page of the mail that went out."""
+"""The list of dead emails, and development's page of the mail that went out."""
 
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ def test_who_may_handle_mail(cast: Cast) -> None:
     assert {name for name, person in vars(cast).items() if may_handle_mail(person)} == MAY
 
 
-def test_the_list_shows_the_newest_dead_letters_and_says_that_there_are_more(
+def test_the_list_shows_the_newest_dead_emails_and_says_that_there_are_more(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(views, "SHOWN", 2)

@@ -9,8 +9,8 @@ from django.db import connection, transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from portal.outbox import services, tasks
-from portal.outbox.letters import render_letter
 from portal.outbox.models import OutboxMessage
+from portal.outbox.rendering import render_email
 from portal.outbox.services import enqueue
 
 FACTS: dict[str, Any] = {
@@ -74,14 +74,14 @@ def test_a_subject_fits_its_column() -> None:
 @pytest.mark.django_db
 def test_a_key_used_meanwhile_breaks_no_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loser of a race has looked and found nothing when the winner's row appears."""
-    render = render_letter
+    render = render_email
 
     def render_while_another_queues(name: str, context: Any) -> Any:
-        monkeypatch.setattr(services, "render_letter", render)
+        monkeypatch.setattr(services, "render_email", render)
         assert queue("winner@ttu.edu", unique_key="k") is not None
         return render(name, context)
 
-    monkeypatch.setattr(services, "render_letter", render_while_another_queues)
+    monkeypatch.setattr(services, "render_email", render_while_another_queues)
     with transaction.atomic():
         assert queue("loser@ttu.edu", unique_key="k") is None
         assert OutboxMessage.objects.get().recipient == "winner@ttu.edu"  # the transaction still answers

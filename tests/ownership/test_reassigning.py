@@ -42,7 +42,7 @@ def leaves(*people: User) -> None:
     DirectoryAddress.objects.filter(address__in=[who.email for who in people]).update(gone_at=timezone.now())
 
 
-def letters() -> list[tuple[str, str]]:
+def emails() -> list[tuple[str, str]]:
     rows = OutboxMessage.objects.values_list("unique_key", "recipient")
     return sorted((key.partition(":")[0], recipient) for key, recipient in rows)
 
@@ -68,16 +68,16 @@ def test_each_is_asked_in_turn_and_once(cast: Cast, grant: Grant) -> None:
     assert run() == 0
     offer = Handover.objects.get()
     assert (offer.offered_by, offer.offered_to, offer.giver) == (None, cast.colleague, institution().product)
-    assert letters() == [("grant_offered", cast.colleague.email)]
+    assert emails() == [("grant_offered", cast.colleague.email)]
     assert [run(4), run(5), run(5)] == [0, 1, 0]
-    assert letters()[-1] == ("owner_wanted", "printing@ttu.edu")
+    assert emails()[-1] == ("owner_wanted", "printing@ttu.edu")
     assert run(10) == 1
-    assert ("owner_wanted", HEAD) in letters()
+    assert ("owner_wanted", HEAD) in emails()
     assert run(14) == 1
     assert stage(grant) == SearchStage.IT
-    assert ("owner_missing", institution().contact_email) in letters()
+    assert ("owner_missing", institution().contact_email) in emails()
     assert [run(15), run(200)] == [0, 0]
-    assert len(letters()) == 4
+    assert len(emails()) == 4
     actions = list(GrantEvent.objects.filter(grant=grant, actor=None).values_list("action", flat=True))
     assert actions == ["owner_gone", *["owner_asked"] * 4]
 
@@ -98,7 +98,7 @@ def test_who_is_gone_as_well_is_not_asked(cast: Cast, grant: Grant) -> None:
     DirectoryAddress.objects.filter(address="printing@ttu.edu").update(gone_at=timezone.now())
     run()
     assert stage(grant) == SearchStage.HEAD
-    assert letters() == [("owner_wanted", HEAD)]
+    assert emails() == [("owner_wanted", HEAD)]
 
 
 def test_where_nobody_can_be_asked_it_is_its_at_once(cast: Cast) -> None:
@@ -108,7 +108,7 @@ def test_where_nobody_can_be_asked_it_is_its_at_once(cast: Cast) -> None:
     leaves(cast.requester)
     run()
     assert stage(grant) == SearchStage.IT
-    assert letters() == [("owner_missing", institution().contact_email)]
+    assert emails() == [("owner_missing", institution().contact_email)]
 
 
 def test_a_closed_account_counts_as_gone(cast: Cast, grant: Grant) -> None:
@@ -139,8 +139,8 @@ def test_the_link_to_the_mailbox_only_shows_and_a_post_takes_it_over(cast: Cast,
     leaves(cast.requester)
     run()
     run(5)
-    letter = OutboxMessage.objects.get(unique_key__startswith="owner_wanted:")
-    path = "/" + letter.text.partition("http://localhost:8000/")[2].split()[0]
+    email = OutboxMessage.objects.get(unique_key__startswith="owner_wanted:")
+    path = "/" + email.text.partition("http://localhost:8000/")[2].split()[0]
     assert path.startswith("/ownerless/claim/")
     client = client_of(cast.outsider)
     page = client.get(path)
@@ -161,8 +161,8 @@ def link(cast: Cast) -> str:
     leaves(cast.requester)
     run()
     run(5)
-    letter = OutboxMessage.objects.get(unique_key__startswith="owner_wanted:")
-    return "/" + letter.text.partition("http://localhost:8000/")[2].split()[0]
+    email = OutboxMessage.objects.get(unique_key__startswith="owner_wanted:")
+    return "/" + email.text.partition("http://localhost:8000/")[2].split()[0]
 
 
 def test_the_link_is_for_people_of_the_department_as_the_directory_has_them(cast: Cast, grant: Grant) -> None:
@@ -214,7 +214,7 @@ def test_the_owner_who_returns_ends_it_and_all_who_were_asked_hear(cast: Cast, g
     DirectoryAddress.objects.update(gone_at=None)
     assert run(6) == 1
     assert OwnerSearch.objects.get().outcome == SearchOutcome.RETURNED
-    assert [to for template, to in letters() if template == "owner_back"] == [
+    assert [to for template, to in emails() if template == "owner_back"] == [
         cast.colleague.email,
         "printing@ttu.edu",
     ]

@@ -10,7 +10,7 @@ from portal.grants.states import GrantState
 from portal.lib.outcome import Outcome
 from portal.outbox.models import OutboxMessage
 from portal.workflow.findings import rule_for
-from portal.workflow.models import Finding, ServiceRequest
+from portal.workflow.models import ServiceRequest, StoredFinding
 from portal.workflow.services import checking, requesting, reviewing
 from portal.workflow.services.reviewing import ApprovalBlocked
 from relay import rules, services
@@ -187,8 +187,8 @@ def test_the_longest_address_has_a_rule_that_fits_its_column(cast: Cast) -> None
     long, other = (mailbox(f"{name * 62}@ttu.edu", "Printing", cast.colleague.email) for name in "ab")
     assert rule_for("consent", long) != rule_for("consent", other)
     request = submitted(cast, sender=long)
-    longest = Finding._meta.get_field("rule").max_length
-    assert all(len(finding.rule) <= longest for finding in Finding.objects.all())
+    longest = StoredFinding._meta.get_field("rule").max_length
+    assert all(len(finding.rule) <= longest for finding in StoredFinding.objects.all())
     assert OutboxMessage.objects.filter(recipient=cast.colleague.email, subject__contains="May").exists()
     services.answer_consent(
         sender=services.detail_of(fresh(request)).senders.get(), actor=cast.colleague, agree=True

@@ -8,7 +8,7 @@ import pytest
 from portal.grants.services import issuing
 from portal.lib.networks import parse_network
 from portal.lib.outcome import Outcome
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.models import Intention
 from relay import rules
 from tests.cast import Cast, approved, client_of, relay_draft, submitted
@@ -17,7 +17,7 @@ from tests.support.dns_server import DnsServer
 pytestmark = pytest.mark.django_db
 
 
-def one_address(cast: Cast, text: str) -> Found:
+def one_address(cast: Cast, text: str) -> Finding:
     return rules.address_findings(relay_draft(cast), [parse_network(text)])[0]
 
 

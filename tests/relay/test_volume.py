@@ -15,7 +15,7 @@ from portal.lib.outcome import Outcome
 from portal.outbox.models import OutboxMessage
 from portal.policy_service.changes import rules_for
 from portal.policy_service.models import CountedDay
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.kinds import Terms
 from portal.workflow.models import FieldChange, Intention, ServiceRequest
 from portal.workflow.services import checking, requesting, reviewing
@@ -55,7 +55,7 @@ def route(service_request: ServiceRequest) -> list[str]:
     return [stage.key for stage in service_request.kind_entry.route(service_request)]
 
 
-def found(service_request: ServiceRequest, rule: str) -> Found | None:
+def found(service_request: ServiceRequest, rule: str) -> Finding | None:
     rows = rules.check(fresh(service_request))
     return next((row for row in rows if row.rule == rule), None)
 

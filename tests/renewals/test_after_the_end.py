@@ -59,10 +59,10 @@ def test_revoking_or_ending_closes_what_was_asked(
     event = renewal.events.order_by("-id")[0]
     assert (event.actor, event.action, event.to_state) == (None, "close", State.WITHDRAWN)
     assert grant.reference in event.comment
-    letter = OutboxMessage.objects.get(
+    email = OutboxMessage.objects.get(
         unique_key=f"request_comment:{event.pk}:{cast.requester.email}", recipient=cast.requester.email
     )
-    assert letter.thread == renewal.reference
+    assert email.thread == renewal.reference
 
 
 @pytest.mark.parametrize("action", [GrantAction.SUSPEND, GrantAction.RESUME])

@@ -17,7 +17,7 @@ from portal.grants.states import GrantAction
 from portal.lib.dates import term_end
 from portal.lib.problems import NotAllowed
 from portal.outbox.models import OutboxMessage
-from portal.renewals import desk
+from portal.renewals import queue
 from portal.renewals.facts import Verdict
 from portal.renewals.models import LEASE, BulkRow, BulkRun, Judgement, Result
 from portal.renewals.services import deciding
@@ -90,8 +90,8 @@ def test_a_result_for_every_row(cast: Cast, names: DnsServer) -> None:
     assert (event.actor, event.comment) == (cast.reviewer, "Nothing changed.")
     assert event.check_run is not None
     assert event.check_run.occasion == CheckRun.Occasion.APPROVAL
-    letters = OutboxMessage.objects.filter(unique_key__startswith="request_decided", thread=good.reference)
-    assert letters.filter(recipient=cast.requester.email).count() == 1
+    emails = OutboxMessage.objects.filter(unique_key__startswith="request_decided", thread=good.reference)
+    assert emails.filter(recipient=cast.requester.email).count() == 1
 
 
 def test_what_the_checks_bar_is_not_approved(
@@ -114,8 +114,8 @@ def test_four_eyes_hold_in_a_batch(cast: Cast, names: DnsServer) -> None:
     own = green_renewal(cast, names, 0, requester=cast.reviewer, approver=other)
     shared = green_renewal(cast, names, 1, co_owner=cast.reviewer, approver=other)
     assert {result for result, _ in decided(cast, own, shared).values()} == {Result.SKIPPED}
-    assert not desk.unchanged_renewals(cast.reviewer).exists()
-    assert desk.unchanged_renewals(cast.second_reviewer).count() == 2
+    assert not queue.unchanged_renewals(cast.reviewer).exists()
+    assert queue.unchanged_renewals(cast.second_reviewer).count() == 2
 
 
 def test_what_is_not_in_the_batch_is_left_to_its_page(cast: Cast, names: DnsServer) -> None:
@@ -339,7 +339,7 @@ def test_who_reads_and_who_decides(cast: Cast, names: DnsServer, who: str, get: 
     data = {"key": str(uuid.uuid4()), "reason": "Same.", "row": [f"{renewal.reference}:{renewal.revision}"]}
     answer = client.post("/renewals/", data)
     assert answer.status_code == post
-    # Whoever has another desk gets a result that says so; nothing is decided.
+    # Whoever has another queue gets a result that says so; nothing is decided.
     assert (fresh(renewal).state == State.APPROVED) == (who == "reviewer")
     if post == 302:
         assert client_of(cast.auditor).get(answer["Location"]).status_code == 200
@@ -379,7 +379,7 @@ def test_the_pages_follow_one_another(cast: Cast, names: DnsServer, monkeypatch:
     rows = green_renewals(cast, names, 5)
     seen, after = [], ""
     for _ in range(3):
-        green, others = desk.renewal_pages(cast.reviewer, (after, ""), ("", ""))
+        green, others = queue.renewal_pages(cast.reviewer, (after, ""), ("", ""))
         assert others.rows == []
         seen += [row.request.reference for row in green.rows]
         after = green.after
@@ -395,8 +395,8 @@ def test_a_renewal_by_the_form_with_other_answers_is_no_batch_row(cast: Cast, na
     grant = ending_grant(cast, names, 0)
     RelayRequest.objects.filter(pk=grant.latest_request_id).update(typical_per_day=30)
     renewal = filed_by_form(grant, cast)
-    assert list(desk.unchanged_renewals(cast.reviewer)) == []
-    assert list(desk.other_renewals(cast.reviewer)) == [renewal]
+    assert list(queue.unchanged_renewals(cast.reviewer)) == []
+    assert list(queue.other_renewals(cast.reviewer)) == [renewal]
 
 
 def test_four_eyes_hold_in_bulk_as_on_the_page(cast: Cast, names: DnsServer) -> None:
@@ -404,8 +404,8 @@ def test_four_eyes_hold_in_bulk_as_on_the_page(cast: Cast, names: DnsServer) -> 
     grant = Grant.objects.get(later_requests=offered.pk)
     managing.hand_over(grant=grant, actor=cast.requester, to=cast.reviewer)
     reviewer = type(cast.reviewer).objects.get(pk=cast.reviewer.pk)
-    assert list(desk.unchanged_renewals(reviewer)) == [good]
-    assert offered in desk.unchanged_renewals(cast.second_reviewer)
+    assert list(queue.unchanged_renewals(reviewer)) == [good]
+    assert offered in queue.unchanged_renewals(cast.second_reviewer)
     results = decided(cast, good, fresh(offered))
     assert results[good.reference][0] == Result.APPROVED
     assert results[offered.reference][0] == Result.SKIPPED

@@ -23,7 +23,7 @@ from portal.renewals.facts import (
     is_confirmable,
 )
 from portal.renewals.use import use_of
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 
 TODAY = date(2027, 2, 1)
 facts = st.builds(Fact, st.sampled_from(Group), st.sampled_from(Stand), st.text(min_size=1, max_size=8))
@@ -95,12 +95,12 @@ records = st.dictionaries(
     st.sampled_from(("addresses", "policy", "checked_at")), st.integers(0, 2), max_size=3
 )
 found = st.builds(
-    Found, st.just("REL-2"), st.just("rule"), outcomes, st.sampled_from(("One.", "Two.")), evidence=records
+    Finding, st.just("REL-2"), st.just("rule"), outcomes, st.sampled_from(("One.", "Two.")), evidence=records
 )
 
 
 @given(found, found)
-def test_a_finding_is_the_same_only_where_it_is_known_and_agrees(now: Found, then: Found) -> None:
+def test_a_finding_is_the_same_only_where_it_is_known_and_agrees(now: Finding, then: Finding) -> None:
     fact = compared(Group.CHECKS, now, then)
     shared = (now.evidence.keys() & then.evidence.keys()) - {"checked_at"}
     differs = any(now.evidence[name] != then.evidence[name] for name in shared)
@@ -117,16 +117,16 @@ def test_a_finding_is_the_same_only_where_it_is_known_and_agrees(now: Found, the
 
 
 @given(found)
-def test_without_an_approval_s_finding_only_a_pass_is_good(now: Found) -> None:
+def test_without_an_approval_s_finding_only_a_pass_is_good(now: Finding) -> None:
     stands = {Outcome.PASS: Stand.SAME, Outcome.UNKNOWN: Stand.UNKNOWN}
     assert compared(Group.STANDING, now, None).stand == stands.get(now.outcome, Stand.CHANGED)
 
 
 def test_when_a_check_ran_and_the_order_of_its_answers_are_no_facts() -> None:
-    then = Found(
+    then = Finding(
         "REL-2", "dns", Outcome.PASS, "It leads there.", evidence={"addresses": ["a", "b"], "checked_at": 1}
     )
-    now = Found(
+    now = Finding(
         "REL-2", "dns", Outcome.PASS, "It leads there.", evidence={"addresses": ["b", "a"], "checked_at": 2}
     )
     assert compared(Group.CHECKS, now, then).stand is Stand.SAME

@@ -101,7 +101,7 @@ def row(name: str = NAME) -> PlannedRecord:
     return PlannedRecord.objects.get(name=name)
 
 
-def letters(words: str) -> list[OutboxMessage]:
+def emails(words: str) -> list[OutboxMessage]:
     return list(OutboxMessage.objects.filter(subject__contains=words).order_by("pk"))
 
 
@@ -289,12 +289,12 @@ def test_after_the_end_it_is_looked_at_every_day_until_it_is_gone(
     change(grant, GrantAction.REVOKE, cast.reviewer)
     for number in range(1, 7):
         look(number, clock)
-    assert letters("to remove") == []
+    assert emails("to remove") == []
     for number in range(7, 60):
         look(number, clock)
-    told = letters("to remove")
-    assert {letter.recipient for letter in told} == {"hostmaster@ttu.edu", "techmail@ttu.edu"}
-    days = sorted({(letter.created_at - NOON).days for letter in told})
+    told = emails("to remove")
+    assert {email.recipient for email in told} == {"hostmaster@ttu.edu", "techmail@ttu.edu"}
+    days = sorted({(email.created_at - NOON).days for email in told})
     assert days == [7, 14, 21, 28]  # and then it is on the list alone
     assert f"{NAME} CNAME, {grant.reference}, to remove since Nov 24, 2026" in told[0].text
     assert "2 DNS records to remove" in told[0].subject
@@ -400,13 +400,13 @@ def test_a_target_that_disappears_is_told_once_and_cleared_when_it_is_back(
 
     published.servfail("moved.crmvendor.example")
     look(2, clock)
-    assert (row().alarm, letters("DNS alarm")) == ("", [])
+    assert (row().alarm, emails("DNS alarm")) == ("", [])
     published.heal("moved.crmvendor.example")
     for number in (3, 4, 5):
         look(number, clock)
     assert row().alarm == "gone"
-    told = letters("DNS alarm")
-    assert {letter.recipient for letter in told} == {
+    told = emails("DNS alarm")
+    assert {email.recipient for email in told} == {
         cast.requester.email,
         "hostmaster@ttu.edu",
         "techmail@ttu.edu",
@@ -427,7 +427,7 @@ def test_a_target_that_disappears_is_told_once_and_cleared_when_it_is_back(
     published.remove("moved.crmvendor.example", "CNAME")
     published.add("moved.crmvendor.example", "CNAME", "again.crmvendor.example.")
     look(8, clock)
-    assert len(letters("DNS alarm")) == 6
+    assert len(emails("DNS alarm")) == 6
 
 
 def lapse_the_vendor(names: DnsServer) -> None:
@@ -446,7 +446,7 @@ def test_a_domain_that_anybody_can_register_is_taken_out_and_comes_back_by_a_per
     look(1, clock)
     lapse_the_vendor(published)
     assert look(2, clock).alarms == 1
-    told = letters("DNS alarm")
+    told = emails("DNS alarm")
     assert "Whoever registers that domain could send mail as ttu.edu" in told[0].text
     assert removals() == {NAME}  # at once: the permission is active still
     page = client_of(cast.reviewer).get("/dns-records/").content.decode()
@@ -556,10 +556,10 @@ def test_an_approval_names_the_probe_address_and_the_records(
     names: DnsServer, cast: Cast, clock: Any
 ) -> None:
     grant = approve(cast, submitted(cast, envelope_domain=ENVELOPE, spf_term=TERM))
-    letter = OutboxMessage.objects.get(subject__contains="approved", recipient=cast.requester.email)
+    email = OutboxMessage.objects.get(subject__contains="approved", recipient=cast.requester.email)
     page = client_of(cast.requester).get(grant.get_absolute_url()).content.decode()
     probe = probe_address(grant.request)
-    for text in (letter.text, page):
+    for text in (email.text, page):
         for words in (
             probe,
             NAME,

@@ -112,7 +112,7 @@ def test_a_proof_that_older_rules_took_waits_again_and_is_exported_no_more(
     assert exported(held) == set()
     sample.refresh_from_db()
     assert (sample.is_proof, sample.outcome) == (False, "fail")
-    assert {letter.recipient for letter in OutboxMessage.objects.all()} == {cast.requester.email}
+    assert {email.recipient for email in OutboxMessage.objects.all()} == {cast.requester.email}
     assert services.review_old_proofs() == 0
     add_sample(grant.request, signed())
     assert now(grant).state == GrantState.ACTIVE

@@ -6,7 +6,7 @@ import pytest
 
 from portal.accounts.directory import DirectoryUnavailable
 from portal.accounts.models import DirectoryAddress
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from senders import rules
 from tests.cast import Cast
 from tests.senders.cast import sender_draft
@@ -20,7 +20,7 @@ OURS: dict[str, Any] = {
 }
 
 
-def judged(cast: Cast, address: str) -> Found | None:
+def judged(cast: Cast, address: str) -> Finding | None:
     draft = sender_draft(cast, **OURS, addresses=(address,))
     rows = {row.rule: row for row in draft.kind_entry.check(draft)}
     return rows.get(f"from:{address}")

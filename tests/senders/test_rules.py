@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from portal.grants.models import Grant
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.services import reviewing
 from senders.plan import PlanRefused, parse_key_plan
 from tests.cast import Cast, approve
@@ -27,7 +27,7 @@ OURS: dict[str, Any] = {
 }
 
 
-def finding(cast: Cast, rule: str, **facts: Any) -> Found:
+def finding(cast: Cast, rule: str, **facts: Any) -> Finding:
     draft = sender_draft(cast, **facts)
     found = {one.rule: one for one in draft.kind_entry.check(draft)}
     return found[rule]

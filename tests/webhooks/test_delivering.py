@@ -143,9 +143,9 @@ def test_gone_pauses_the_endpoint_and_tells_administrators(
     assert deliver_due() == Report(retried=1, paused=1)
     one.endpoint.refresh_from_db()
     assert one.endpoint.state == EndpointState.PAUSED
-    letter = OutboxMessage.objects.get(subject__contains="Webhook paused")
-    assert letter.recipient == cast.admin.email
-    assert "410" in letter.text
+    email = OutboxMessage.objects.get(subject__contains="Webhook paused")
+    assert email.recipient == cast.admin.email
+    assert "410" in email.text
     assert again(one) == Report()
     services.resume_endpoint(actor=cast.admin, endpoint=one.endpoint)
     assert deliver_due() == Report(delivered=1)

@@ -19,7 +19,7 @@ from portal.grants.states import GrantAction
 from portal.webhooks import services
 from portal.webhooks.models import Delivery, DeliveryState, Endpoint
 from portal.workflow.models import Visibility
-from portal.workflow.services import requesting, reviewing, talking
+from portal.workflow.services import commenting, requesting, reviewing
 from tests.cast import Cast, approve, approved, fresh, relay_draft, submitted
 
 pytestmark = pytest.mark.django_db
@@ -124,7 +124,7 @@ def test_a_paused_endpoint_goes_on_collecting_and_a_removed_one_does_not(
 def test_the_reviewers_words_stay_here(cast: Cast, endpoint_for: Registers) -> None:
     endpoint_for()
     request = submitted(cast)
-    talking.comment(
+    commenting.comment(
         service_request=request,
         actor=cast.reviewer,
         text="Between us: unwise.",

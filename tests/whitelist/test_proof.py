@@ -6,7 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from portal.lib.outcome import Outcome
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import attaching
 from tests.cast import Cast
@@ -59,7 +59,7 @@ def test_each_domain_is_asked_once_and_all_together(names: DnsServer) -> None:
 
 
 # ---------------------------------------------------------------- samples
-def findings_with(cast: Cast, raw: bytes, *, address: str) -> tuple[list[Found], ServiceRequest]:
+def findings_with(cast: Cast, raw: bytes, *, address: str) -> tuple[list[Finding], ServiceRequest]:
     draft = whitelist_draft(cast, addresses=(address,))
     upload = SimpleUploadedFile("sample.eml", raw, "message/rfc822")
     attaching.attach(service_request=draft, actor=cast.requester, upload=upload)

@@ -19,7 +19,7 @@ from portal.grants.compliance import Verdict, is_suspended_when_broken, suspensi
 from portal.grants.models import Compliance, Grant, GrantEvent, RecheckRun, Standing
 from portal.grants.services.transition import change_grant
 from portal.grants.states import GrantState
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.services import checking
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Checked:
     pk: int
     revision: int
     verdict: Verdict | None
-    found: tuple[Found, ...] = ()
+    found: tuple[Finding, ...] = ()
 
 
 def recheck_grants(*, today: date, at_once: int = AT_ONCE) -> RecheckRun:
@@ -126,7 +126,7 @@ def _write(checked: Checked, verdict: Verdict, today: date) -> None:
 
 
 @transaction.atomic
-def suspend_now(*, grant: Grant, found: Sequence[Found]) -> bool:
+def suspend_now(*, grant: Grant, found: Sequence[Finding]) -> bool:
     """Suspend a grant for what `found` says, without the grace of the daily checks; returns whether it was active.
 
     It is for what never was as it should be. The daily checks put the grant in force again once it is.
@@ -152,9 +152,9 @@ def suspend_now(*, grant: Grant, found: Sequence[Found]) -> bool:
     return True
 
 
-def _keep_records(grant: Grant, found: tuple[Found, ...]) -> None:
+def _keep_records(grant: Grant, found: tuple[Finding, ...]) -> None:
     """Put what broke the grant, or mended it, beside the evidence of the decision: its page shows then and now."""
-    checking.keep_after_decision(service_request=grant.latest_request, found=found)
+    checking.save_recheck_run(service_request=grant.latest_request, found=found)
 
 
 def _is_concerned(grant: Grant) -> bool:

@@ -9,8 +9,8 @@ from django.db import transaction
 from portal.lib.problems import NotAllowed, WrongState
 from portal.lib.text import storable
 from portal.lib.throttle import Rate, TooOften, seconds_to_wait
-from portal.workflow.findings import Found, blocking
-from portal.workflow.models import CheckRun, Event, Finding, ServiceRequest, Waiver
+from portal.workflow.findings import Finding, blocking
+from portal.workflow.models import CheckRun, Event, ServiceRequest, StoredFinding, Waiver
 from portal.workflow.owner_rule import owner_finding
 from portal.workflow.policies import is_decider, may_recheck
 from portal.workflow.services.limits import refuse_too_often
@@ -36,14 +36,16 @@ def refuse_live_check(*, service_request: ServiceRequest, actor: "User") -> None
     )
 
 
-def look(service_request: ServiceRequest) -> list[Found]:
+def run_checks(service_request: ServiceRequest) -> list[Finding]:
     """Run the kind's checks, and those of all kinds, over the saved answers. Asks the DNS and the directory, so it
     stays out of transactions.
     """
     return [*service_request.kind_entry.check(service_request), owner_finding(service_request)]
 
 
-def keep(*, service_request: ServiceRequest, found: Sequence[Found], occasion: CheckRun.Occasion) -> CheckRun:
+def save_check_run(
+    *, service_request: ServiceRequest, found: Sequence[Finding], occasion: CheckRun.Occasion
+) -> CheckRun:
     """Store the findings as one run and count, on the request, those that bar approval."""
     run = _store(service_request, found, occasion)
     count = len(unwaived(service_request=service_request, found=found))
@@ -52,17 +54,19 @@ def keep(*, service_request: ServiceRequest, found: Sequence[Found], occasion: C
     return run
 
 
-def keep_after_decision(*, service_request: ServiceRequest, found: Sequence[Found]) -> CheckRun:
+def save_recheck_run(*, service_request: ServiceRequest, found: Sequence[Finding]) -> CheckRun:
     """Store what a later check of the permission found: it bars nothing, and the decision's run stays as it is."""
     return _store(service_request, found, CheckRun.Occasion.RECHECK)
 
 
-def _store(service_request: ServiceRequest, found: Sequence[Found], occasion: CheckRun.Occasion) -> CheckRun:
+def _store(
+    service_request: ServiceRequest, found: Sequence[Finding], occasion: CheckRun.Occasion
+) -> CheckRun:
     run = CheckRun.objects.create(
         service_request=service_request, occasion=occasion, answers_revision=service_request.revision
     )
-    Finding.objects.bulk_create(
-        Finding(
+    StoredFinding.objects.bulk_create(
+        StoredFinding(
             run=run,
             clause=finding.clause,
             rule=finding.rule,
@@ -78,7 +82,7 @@ def _store(service_request: ServiceRequest, found: Sequence[Found], occasion: Ch
     return run
 
 
-def unwaived(*, service_request: ServiceRequest, found: Sequence[Found]) -> list[Found]:
+def unwaived(*, service_request: ServiceRequest, found: Sequence[Finding]) -> list[Finding]:
     """The findings that bar approval and were not waived by name."""
     waived = set(service_request.waivers.values_list("rule", flat=True))
     return [finding for finding in blocking(found) if not (finding.waivable and finding.rule in waived)]
@@ -95,22 +99,24 @@ def recheck(*, service_request: ServiceRequest, actor: "User") -> CheckRun:
     if service_request.state not in (*LIVE_STATES, State.APPROVED):
         raise WrongState(f"Request {service_request.reference} is closed; its evidence stays as it was.")
     _refuse_too_often(service_request, actor)
-    found = _look_now(service_request)
+    found = _run_checks_now(service_request)
     with transaction.atomic():
         held = ServiceRequest.objects.select_for_update(of=("self",)).get(pk=service_request.pk)
         if (held.state, held.revision) != (service_request.state, service_request.revision):
             raise WrongState(f"Request {service_request.reference} was changed while the checks ran.")
         if held.state in LIVE_STATES:
-            run = keep(service_request=service_request, found=found, occasion=CheckRun.Occasion.RECHECK)
+            run = save_check_run(
+                service_request=service_request, found=found, occasion=CheckRun.Occasion.RECHECK
+            )
         else:
-            run = keep_after_decision(service_request=service_request, found=found)
+            run = save_recheck_run(service_request=service_request, found=found)
         _note(service_request, actor, "recheck", check_run=run)
     return run
 
 
-def _look_now(service_request: ServiceRequest) -> list[Found]:
+def _run_checks_now(service_request: ServiceRequest) -> list[Finding]:
     if service_request.state in LIVE_STATES:
-        return look(service_request)
+        return run_checks(service_request)
     found = service_request.kind_entry.check_after_decision(service_request)
     if found is None:
         raise WrongState(
@@ -149,7 +155,7 @@ def waive(*, service_request: ServiceRequest, actor: "User", rule: str, reason: 
         raise ValidationError({"reason": "Say why the clause may be set aside in this case."})
     newest = service_request.check_runs.order_by("-id").first()
     finding = newest.findings.filter(rule=rule, waivable=True).first() if newest else None
-    if finding is None or not stored_as_found(finding).blocks:
+    if finding is None or not as_finding(finding).blocks:
         raise ValidationError(
             {"reason": "There is nothing to set aside: the newest check does not bar this."}
         )
@@ -167,16 +173,16 @@ def waive(*, service_request: ServiceRequest, actor: "User", rule: str, reason: 
 
 def _recount(service_request: ServiceRequest) -> None:
     newest = service_request.check_runs.latest()
-    found = [stored_as_found(finding) for finding in newest.findings.all()]
+    found = [as_finding(finding) for finding in newest.findings.all()]
     count = len(unwaived(service_request=service_request, found=found))
     ServiceRequest.objects.filter(pk=service_request.pk).update(blocking_findings=count)
 
 
-def stored_as_found(finding: Finding) -> Found:
+def as_finding(finding: StoredFinding) -> Finding:
     """A stored finding in the form the checks speak."""
     from portal.lib.outcome import Outcome
 
-    return Found(
+    return Finding(
         clause=finding.clause,
         rule=finding.rule,
         outcome=Outcome(finding.outcome),

@@ -282,7 +282,7 @@ def _send_to_review(
     comment: str = "",
     answers: Mapping[int, str] | None = None,
 ) -> Event:
-    found = checking.look(service_request)
+    found = checking.run_checks(service_request)
     now = timezone.now()
     with transaction.atomic():
         event = apply_transition(
@@ -305,7 +305,9 @@ def _send_to_review(
         taking_part.note_people(service_request=service_request)
         taking_part.note_part(service_request=service_request, person=actor, part=Part.EDITOR)
         _record_answers(service_request, event)
-        checking.keep(service_request=service_request, found=found, occasion=CheckRun.Occasion.SUBMISSION)
+        checking.save_check_run(
+            service_request=service_request, found=found, occasion=CheckRun.Occasion.SUBMISSION
+        )
         searching.index(service_request)
         service_request.kind_entry.on_submitted(service_request=service_request, actor=actor)
         notices.sent_to_review(service_request=service_request, event=event)

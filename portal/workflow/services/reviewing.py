@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.workflow import calendar, notices
-from portal.workflow.findings import Found
+from portal.workflow.findings import Finding
 from portal.workflow.kinds import Cut, Terms
 from portal.workflow.models import CheckRun, Event, FieldChange, Question, ServiceRequest
 from portal.workflow.policies import check_action, check_four_eyes
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class ApprovalBlocked(ValidationError):
     """Must-clauses that fail, or that nobody could establish, bar the approval; `findings` names them."""
 
-    def __init__(self, findings: Sequence[Found]) -> None:
+    def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = list(findings)
         named = ", ".join(sorted({finding.clause for finding in findings}))
         super().__init__(
@@ -86,7 +86,7 @@ def advance(*, service_request: ServiceRequest, actor: "User", revision: int, co
     Raises NotAllowed, WrongState, Stale, or ApprovalBlocked: what cannot be approved is not passed on.
     """
     check_action(Action.ADVANCE, service_request, actor)
-    found = checking.look(service_request)
+    found = checking.run_checks(service_request)
     route = service_request.kind_entry.route(service_request)
     position = [stage.key for stage in route].index(service_request.stage)
     stage, now = route[position + 1], timezone.now()
@@ -125,7 +125,7 @@ def approve(
     """
     check_action(Action.APPROVE, service_request, actor)
     check_form(Action.APPROVE, comment=comment, clauses=clauses)
-    found = checking.look(service_request)
+    found = checking.run_checks(service_request)
     _refuse_blocked(service_request, found)
     with transaction.atomic():
         run = _freeze(service_request, found)
@@ -148,12 +148,14 @@ def approve(
     return event
 
 
-def _refuse_blocked(service_request: ServiceRequest, found: Sequence[Found]) -> None:
+def _refuse_blocked(service_request: ServiceRequest, found: Sequence[Finding]) -> None:
     barred = checking.unwaived(service_request=service_request, found=found)
     if barred:
         # Kept in a transaction of its own: the reviewer must see what barred the approval.
         with transaction.atomic():
-            checking.keep(service_request=service_request, found=found, occasion=CheckRun.Occasion.RECHECK)
+            checking.save_check_run(
+                service_request=service_request, found=found, occasion=CheckRun.Occasion.RECHECK
+            )
         raise ApprovalBlocked(barred)
 
 
@@ -165,8 +167,10 @@ def _note_cuts(event: Event, cuts: Sequence[Cut]) -> None:
     )
 
 
-def _freeze(service_request: ServiceRequest, found: Sequence[Found]) -> CheckRun:
-    return checking.keep(service_request=service_request, found=found, occasion=CheckRun.Occasion.APPROVAL)
+def _freeze(service_request: ServiceRequest, found: Sequence[Finding]) -> CheckRun:
+    return checking.save_check_run(
+        service_request=service_request, found=found, occasion=CheckRun.Occasion.APPROVAL
+    )
 
 
 @transaction.atomic

@@ -9,14 +9,14 @@ from portal.ui import drawings
 from portal.workflow.evidence import raw_record
 
 if TYPE_CHECKING:
-    from portal.workflow.models import Finding
+    from portal.workflow.models import StoredFinding
 
 register = template.Library()
 register.filter("raw_record", raw_record)
 
 
 @register.filter
-def picture(finding: "Finding | Any") -> SafeString | str:
+def picture(finding: "StoredFinding | Any") -> SafeString | str:
     """The picture of a finding; "" where a sentence says all there is."""
     drawing = finding.evidence.get("drawing")
     return drawings.draw(drawing) if drawing else ""

@@ -15,7 +15,7 @@ from portal.lib.throttle import TooOften
 from portal.workflow.forms import AskForm, CommentForm, ReasonForm, RevisionForm, UploadForm, WaiveForm
 from portal.workflow.models import Attachment, ServiceRequest, Visibility
 from portal.workflow.policies import check_action, may_read_internal
-from portal.workflow.services import attaching, checking, requesting, reviewing, taking_part, talking
+from portal.workflow.services import attaching, checking, commenting, requesting, reviewing, taking_part
 from portal.workflow.states import Action
 from portal.workflow.views.loading import load
 from portal.workflow.views.reading import approve_form, deny_form, show_request
@@ -173,7 +173,7 @@ def _comment(request: HttpRequest, service_request: ServiceRequest) -> HttpRespo
         service_request,
         "comment",
         form,
-        lambda data: talking.comment(
+        lambda data: commenting.comment(
             **who, text=data["comment"], visibility=Visibility(data.get("visibility") or Visibility.PUBLIC)
         ),
         "Your comment is there.",

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.accounts.signed_in import person
 from portal.lib.problems import NotAllowed
-from portal.renewals import desk
+from portal.renewals import queue
 from portal.renewals.forms import ApproveChosenForm
 from portal.renewals.models import BulkRun
 from portal.renewals.services import deciding
@@ -53,7 +53,7 @@ def _show(
     request: HttpRequest, form: ApproveChosenForm, chosen: set[str] | None = None, status: int = 200
 ) -> HttpResponse:
     actor, query = person(request), request.GET
-    green, others = desk.renewal_pages(
+    green, others = queue.renewal_pages(
         actor,
         (query.get("after", ""), query.get("before", "")),
         (query.get("more_after", ""), query.get("more_before", "")),
@@ -66,7 +66,7 @@ def _show(
         "mine": mine,
         "chosen": mine if "all" in query and chosen is None else chosen or set(),
         "may_decide": actor.is_decider,
-        "runs": desk.recent_runs(actor),
+        "runs": queue.recent_runs(actor),
     }
     return render(request, "renewals/renewals.html", context, status=status)
 
@@ -77,4 +77,4 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     """How far a run is, with a result for each row."""
     _check_reader(request)
     found = get_object_or_404(BulkRun.objects.select_related("actor"), pk=pk)
-    return render(request, "renewals/run.html", {"progress": desk.progress_of(found), "run": found})
+    return render(request, "renewals/run.html", {"progress": queue.progress_of(found), "run": found})

@@ -1,4 +1,4 @@
-"""Letters: every source has its parts, what people type stays in its place, the layout reads as agreed."""
+"""Emails: every source has its parts, what people type stays in its place, the layout reads as agreed."""
 
 import re
 from datetime import date
@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from portal.institution import institution
-from portal.outbox.letters import Letter, MalformedLetter, render_letter
+from portal.outbox.rendering import Email, MalformedTemplate, render_email
 
 GOLDEN = Path(__file__).parent / "golden"
 SOURCES = sorted(
@@ -41,13 +41,13 @@ FACTS: dict[str, Any] = {
 }
 
 
-def letter(name: str, **facts: Any) -> Letter:
-    return render_letter(name, {"institution": institution(), "link": LINK, **FACTS, **facts})
+def email(name: str, **facts: Any) -> Email:
+    return render_email(name, {"institution": institution(), "link": LINK, **FACTS, **facts})
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_every_source_makes_a_letter_with_one_button_and_one_reason(name: str) -> None:
-    made = letter(name)
+def test_every_source_makes_an_email_with_one_button_and_one_reason(name: str) -> None:
+    made = email(name)
     assert made.subject == made.subject.strip()
     assert "{" not in made.subject + made.text
     assert made.text.count(LINK) == 1
@@ -63,14 +63,14 @@ def test_every_source_makes_a_letter_with_one_button_and_one_reason(name: str) -
 
 
 def test_a_blank_line_in_a_title_moves_no_part() -> None:
-    made = letter("request_question", title="Copier\n\nWhy: none\n\nButton: Pay here", actor="A\r\n\r\nB")
+    made = email("request_question", title="Copier\n\nWhy: none\n\nButton: Pay here", actor="A\r\n\r\nB")
     assert made.subject == "A question about “Copier Why: none Button: Pay here”"
     assert "Answer the question:\n" in made.text
     assert "You are the requester or the co-owner." in made.text
 
 
 def test_a_comment_keeps_its_paragraphs_and_is_no_template() -> None:
-    made = letter(
+    made = email(
         "request_question", comment="One.\r\n\r\nTwo {{ institution }} {% now 'Y' %}\r\nThree\x00\x1b[31m"
     )
     assert "One.\n\nTwo {{ institution }} {% now 'Y' %}\nThree[31m\n" in made.text
@@ -78,9 +78,7 @@ def test_a_comment_keeps_its_paragraphs_and_is_no_template() -> None:
 
 
 def test_a_comment_with_markup_is_text() -> None:
-    made = letter(
-        "request_comment", comment="<a href='https://evil.example'>Click</a> & go", actor="<b>A</b>"
-    )
+    made = email("request_comment", comment="<a href='https://evil.example'>Click</a> & go", actor="<b>A</b>")
     assert "<a href='https://evil.example'>Click</a> & go" in made.text
     assert made.html.count("<a ") == 1
     assert "&lt;a href=" in made.html
@@ -103,14 +101,14 @@ def test_a_source_without_its_parts_is_refused(source: str, settings: Any, tmp_p
     (tmp_path / "mail" / "broken.txt").write_text(source)
     (engine,) = settings.TEMPLATES
     settings.TEMPLATES = [{**engine, "DIRS": [tmp_path, *engine["DIRS"]]}]
-    with pytest.raises(MalformedLetter, match=r"mail/broken\.txt"):
-        letter("broken")
+    with pytest.raises(MalformedTemplate, match=r"mail/broken\.txt"):
+        email("broken")
 
 
 @given(title=st.text(max_size=300), comment=st.text(max_size=300), actor=st.text(max_size=80))
 @hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-def test_any_words_of_people_make_a_letter(title: str, comment: str, actor: str) -> None:
-    made = letter("request_question", title=title, comment=comment, actor=actor)
+def test_any_words_of_people_make_an_email(title: str, comment: str, actor: str) -> None:
+    made = email("request_question", title=title, comment=comment, actor=actor)
     assert made.subject.isprintable()
     assert len(made.subject) <= 180
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]", made.text)
@@ -119,5 +117,5 @@ def test_any_words_of_people_make_a_letter(title: str, comment: str, actor: str)
 
 
 def test_the_html_reads_as_agreed() -> None:
-    made = letter("grant_reminder", comment="")
+    made = email("grant_reminder", comment="")
     assert made.html == (GOLDEN / "reminder.html").read_text(encoding="utf-8")

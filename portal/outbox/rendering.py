@@ -1,4 +1,4 @@
-"""From one source file to a letter's subject, text and HTML.
+"""From one source file to an email's subject, text and HTML.
 
 A source, `templates/mail/<name>.txt`, has a line `Subject: ...`, a line `Button: ...`, the paragraphs, and a
 last paragraph `Why: ...` that says why the reader got the message. It is taken apart before it is rendered,
@@ -22,15 +22,15 @@ _ON = "{% endautoescape %}"
 
 
 @dataclass(frozen=True)
-class Letter:
-    """A rendered letter."""
+class Email:
+    """A rendered email."""
 
     subject: str
     text: str
     html: str
 
 
-class MalformedLetter(ValueError):
+class MalformedTemplate(ValueError):
     """A source file lacks its subject, button, a paragraph or its reason."""
 
 
@@ -42,8 +42,8 @@ class _Source:
     why: Any
 
 
-def render_letter(name: str, context: Mapping[str, Any]) -> Letter:
-    """Render `templates/mail/<name>.txt` with `context`. Raises MalformedLetter for a source without its parts."""
+def render_email(name: str, context: Mapping[str, Any]) -> Email:
+    """Render `templates/mail/<name>.txt` with `context`. Raises MalformedTemplate for a source without its parts."""
     raw: Template = get_template(f"mail/{name}.txt").template  # type: ignore[attr-defined] # Django's own backend
     source = _taken_apart(name, raw.source)
     facts = dict(context)
@@ -55,7 +55,7 @@ def render_letter(name: str, context: Mapping[str, Any]) -> Letter:
         "why": one_line(source.why.render(facts)),
     }
     text = render_to_string("mail/layout.txt", parts).strip() + "\n"
-    return Letter(parts["subject"], text, render_to_string("mail/layout.html", parts))
+    return Email(parts["subject"], text, render_to_string("mail/layout.html", parts))
 
 
 @lru_cache(maxsize=64)
@@ -65,7 +65,7 @@ def _taken_apart(name: str, source: str) -> _Source:
     body, _, why = rest.rpartition("\n\n")
     fields = dict(line.split(": ", 1) for line in head.splitlines() if ": " in line)
     if {"Subject", "Button"} - set(fields) or not why.startswith("Why: ") or not body.strip():
-        raise MalformedLetter(f"mail/{name}.txt needs Subject, Button, a paragraph and Why.")
+        raise MalformedTemplate(f"mail/{name}.txt needs Subject, Button, a paragraph and Why.")
     return _Source(
         _compiled(fields["Subject"]),
         _compiled(fields["Button"]),

@@ -70,7 +70,7 @@ def other_renewals(actor: User) -> ServiceRequestQuerySet:
 def _in_review(actor: User) -> ServiceRequestQuerySet:
     rows = ServiceRequest.objects.visible_to(actor).filter(intention=Intention.RENEWAL, state=State.IN_REVIEW)
     if not actor.is_decider:
-        return rows  # who only reads sees every desk
+        return rows  # who only reads sees every queue
     return rows.decidable_by(actor)
 
 
