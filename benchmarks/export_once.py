@@ -18,7 +18,7 @@ from django.utils import timezone  # noqa: E402
 
 from benchmarks.daily import memory  # noqa: E402
 from portal.enforcement import releasing  # noqa: E402
-from portal.enforcement.targets import Target, targets  # noqa: E402
+from portal.enforcement.targets import EXPORT_TARGETS, Target  # noqa: E402
 
 _GRANTS = (
     "FROM grants_grant g JOIN accounts_user u ON u.id = g.owner_id {joins} "
@@ -84,7 +84,7 @@ def release(target: Target) -> dict[str, float]:
 def main(what: str, name: str) -> None:
     """Measure, and say what it took."""
     connection.ensure_connection()
-    target = next(known for known in targets() if known.key == name)
+    target = next(known for known in EXPORT_TARGETS if known.key == name)
     before = memory("VmRSS")
     found = copy(name) if what == "copy" else {"render": render, "release": release}[what](target)
     json.dump({**found, "megabytes": memory("VmHWM") - before}, sys.stdout)

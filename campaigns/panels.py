@@ -9,8 +9,7 @@ from campaigns import delegation, lists, selectors
 from campaigns.models import CampaignPermission, ListUse, StopProposal
 from campaigns.standing import SENDERS
 from portal.grants.models import Grant
-from portal.grants.panels import GrantPanel
-from portal.workflow.panels import Panel
+from portal.ui.panels import Panel
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -73,8 +72,8 @@ def _dependents(grant: Grant) -> dict[str, Any]:
     return {"rows": rows, "pending": pending} if rows or pending else {}
 
 
-AFTERMATH = GrantPanel("campaigns/aftermath_panel.html", _aftermath)
-LISTS = GrantPanel("campaigns/lists_panel.html", _lists)
-DEPENDENTS = GrantPanel("campaigns/dependents_panel.html", _dependents)
-VERIFY = GrantPanel("campaigns/verify_panel.html", _verification)
+AFTERMATH = Panel("campaigns/aftermath_panel.html", _aftermath)
+LISTS = Panel("campaigns/lists_panel.html", _lists)
+DEPENDENTS = Panel("campaigns/dependents_panel.html", _dependents)
+VERIFY = Panel("campaigns/verify_panel.html", _verification)
 DELEGATED = Panel("campaigns/desk_panel.html", _delegated)

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from portal.institution import institution
-from portal.navigation import Item, navigation
+from portal.ui.navigation import Item, navigation
 
 
 class Frame:

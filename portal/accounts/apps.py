@@ -1,9 +1,9 @@
 """The accounts room: people, their roles, and sign-in."""
 
-from django.apps import AppConfig
+from portal.lib import registration
 
 
-class AccountsConfig(AppConfig):
+class AccountsConfig(registration.RegisteredApp):
     """Users with their e-mail address as the login name."""
 
     name = "portal.accounts"

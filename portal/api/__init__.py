@@ -1,1 +1,1 @@
-"""The API for programs: requests, grants and decisions to read, relay requests and renewals to file."""
+"""The API for programs: requests, permissions and decisions to read, requests and renewals to file."""

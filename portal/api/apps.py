@@ -1,9 +1,9 @@
 """The API's room: above grants, enforcement and renewals."""
 
-from django.apps import AppConfig
+from portal.lib import registration
 
 
-class ApiConfig(AppConfig):
+class ApiConfig(registration.RegisteredApp):
     """Service accounts, and what they may ask and file."""
 
     name = "portal.api"

@@ -1,6 +1,7 @@
 """Filing by programs, through the pages' own forms and services: the same answers, the same refusals."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -8,15 +9,35 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import QueryDict
 from django.urls import reverse
+from ninja import Schema
 
 from portal.accounts.models import User
 from portal.grants.models import Grant
 from portal.lib.problem_json import Unusable
 from portal.lib.problems import WrongState
-from portal.renewals.services import filing
+from portal.lib.registration import ExtensionPoint
+from portal.renewals.services import filing as renewing
 from portal.workflow import registry
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import commenting, requesting
+
+
+@dataclass(frozen=True)
+class Filing:
+    """That programs may file requests of a kind, and how the document of the API describes it."""
+
+    kind: str
+    path: str
+    """Below `/api/v1`."""
+    name: str
+    """Of the operation, for programs that are written from the document."""
+    summary: str
+    description: str
+    answers: type[Schema]
+    """The answers by the names of the forms' fields. The forms judge them; this only describes them."""
+
+
+FILINGS: ExtensionPoint[Filing] = ExtensionPoint(lambda filing: filing.kind, lambda filing: filing.path)
 
 REFUSED = "Some answers are missing or refused. Each is named under errors; nothing was filed."
 
@@ -38,8 +59,8 @@ def renew(*, grant: Grant, owner: User, through: str) -> ServiceRequest:
     Raises Unusable or WrongState where a person has to go through the form, and what the page's service raises.
     """
     try:
-        filed = filing.confirm(grant=grant, actor=owner, revision=grant.revision)
-    except filing.NotConfirmable as problem:
+        filed = renewing.confirm(grant=grant, actor=owner, revision=grant.revision)
+    except renewing.NotConfirmable as problem:
         page = f"{settings.PUBLIC_URL}{reverse('grant_renew', args=[grant.reference])}"
         raise WrongState(
             f"Something changed since it was approved. Its owner renews it at {page}"

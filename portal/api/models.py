@@ -14,7 +14,7 @@ class Scope(models.TextChoices):
 
     READ_REQUESTS = "requests:read", "Read requests, their findings and decisions"
     READ_GRANTS = "grants:read", "Read permissions"
-    WRITE_REQUESTS = "requests:write", "File relay requests and renewals"
+    WRITE_REQUESTS = "requests:write", "File requests and renewals"
 
 
 class ServiceAccount(models.Model):

@@ -253,20 +253,35 @@ _KEY: Any = Header(
 )
 
 
-@api.post(
-    "/relay-requests", response={201: s.Filed, **_WRITE}, tags=["Filing"], summary="File a relay request"
-)
-def file_relay_request(request: HttpRequest, answers: s.RelayAnswers, idempotency_key: str = _KEY) -> Any:
-    """Files at once what the page files in six steps; every refusal is the page's own, by field."""
-    account = _token(request, Scope.WRITE_REQUESTS).account
+def _offer(offered: filing.Filing) -> None:
+    """Add the operation by which programs file requests of one kind."""
 
-    def call() -> HttpResponse:
-        # As sent: the forms judge the values, and refuse a name that they do not know.
-        given = json.loads(request.body)
-        filed = filing.file_request(kind="relay", owner=account.owner, answers=given, through=account.name)
-        return _filed(filed)
+    def file(request: HttpRequest, answers: Any, idempotency_key: str = _KEY) -> Any:
+        account = _token(request, Scope.WRITE_REQUESTS).account
 
-    return idempotency.once(account=account, request=request, call=call)
+        def call() -> HttpResponse:
+            # As sent: the forms judge the values, and refuse a name that they do not know.
+            given = json.loads(request.body)
+            filed = filing.file_request(
+                kind=offered.kind, owner=account.owner, answers=given, through=account.name
+            )
+            return _filed(filed)
+
+        return idempotency.once(account=account, request=request, call=call)
+
+    file.__annotations__["answers"] = offered.answers
+    file.__name__ = offered.name
+    api.post(
+        offered.path,
+        response={201: s.Filed, **_WRITE},
+        tags=["Filing"],
+        summary=offered.summary,
+        description=offered.description,
+    )(file)
+
+
+for _filing in filing.FILINGS:
+    _offer(_filing)
 
 
 @api.post(

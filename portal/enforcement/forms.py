@@ -4,7 +4,7 @@ import re
 
 from django import forms
 
-from portal.enforcement.targets import targets
+from portal.enforcement.targets import EXPORT_TARGETS
 from portal.institution import institution
 
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?")
@@ -44,7 +44,7 @@ class TokenForm(forms.Form):
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         choice = self.fields["targets"]
         assert isinstance(choice, forms.MultipleChoiceField)
-        choice.choices = [(target.key, target.label) for target in targets()]
+        choice.choices = [(target.key, target.label) for target in EXPORT_TARGETS]
         self.fields[
             "host"
         ].help_text = f"Such as relay1.{institution().mail_domain}. The host reports by this name."

@@ -12,7 +12,7 @@ from portal.accounts.models import User
 from portal.accounts.roles import Role
 from portal.enforcement.guard import Prepared
 from portal.enforcement.models import HOSTS, DateConfirmation, HeldChange, RunState
-from portal.enforcement.targets import targets
+from portal.enforcement.targets import EXPORT_TARGETS
 from portal.institution import institution
 from portal.lib.problems import NotAllowed, WrongState
 from portal.outbox.services import enqueue
@@ -125,7 +125,7 @@ def _told_lines(rows: Iterable[HeldChange], count: int) -> str:
 
 def target_label(key: str) -> str:
     """A target's name for people."""
-    return next((target.label for target in targets() if target.key == key), key)
+    return next((target.label for target in EXPORT_TARGETS if target.key == key), key)
 
 
 # ---------------------------------------------------------------- reading

@@ -10,7 +10,7 @@ from portal.enforcement.hosts import look_at
 from portal.enforcement.models import HostToken, Release, ReleaseChunk
 from portal.enforcement.receipts import LARGEST_BYTES, read_receipt, take_receipt
 from portal.enforcement.releasing import latest_release
-from portal.enforcement.targets import targets
+from portal.enforcement.targets import EXPORT_TARGETS
 from portal.enforcement.tokens import usable_token
 from portal.lib.client_address import client_network
 from portal.lib.problem_json import Missing, NoToken, TooLarge, Unusable, answers_machines, problem_response
@@ -40,7 +40,7 @@ def _token_for(request: HttpRequest, target: str, rate: Rate) -> HostToken:
     wait = seconds_to_wait(f"host:{request.method}:{target}:{token.pk}", rate)
     if wait:
         raise TooOften(f"Asked too often. Try again in {wait} seconds.", wait)
-    if target not in {known.key for known in targets()}:
+    if target not in {known.key for known in EXPORT_TARGETS}:
         raise Missing("There is no such target.")
     if target not in token.targets:
         raise NotAllowed("This token is not for this target.")

@@ -11,7 +11,7 @@ from django.utils import timezone
 from portal.enforcement import announcements
 from portal.enforcement.models import HOSTS, HeldChange, HostState, HostToken, Pending, Release, RunState
 from portal.enforcement.releasing import latest_release
-from portal.enforcement.targets import page_of, targets
+from portal.enforcement.targets import EXPORT_TARGETS, page_of
 from portal.institution import institution
 from portal.outbox.services import enqueue
 
@@ -80,7 +80,7 @@ def target_standings(kinds: Collection[str] | None = None) -> list[TargetStandin
     tokens = _tokens()
     states = [state for state in HostState.objects.all() if (state.host, state.target) in tokens]
     now, found = timezone.now(), []
-    for target in targets():
+    for target in EXPORT_TARGETS:
         if kinds is not None and target.kind not in kinds:
             continue
         newest = latest_release(target.key)
@@ -159,7 +159,7 @@ def _targets_that_wait() -> set[str]:
     doubtful = RunState.objects.filter(place=HOSTS, doubtful_day__isnull=False)
     found = {*held, *doubtful.values_list("target", flat=True)}
     if Pending.objects.exclude(refused_because="").exists():
-        found.update(target.key for target in targets())
+        found.update(target.key for target in EXPORT_TARGETS)
     return found
 
 
@@ -192,5 +192,5 @@ def _first(lines: list[str]) -> str:
 
 
 def _label(key: str) -> str:
-    labels: Iterable[str] = (target.label for target in targets() if target.key == key)
+    labels: Iterable[str] = (target.label for target in EXPORT_TARGETS if target.key == key)
     return next(iter(labels), key)

@@ -21,7 +21,7 @@ from portal.enforcement.explaining import CHANGING, Act, Seen
 from portal.enforcement.guard import BATCH, batches
 from portal.enforcement.hosts import HostStanding, TargetStanding, target_standings
 from portal.enforcement.models import HOSTS, ExportedGrant, HeldChange, Pending, Publication, Receipt, Release
-from portal.enforcement.targets import targets
+from portal.enforcement.targets import EXPORT_TARGETS
 from portal.grants.models import Grant, GrantEvent
 from portal.grants.publication import Reach, Status, by_portal_alone, state_words, status_of
 from portal.grants.selectors import grant_of
@@ -90,7 +90,7 @@ class Liveness:
 
 def carries(kind: str) -> bool:
     """Whether permissions of `kind` are in an export."""
-    return any(target.kind == kind for target in targets())
+    return any(target.kind == kind for target in EXPORT_TARGETS)
 
 
 def panel_of(grant: Grant) -> Liveness | None:
@@ -128,7 +128,7 @@ class _Facts:
 
     def __init__(self, references: Collection[str], kinds: Collection[str]) -> None:
         self.today, self.now = timezone.localdate(), timezone.now()
-        self.kinds = {target.key: target.kind for target in targets()}
+        self.kinds = {target.key: target.kind for target in EXPORT_TARGETS}
         self.has_key, self.has_folder = signing.has_key(), bool(settings.PUBLISH_DIR)
         self.standings = target_standings(kinds)
         self.exported: dict[tuple[str, str], list[ExportedGrant]] = defaultdict(list)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from portal.enforcement import guard, holding, publishing, releasing, signing
 from portal.enforcement.models import Pending, Publication
-from portal.enforcement.targets import Entry, Export, LintError, targets
+from portal.enforcement.targets import EXPORT_TARGETS, Entry, Export, LintError
 from portal.institution import institution
 from portal.lib import waking
 from portal.outbox.services import enqueue
@@ -42,7 +42,7 @@ def publish(
     the last publication there, the old files and serial stay. A target whose files cannot be written keeps its old
     ones: the others go out, and then its LintError is raised.
     """
-    known = list(targets())
+    known = list(EXPORT_TARGETS)
     base, on = install_path or settings.POSTFIX_MAP_DIR, day or timezone.localdate()
     with publishing.locked(folder):
         state = publishing.read_state(folder)

@@ -1,12 +1,13 @@
-"""What an export is, and the exports there are. Each kind owns and registers its own."""
+"""What an export is, and the exports there are. Each kind registers its own."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from portal.lib.registration import ExtensionPoint
 from portal.ui.links import url_or_none
 
 
@@ -77,17 +78,8 @@ class Target(Protocol):
         """Raise LintError for malformed files in `folder` (the target's own)."""
 
 
-_targets: dict[str, Target] = {}
-
-
-def register(target: Target) -> None:
-    """Add a target; its key is its folder."""
-    _targets[target.key] = target
-
-
-def targets() -> Iterable[Target]:
-    """All targets."""
-    return list(_targets.values())
+EXPORT_TARGETS: ExtensionPoint[Target] = ExtensionPoint(lambda target: target.key)
+"""The targets there are; a target's key is its folder."""
 
 
 def page_of(target: Target) -> str:

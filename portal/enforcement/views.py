@@ -18,6 +18,7 @@ from portal.enforcement.tokens import may_handle_tokens
 from portal.grants import panels
 from portal.grants.models import Grant
 from portal.lib.problems import NotAllowed
+from portal.ui.panels import filled
 from portal.workflow import registry
 
 SHOWN = 10
@@ -50,7 +51,7 @@ def in_force(request: HttpRequest) -> HttpResponse:
         "may_decide": holding.may_decide(actor),
         "counts": [(kind, counts.get(kind.key, 0)) for kind in registry.kinds()],
         "targets": target_standings(),
-        "panels": panels.overview(),
+        "panels": filled(panels.OVERVIEW_PANELS, actor),
         "receipts": list(Receipt.objects.all()[:SHOWN]),
         "may_read_webhooks": actor.has_role(Role.ADMINISTRATOR, Role.AUDITOR),
         "may_handle_tokens": may_handle_tokens(actor),

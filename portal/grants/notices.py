@@ -8,6 +8,7 @@ from django.db.models import Q
 from portal.grants import publication
 from portal.grants.models import Grant, GrantEvent, Handover
 from portal.institution import institution
+from portal.lib.registration import ExtensionPoint
 from portal.outbox.services import enqueue
 from portal.workflow.models import Part, Participation
 
@@ -40,13 +41,8 @@ SENTENCES = {
 }
 
 
-_also_reminded: list[Callable[[Grant], list[str]]] = []
-
-
-def tell_reminders_to(more: Callable[[Grant], list[str]]) -> None:
-    """Send the reminders to the addresses that `more` gives for a grant as well: rooms above ask for it."""
-    if more not in _also_reminded:
-        _also_reminded.append(more)
+REMINDED_TOO: ExtensionPoint[Callable[[Grant], list[str]]] = ExtensionPoint()
+"""Each gives the addresses that get a grant's reminders besides its people."""
 
 
 def people_of(grant: Grant) -> list[str]:
@@ -113,7 +109,7 @@ def changed(*, grant: Grant, event: GrantEvent) -> None:
 
 def reminder(*, grant: Grant, due_on: "date", days_left: int) -> None:
     """The term ends soon; `days_left` counts from today."""
-    others = [address for more in _also_reminded for address in more(grant)]
+    others = [address for more in REMINDED_TOO for address in more(grant)]
     recipients = list(dict.fromkeys([*people_of(grant), *others]))
     _tell("grant_reminder", grant, f"{grant.pk}:{due_on}", recipients, days_left=days_left)
 

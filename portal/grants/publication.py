@@ -1,7 +1,7 @@
 """The hooks by which a change of grants reaches the mail system, and by which pages learn what the mail system holds.
 
-The grants room may not know how exports are written (that room is above this one), so it only says that
-something changed; `portal.enforcement` listens, and answers how far a permission got. Without a listener nothing
+This app may not know how exports are written (that app is above), so it only says that something changed;
+`portal.enforcement` listens, and answers how far a permission got. Without a listener nothing
 is published.
 """
 
@@ -12,22 +12,24 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
+from portal.lib.announcements import Announcement
+from portal.lib.registration import ExtensionPoint
+
 if TYPE_CHECKING:
-    from portal.grants.models import Grant
+    from portal.grants.models import Grant, GrantEvent
 
-_listeners: list[Callable[[], None]] = []
+permissions_changed: Announcement[None] = Announcement()
+"""Something changed in what the mail system is to hold; told inside the transaction that changes it."""
 
 
-def listen(listener: Callable[[], None]) -> None:
-    """Call `listener` inside every transaction that changes what is granted."""
-    if listener not in _listeners:
-        _listeners.append(listener)
+def follow(event: "GrantEvent") -> None:
+    """Whatever happens to a grant may change what the mail system is to hold."""
+    changed()
 
 
 def changed() -> None:
-    """Tell the listeners; called by services inside their transaction."""
-    for listener in _listeners:
-        listener()
+    """Say that what the mail system is to hold may be another: for what no event of a grant says by itself."""
+    permissions_changed.tell(None)
 
 
 # ---------------------------------------------------------------- how far a permission got
@@ -64,26 +66,27 @@ class Status:
         return f"{self.label}: {self.reason}" if self.reason else f"{self.label}."
 
 
-Teller = Callable[[Collection["Grant"]], dict[str, Status]]
-_tellers: list[Teller] = []
-_carried: list[Callable[[str], bool]] = []
+@dataclass(frozen=True)
+class Carrier:
+    """Who brings permissions to mail hosts: how far each got, by reference, and whether a kind's are brought at all."""
+
+    statuses: Callable[[Collection["Grant"]], dict[str, Status]]
+    carries: Callable[[str], bool]
 
 
-def answer_by(teller: Teller, *, carries: Callable[[str], bool]) -> None:
-    """Ask `teller` how far permissions got, and `carries` whether mail hosts hold permissions of a kind."""
-    _tellers[:], _carried[:] = [teller], [carries]
+CARRIERS: ExtensionPoint[Carrier] = ExtensionPoint()
 
 
 def is_carried(kind: str) -> bool:
     """Whether permissions of `kind` reach the mail system by exports."""
-    return any(carries(kind) for carries in _carried)
+    return any(carrier.carries(kind) for carrier in CARRIERS)
 
 
 def statuses(grants: "Collection[Grant]") -> dict[str, Status]:
     """How far each of `grants` got, by reference; a few queries, however many they are."""
     found: dict[str, Status] = {}
-    for teller in _tellers:
-        found |= teller(grants)
+    for carrier in CARRIERS:
+        found |= carrier.statuses(grants)
     found |= _by_kind(grants)
     today = timezone.localdate()
     for grant in grants:

@@ -17,7 +17,7 @@ from portal.grants.compliance import broken_grants, recent_runs, suspension_due_
 from portal.grants.forms import GrantReasonForm, HandOverForm
 from portal.grants.kinds import standings_of
 from portal.grants.models import Grant
-from portal.grants.panels import panels_for
+from portal.grants.panels import GRANT_PANELS
 from portal.grants.policies import available_grant_actions, check_grant_action, open_handover
 from portal.grants.schedule import renewal_opens_on
 from portal.grants.services import issuing, managing
@@ -25,6 +25,7 @@ from portal.grants.states import BY_GRANT_ACTION, GrantAction
 from portal.institution import institution
 from portal.lib.problems import NotAllowed
 from portal.lib.throttle import TooOften
+from portal.ui.panels import filled
 from portal.workflow.models import Intention
 from portal.workflow.selectors import cuts_of
 
@@ -90,7 +91,7 @@ def _show(
         "note": grant.kind_entry.state_note(grant),
         "links": grant.kind_entry.grant_links(grant),
         "compliance": getattr(grant, "compliance", None),
-        "panels": panels_for(grant),
+        "panels": filled(GRANT_PANELS, grant),
         "suspension_due_on": suspension_due_on(grant),
         "events": selectors.grant_timeline(grant),
         "later": list(later),

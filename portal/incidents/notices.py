@@ -1,17 +1,28 @@
 """Who is told of an incident, besides the people of each permission, whom its own notice tells."""
 
+from dataclasses import dataclass
+
 from portal.accounts.models import people_with_role
 from portal.accounts.roles import Role
 from portal.incidents.models import Incident
 from portal.institution import institution
+from portal.lib.registration import ExtensionPoint
 from portal.outbox.services import enqueue
 
-CAMPAIGN_KINDS = ("campaign",)
-"""Kinds whose permissions the CIO office has given, so that it hears of their suspension."""
+
+@dataclass(frozen=True)
+class Audience:
+    """That the people of a role hear of each incident that touches permissions of a kind."""
+
+    kind: str
+    role: Role
+
+
+AUDIENCES: ExtensionPoint[Audience] = ExtensionPoint()
 
 
 def opened(*, incident: Incident) -> list[str]:
-    """Tell IT, and the CIO office where it signed something off; returns the addresses."""
+    """Tell IT, and the roles that registered for the kinds concerned; returns the addresses."""
     return _tell("incident_opened", incident, _recipients(incident), count=incident.rows.count())
 
 
@@ -22,8 +33,9 @@ def closed(*, incident: Incident) -> list[str]:
 
 def _recipients(incident: Incident) -> list[str]:
     recipients = [institution().contact_email] if institution().contact_email else []
-    if incident.rows.filter(grant__kind__in=CAMPAIGN_KINDS).exists():
-        recipients += [person.email for person in people_with_role([Role.CIO])]
+    kinds = set(incident.rows.values_list("grant__kind", flat=True).distinct().order_by())
+    if roles := {audience.role for audience in AUDIENCES if audience.kind in kinds}:
+        recipients += [person.email for person in people_with_role(roles)]
     return recipients
 
 

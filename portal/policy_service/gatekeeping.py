@@ -12,7 +12,7 @@ from tempfile import SpooledTemporaryFile
 from django.db import close_old_connections
 
 from portal.institution import institution
-from portal.policy_service.gates import Gate, GatedMessage, GateUnavailable, gated_address, gates
+from portal.policy_service.gates import GATES, Gate, GatedMessage, GateUnavailable, gated_address
 
 logger = logging.getLogger(__name__)
 LARGEST_MESSAGE = 50 * 1024 * 1024
@@ -44,11 +44,11 @@ class Gatekeeper:
     @property
     def has_lists(self) -> bool:
         """Whether any list is gated."""
-        return any(gate.addresses() for gate in gates())
+        return any(gate.addresses() for gate in GATES)
 
     def spelled(self, recipient: str) -> tuple[str, bool]:
         """The recipient as the gated list it reaches, True; or as it is, False."""
-        for gate in gates():
+        for gate in GATES:
             if found := gated_address(
                 recipient, gate.addresses(), delimiters=institution().recipient_delimiters
             ):
@@ -57,7 +57,7 @@ class Gatekeeper:
 
     async def judge(self, message: GatedMessage) -> str:
         """Why the message may not pass, "" where it may. Raises GateUnavailable."""
-        asked = [gate for gate in gates() if not gate.addresses().isdisjoint(message.recipients)]
+        asked = [gate for gate in GATES if not gate.addresses().isdisjoint(message.recipients)]
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._deadline):

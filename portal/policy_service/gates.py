@@ -5,10 +5,12 @@ message. An app above registers the gate (MKT-4, MKT-5).
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from portal.lib.registration import ExtensionPoint
 
 
 class GateUnavailable(Exception):
@@ -100,15 +102,4 @@ def _spellings(recipient: str) -> Iterable[str]:
 
 _MOST_HOPS = 8
 _LONGEST = 256
-_gates: list[Gate] = []
-
-
-def register(gate: Gate) -> None:
-    """Add a gate; registering the same one twice changes nothing."""
-    if gate not in _gates:
-        _gates.append(gate)
-
-
-def gates() -> Sequence[Gate]:
-    """All gates."""
-    return tuple(_gates)
+GATES: ExtensionPoint[Gate] = ExtensionPoint()

@@ -1,9 +1,9 @@
 """The calendar as an app: pages, a feed, and the arithmetic of windows."""
 
-from django.apps import AppConfig
+from portal.lib import registration
 
 
-class SendingCalendarConfig(AppConfig):
+class SendingCalendarConfig(registration.RegisteredApp):
     """The calendar of mailings and surveys (MKT-4, MKT-5)."""
 
     name = "portal.sending_calendar"

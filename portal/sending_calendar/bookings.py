@@ -1,8 +1,9 @@
-"""What stands on the calendar, as the apps above it tell: each registers a source in its `apps.py`."""
+"""What stands on the calendar, as the apps above it tell: each registers a source."""
 
 from datetime import date
 from typing import Protocol
 
+from portal.lib.registration import ExtensionPoint
 from portal.sending_calendar.windows import Booking
 from portal.workflow.models import ServiceRequest
 
@@ -20,17 +21,15 @@ class BookingSource(Protocol):
         """
 
 
-_sources: list[BookingSource] = []
-
-
-def register(source: BookingSource) -> None:
-    """Read `source` from now on; registering it again changes nothing."""
-    if source not in _sources:
-        _sources.append(source)
+BOOKING_SOURCES: ExtensionPoint[BookingSource] = ExtensionPoint()
 
 
 def bookings(
     *, first: date | None = None, last: date | None = None, leave_out: ServiceRequest | None = None
 ) -> list[Booking]:
     """The bookings of all sources between two days, in the order of the sources."""
-    return [booking for source in _sources for booking in source(first=first, last=last, leave_out=leave_out)]
+    return [
+        booking
+        for source in BOOKING_SOURCES
+        for booking in source(first=first, last=last, leave_out=leave_out)
+    ]

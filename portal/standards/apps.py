@@ -1,9 +1,9 @@
 """The standards room: the clauses that every decision cites, and the glossary."""
 
-from django.apps import AppConfig
+from portal.lib import registration
 
 
-class StandardsConfig(AppConfig):
+class StandardsConfig(registration.RegisteredApp):
     """Clauses as dated data; no tables."""
 
     name = "portal.standards"

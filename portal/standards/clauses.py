@@ -7,7 +7,7 @@ from functools import lru_cache
 from django.utils import timezone
 
 from portal.institution import Institution, institution
-from portal.standards.editions import EDITIONS, Clause, Edition, Section
+from portal.standards.editions import CHAPTERS, EDITIONS, Chapter, Clause, Edition, Section
 
 _TEXTS = ("title", "meaning", "held")
 
@@ -24,7 +24,7 @@ def current_edition(day: date | None = None) -> Edition:
 
 def sections(day: date | None = None) -> tuple[Section, ...]:
     """The edition in force on `day` (today where None), with the institution's names."""
-    return _sections(current_edition(day).id, _names(institution()))
+    return _sections(current_edition(day), tuple(CHAPTERS), _names(institution()))
 
 
 def clauses(day: date | None = None) -> tuple[Clause, ...]:
@@ -37,7 +37,7 @@ def clause(clause_id: str) -> Clause:
     the ids it cited. Raises UnknownClause.
     """
     for edition in (current_edition(), *reversed(EDITIONS)):
-        for section in _sections(edition.id, _names(institution())):
+        for section in _sections(edition, tuple(CHAPTERS), _names(institution())):
             for entry in section.clauses:
                 if entry.id == clause_id:
                     return entry
@@ -50,17 +50,29 @@ def _names(of: Institution) -> tuple[tuple[str, str], ...]:
 
 
 @lru_cache(maxsize=8)
-def _sections(edition_id: str, names: tuple[tuple[str, str], ...]) -> tuple[Section, ...]:
+def _sections(
+    edition: Edition, chapters: tuple[Chapter, ...], names: tuple[tuple[str, str], ...]
+) -> tuple[Section, ...]:
     known = dict(names)
-    edition = next(entry for entry in EDITIONS if entry.id == edition_id)
     return tuple(
         Section(
             section.key,
             section.title.format_map(known),
             tuple(_named(entry, known) for entry in section.clauses),
         )
-        for section in edition.sections
+        for section in (*edition.sections, *_of_kinds(edition, chapters))
+        if section.clauses
     )
+
+
+def _of_kinds(edition: Edition, chapters: tuple[Chapter, ...]) -> list[Section]:
+    """The sections of the kinds in `edition`: of each the newest chapter that is no newer than the edition."""
+    known = [entry.id for entry in EDITIONS]
+    newest: dict[str, Chapter] = {}
+    for chapter in sorted(chapters, key=lambda chapter: known.index(chapter.since)):
+        if known.index(chapter.since) <= known.index(edition.id):
+            newest[chapter.section.key] = chapter
+    return [chapter.section for chapter in sorted(newest.values(), key=lambda chapter: chapter.place)]
 
 
 def _named(entry: Clause, names: dict[str, str]) -> Clause:

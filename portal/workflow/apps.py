@@ -1,9 +1,9 @@
 """The engine's room: one workflow for every kind of request."""
 
-from django.apps import AppConfig
+from portal.lib import registration
 
 
-class WorkflowConfig(AppConfig):
+class WorkflowConfig(registration.RegisteredApp):
     """States, transitions, policies, the timeline and the screens over them."""
 
     name = "portal.workflow"

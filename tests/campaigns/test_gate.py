@@ -473,7 +473,7 @@ def test_a_database_that_is_down_defers_and_passes_nothing(cast: Cast, monkeypat
 
 
 def test_the_gate_is_registered_and_its_addresses_cost_no_question(cast: Cast) -> None:
-    (gate,) = [one for one in gates.gates() if isinstance(one, CampaignGate)]
+    (gate,) = [one for one in gates.GATES if isinstance(one, CampaignGate)]
     with CaptureQueriesContext(connection) as queries:
         assert gate.addresses() == {STUDENTS, FACULTY, STAFF}
         assert gate.judge(gated("dean@ttu.edu")) == ""

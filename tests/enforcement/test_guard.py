@@ -18,7 +18,7 @@ from portal.accounts.models import AddressKind, DirectoryAddress
 from portal.enforcement import holding, hosts, releasing
 from portal.enforcement.models import HOSTS, DateConfirmation, HeldChange, Pending, RunState
 from portal.enforcement.services import publish_changes
-from portal.enforcement.targets import Held, LintError, as_json, targets
+from portal.enforcement.targets import EXPORT_TARGETS, Held, LintError, as_json
 from portal.grants.models import Grant, GrantEvent
 from portal.grants.services import dates, issuing, managing
 from portal.grants.states import GrantAction, GrantState
@@ -311,7 +311,7 @@ def test_what_the_reader_refuses_is_found_and_the_rest_goes_out(
     way.run()
     new = many(cast, 5, start=80)
     revoke(cast, revoked)
-    postfix = next(target for target in targets() if target.key == "postfix")
+    postfix = next(target for target in EXPORT_TARGETS if target.key == "postfix")
     bad = new[3].reference.lower().replace("-", "_")
 
     def refuse(folder: Path) -> None:
@@ -463,7 +463,7 @@ def test_the_host_check_says_not_in_order_while_something_is_held(
 @pytest.mark.parametrize("key", ["postfix", "firewall"])
 def test_a_relay_target_writes_a_vanished_permission_as_it_was(cast: Cast, key: str) -> None:
     many(cast, 3)
-    target = next(target for target in targets() if target.key == key)
+    target = next(target for target in EXPORT_TARGETS if target.key == key)
     day = timezone.localdate()
     whole = target.render(day=day, install_path="/etc/portal")
     facts = dict(target.facts(day=day, references=list(Grant.objects.values_list("reference", flat=True))))

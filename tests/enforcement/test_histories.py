@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from portal.enforcement import holding, liveness, releasing, restoring
 from portal.enforcement.host_views import WANTS
 from portal.enforcement.models import HeldChange, HostState
+from portal.enforcement.targets import EXPORT_TARGETS
 from portal.grants.models import Grant
 from portal.grants.publication import Reach
 from portal.grants.services import dates, issuing, managing
@@ -289,7 +290,7 @@ class World:
 def one_target(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Postfix alone, without its own reader, which takes its time and has tests of its own."""
     settings.EXPORT_SIGNING_KEY = KEY
-    postfix = next(target for target in releasing.targets() if target.key == "postfix")
+    postfix = next(target for target in EXPORT_TARGETS if target.key == "postfix")
     monkeypatch.setattr(postfix, "lint", lambda folder: None)
     monkeypatch.setattr(releasing, "targets", lambda: [postfix])
 

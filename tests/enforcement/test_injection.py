@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.db.models import Model
 
-from portal.enforcement.targets import Export, LintError, Target, targets
+from portal.enforcement.targets import EXPORT_TARGETS, Export, LintError, Target
 from portal.grants.models import Grant
 from relay.models import PermittedAddress, PermittedSender, RelayPermission
 from tests.cast import Cast, approve, approved
@@ -97,7 +97,7 @@ def test_no_field_of_a_grant_breaks_out(
     limit = model._meta.get_field(name).max_length or 500
     for number, evil in enumerate(EVIL):
         model._default_manager.filter(pk=row.pk).update(**{name: as_kept(evil)[:limit]})
-        for target in targets():
+        for target in EXPORT_TARGETS:
             folder = tmp_path / f"{number}-{target.key}"
             folder.mkdir()
             try:
@@ -114,7 +114,7 @@ def test_no_field_of_a_grant_breaks_out(
 def test_no_address_of_an_owner_breaks_out(grants: None, cast: Cast, tmp_path: Path, evil: str) -> None:
     day = Grant.objects.earliest("pk").starts_on
     type(cast.requester).objects.filter(pk=cast.requester.pk).update(email=f"{as_kept(evil)}@ttu.edu")
-    for target in targets():
+    for target in EXPORT_TARGETS:
         folder = tmp_path / target.key
         folder.mkdir()
         assert_harmless(target, target.render(day=day, install_path=f"/etc/portal/{target.key}"), folder)
@@ -125,7 +125,7 @@ def test_no_owner_keeps_an_entry_past_its_end(grants: None, cast: Cast) -> None:
     grant = Grant.objects.get(kind="relay")
     for evil in ("a;  W-9 owner=b", "a\n# TM-R-9999: b", "a ; X owner="):
         type(cast.requester).objects.filter(pk=cast.requester.pk).update(email=f"{evil}@ttu.edu")
-        for target in targets():
+        for target in EXPORT_TARGETS:
             export = target.render(day=grant.starts_on, install_path="/x")
             for name, text in export.files.items():
                 ended = {entry.grant for entry in export.entries}

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from portal.enforcement import hosts, liveness, releasing
 from portal.enforcement.models import HeldChange, HostState, Receipt, Release, ReleaseChunk
+from portal.enforcement.targets import EXPORT_TARGETS
 from portal.grants.models import Grant
 from portal.grants.services import managing
 from portal.grants.states import GrantAction
@@ -136,7 +137,7 @@ def test_with_the_portal_down_files_stay_and_entries_still_end(host: MailHost, p
     soon = timezone.localdate() - timedelta(days=1)
     Grant.objects.update(starts_on=soon - timedelta(days=5), ends_on=soon)
     # As released yesterday, when the term still ran.
-    for target in (t for t in releasing.targets() if t.key == "postfix"):
+    for target in (t for t in EXPORT_TARGETS if t.key == "postfix"):
         releasing.release_target(target, day=soon, accept_change=True)
     archive = b"".join(bytes(chunk.data) for chunk in newest().chunks.all())
     state = host.folder / "state" / "postfix"
@@ -306,7 +307,7 @@ def test_a_term_that_ended_is_refused_by_a_real_postfix_without_any_job(
     Grant.objects.update(starts_on=yesterday - timedelta(days=9), ends_on=yesterday)
     lost = approved(people, address="127.0.0.10", host="lost.ttu.edu")
     # As released yesterday, when the term still ran.
-    postfix_target = next(target for target in releasing.targets() if target.key == "postfix")
+    postfix_target = next(target for target in EXPORT_TARGETS if target.key == "postfix")
     releasing.release_target(postfix_target, day=yesterday, accept_change=True)
     lose(lost)
     releasing.release()

@@ -72,7 +72,7 @@ class ListGate:
 @pytest.fixture(autouse=True)
 def no_gates(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """No gate but those that a test puts in."""
-    monkeypatch.setattr(gates, "_gates", found := [])
+    monkeypatch.setattr(gates.GATES, "_entries", found := [])
     return found
 
 

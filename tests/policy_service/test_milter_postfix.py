@@ -348,7 +348,7 @@ def test_a_gate_of_this_process_sees_what_postfix_got(
     postfix: PostfixServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Mail of anybody to a gated list: whole, byte for byte, and only that."""
-    monkeypatch.setattr(gates, "_gates", [gate := ListGate("all@ttu.edu")])
+    monkeypatch.setattr(gates.GATES, "_entries", (gate := ListGate("all@ttu.edu"),))
     body = b"Hello\r\n.hidden dot\r\n" + b"x" * 60_000 + b"\r\n" * 40_000
     whole = b"From: <somebody@example.com>\r\nSubject: A long\r\n\tone\r\n\r\n" + body
     with Milter(answering()) as served, SmtpSink() as sink:

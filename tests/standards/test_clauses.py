@@ -1,5 +1,6 @@
 """The clauses: every id of the standards is there, dated, in the institution's names."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from portal.standards import clauses as lookup
 from portal.standards.clauses import UnknownClause, clause, clauses, current_edition, sections
-from portal.standards.editions import EDITIONS, Clause, Edition, Section
+from portal.standards.editions import CHAPTERS, EDITIONS, Chapter, Clause, Edition, Section
 from portal.workflow import registry
 
 IDS = [
@@ -40,22 +41,19 @@ IDS = [
     "MKT-5",
 ]
 NEVER_WAIVED = ("REL-2", "REL-3", "OVR-4", "AUT-1", "WHT-2", "WHT-3", "WHT-4", "WHT-5", "MKT-4", "MKT-5")
-NEXT = Edition(
-    "2030-01",
-    date(2030, 1, 1),
-    (
-        Section(
-            "relay",
-            "Relay",
-            (Clause("REL-2", "Newer", "Newer words for {mail_domain}.", "Held.", must=True),),
-        ),
-    ),
+NEXT = Edition("2030-01", date(2030, 1, 1), ())
+RELAY = Section(
+    "relay", "Relay", (Clause("REL-2", "Newer", "Newer words for {mail_domain}.", "Held.", must=True),)
 )
+NO_CAMPAIGNS = Section("campaigns", "Campaigns", ())
 
 
 @pytest.fixture
-def two_editions(monkeypatch: pytest.MonkeyPatch) -> None:
+def two_editions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(lookup, "EDITIONS", (*EDITIONS, NEXT))
+    newer = (Chapter(RELAY, place=1, since=NEXT.id), Chapter(NO_CAMPAIGNS, place=2, since=NEXT.id))
+    with CHAPTERS.replaced_by(*CHAPTERS, *newer):
+        yield
 
 
 def test_every_clause_is_there_once_and_in_order() -> None:
@@ -114,7 +112,13 @@ def test_the_edition_is_the_one_in_force_on_the_day(two_editions: None) -> None:
     assert current_edition(date(2029, 12, 31)).id == "2026-03"
     assert current_edition(date(2030, 1, 1)).id == "2030-01"
     assert current_edition(date(2020, 1, 1)).id == "2026-03"
-    assert [entry.id for entry in clauses(date(2031, 5, 5))] == ["REL-2"]
+
+
+def test_a_chapter_holds_until_a_newer_edition_has_another(two_editions: None) -> None:
+    before, after = [[entry.id for entry in clauses(date(year, 5, 5))] for year in (2029, 2031)]
+    assert before == IDS
+    others = [entry for entry in IDS if entry.startswith(("AUT", "WHT"))]
+    assert after == ["REL-2", *others]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from django.template.loader import get_template
 from django.test import Client, RequestFactory
 
 from portal.accounts.models import Theme, User
-from portal.navigation import navigation
+from portal.ui.navigation import navigation
 from tests.cast import Cast, client_of
 
 EVERYBODY = ["Ask", "My requests", "My grants"]

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 def heard(monkeypatch: pytest.MonkeyPatch, announcement: Announcement[Any]) -> list[Any]:
     """What is told from now on; whoever else listens hears nothing meanwhile."""
     news: list[Any] = []
-    monkeypatch.setattr(announcement, "_listeners", [news.append])
+    monkeypatch.setattr(announcement, "_entries", (news.append,))
     return news
 
 
@@ -64,7 +64,7 @@ def test_a_listeners_error_undoes_the_change(cast: Cast, monkeypatch: pytest.Mon
     def fails(_: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(of_grants.grant_changed, "_listeners", [fails])
+    monkeypatch.setattr(of_grants.grant_changed, "_entries", (fails,))
     with pytest.raises(RuntimeError):
         approve(cast, request)
     assert fresh(request).state == "in_review"
@@ -74,7 +74,7 @@ def test_a_listeners_error_undoes_the_change(cast: Cast, monkeypatch: pytest.Mon
 def test_who_listens_twice_hears_once() -> None:
     news: list[str] = []
     announcement: Announcement[str] = Announcement()
-    announcement.listen(news.append)
-    announcement.listen(news.append)
+    announcement.add(news.append)
+    announcement.add(news.append)
     announcement.tell("word")
     assert news == ["word"]

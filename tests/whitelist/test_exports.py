@@ -154,7 +154,7 @@ def test_lint_knows_one_setting_of_spamassassin(line: str) -> None:
 
 
 def test_publication_writes_both_targets_beside_postfix(two_grants: list[Grant], tmp_path: Path) -> None:
-    assert {"postfix", "rspamd", "spamassassin"} <= {target.key for target in targets.targets()}
+    assert {"postfix", "rspamd", "spamassassin"} <= {target.key for target in targets.EXPORT_TARGETS}
     published = publish(folder=tmp_path, day=two_grants[0].starts_on, install_path="/etc/portal")
     assert published.entries == 3
     assert f"serial={published.serial}" in (tmp_path / "rspamd" / exports.ADDRESSES).read_text()
@@ -166,7 +166,7 @@ def test_publication_writes_both_targets_beside_postfix(two_grants: list[Grant],
 
 @pytest.mark.parametrize("key", ["rspamd", "spamassassin", "exchange"])
 def test_a_vanished_grant_is_written_as_it_was_kept(two_grants: list[Grant], key: str) -> None:
-    target = next(target for target in targets.targets() if target.key == key)
+    target = next(target for target in targets.EXPORT_TARGETS if target.key == key)
     day = two_grants[0].starts_on
     references = [grant.reference for grant in two_grants]
     whole = target.render(day=day, install_path="/etc/portal")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils import timezone
 
-from portal.grants import announcements, publication
+from portal.grants import announcements
 from portal.grants.kinds import granting_kind
 from portal.grants.models import Grant, GrantEvent, GrantRequest
 from portal.grants.policies import check_grant_action, has_open_request, open_handover
@@ -51,7 +51,6 @@ def _issue_new(service_request: ServiceRequest, actor: "User", terms: Terms) -> 
     )
     kind.write_permission(grant=grant, service_request=service_request, terms=terms)
     event = GrantEvent.objects.create(grant=grant, actor=actor, action="issue", to_state=grant.state)
-    publication.changed()
     announcements.grant_changed.tell(event)
     return grant
 

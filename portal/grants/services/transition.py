@@ -1,11 +1,11 @@
-"""The one way in which a grant changes: a conditional UPDATE, an event, a notice, a publication."""
+"""The one way in which a grant changes: a conditional UPDATE, an event, which is announced."""
 
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils import timezone
 
-from portal.grants import announcements, publication
+from portal.grants import announcements
 from portal.grants.models import Grant, GrantEvent
 from portal.lib.problems import Stale
 from portal.workflow.models import Part
@@ -43,7 +43,6 @@ def change_grant(
     if {"owner", "co_owner"} & set(columns):
         note_holders(grant, columns.get("owner"), columns.get("co_owner"))
     _record_history(grant, actor)
-    publication.changed()
     event = GrantEvent.objects.create(
         grant=grant,
         actor=actor,

@@ -1,8 +1,10 @@
-"""Further checks of `check_message`, which rooms above register in their `apps.py`; each becomes an option."""
+"""Further checks of `check_message`, which apps above register; each becomes an option."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from portal.lib.registration import ExtensionPoint
 
 if TYPE_CHECKING:
     from portal.mailauth.message_report import MessageReport
@@ -21,17 +23,7 @@ class MessageCheck:
     find: "Callable[[bytes, MessageReport], Sequence[Mapping[str, str]]]"
 
 
-_checks: dict[str, MessageCheck] = {}
-
-
-def register(check: MessageCheck) -> None:
-    """Offer `check` from now on; registering it again changes nothing."""
-    _checks[check.option] = check
-
-
-def registered() -> list[MessageCheck]:
-    """The checks there are, in the order of their registration."""
-    return list(_checks.values())
+MESSAGE_CHECKS: ExtensionPoint[MessageCheck] = ExtensionPoint(lambda check: check.option)
 
 
 def as_text(findings: Sequence[Mapping[str, str]]) -> str:

@@ -14,6 +14,7 @@ from portal.accounts.signed_in import person
 from portal.lib.problems import NotAllowed
 from portal.lib.throttle import TooOften
 from portal.standards.clauses import clause
+from portal.ui.panels import filled
 from portal.ui.parts import RouteStop
 from portal.workflow import owner_rule, panels, registry, selectors
 from portal.workflow.evidence import evidence_of
@@ -58,7 +59,7 @@ def home(request: HttpRequest) -> HttpResponse:
     own = selectors.my_requests(actor)
     context: dict[str, Any] = {
         "kinds": registry.kinds(),
-        "panels": panels.home_panels_for(actor),
+        "panels": filled(panels.HOME_PANELS, actor),
         "questions": own.filter(state=State.NEEDS_INFORMATION)[:5],
         "recent": own.exclude(state=State.NEEDS_INFORMATION)[:5],
     }
@@ -132,7 +133,7 @@ def queue(request: HttpRequest) -> HttpResponse:
     partial = request.headers.get("HX-Request") == "true" and request.headers.get("HX-Boosted") != "true"
     if partial:
         return render(request, "workflow/queue_list.html", context)
-    return render(request, "workflow/queue.html", {**context, "panels": panels.panels_for(actor)})
+    return render(request, "workflow/queue.html", {**context, "panels": filled(panels.QUEUE_PANELS, actor)})
 
 
 def _tabs(request: HttpRequest, filters: QueueFilters) -> list[dict[str, Any]]:
@@ -222,7 +223,7 @@ def show_request(
         "changed_fields": {change.field for event in events for change in event.changes.all()},
         "decision": next((e for e in reversed(events) if e.action in (Action.APPROVE, Action.DENY)), None),
         "links": kind.links(service_request),
-        "panels": panels.panels_of(service_request),
+        "panels": filled(panels.REQUEST_PANELS, service_request),
     }
     return render(request, template, context | dict(extra or {}), status=status)
 

@@ -19,7 +19,7 @@ class Command(ReportCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """The file and the common options."""
         parser.add_argument("file", metavar="FILE", type=Path)
-        for check in message_checks.registered():
+        for check in message_checks.MESSAGE_CHECKS:
             parser.add_argument(f"--{check.option}", action="store_true", help=check.help)
         super().add_arguments(parser)
 
@@ -30,7 +30,7 @@ class Command(ReportCommand):
         from portal.mailauth.message_report import check_message
 
         resolver = self.resolver(options["resolver"])
-        wanted = [check for check in message_checks.registered() if options.get(check.option)]
+        wanted = [check for check in message_checks.MESSAGE_CHECKS if options.get(check.option)]
         try:
             raw = _read(options["file"])
             report = check_message(raw, resolver=resolver)

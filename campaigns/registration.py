@@ -1,0 +1,42 @@
+"""What this app adds to others."""
+
+from celery.schedules import crontab
+
+from campaigns import after_notices, selectors
+from campaigns.clauses import CHAPTER
+from campaigns.gate import GATE
+from campaigns.kind import CampaignsKind
+from campaigns.message_command import CAMPAIGN_CHECK
+from campaigns.panels import AFTERMATH, DELEGATED, DEPENDENTS, LISTS, VERIFY
+from campaigns.tasks import ask_outcomes
+from portal.accounts.roles import Role
+from portal.grants.announcements import grant_changed
+from portal.grants.panels import GRANT_PANELS
+from portal.incidents.notices import AUDIENCES, Audience
+from portal.lib.navigation import NAVIGATION, NavigationEntry
+from portal.lib.registration import AppRegistration
+from portal.lib.schedule import JOBS, Job
+from portal.mailauth.management.message_checks import MESSAGE_CHECKS
+from portal.policy_service.gates import GATES
+from portal.sending_calendar.bookings import BOOKING_SOURCES
+from portal.standards.editions import CHAPTERS
+from portal.workflow.panels import QUEUE_PANELS
+from portal.workflow.registry import KINDS
+
+REGISTRATION = AppRegistration(
+    KINDS.contribution(CampaignsKind()),
+    CHAPTERS.contribution(CHAPTER),
+    AUDIENCES.contribution(Audience(CampaignsKind.key, Role.CIO)),
+    GATES.contribution(GATE),
+    BOOKING_SOURCES.contribution(selectors.bookings),
+    MESSAGE_CHECKS.contribution(CAMPAIGN_CHECK),
+    NAVIGATION.contribution(
+        NavigationEntry(
+            "Campaigns", "campaign_desk", "megaphone", 80, lambda person: person.has_role(Role.CIO)
+        ),
+    ),
+    JOBS.contribution(Job("ask-outcomes", ask_outcomes, crontab(hour=7, minute=30))),
+    GRANT_PANELS.contribution(DEPENDENTS, LISTS, AFTERMATH, VERIFY),
+    QUEUE_PANELS.contribution(DELEGATED),
+    grant_changed.contribution(after_notices.sender_changed),
+)

@@ -1,0 +1,18 @@
+"""What this app adds to others."""
+
+from celery.schedules import crontab
+
+from portal.grants.panels import GRANT_PANELS
+from portal.lib.registration import AppRegistration
+from portal.lib.schedule import JOBS, Job
+from portal.samples.selectors import proof_panel
+from portal.samples.tasks import judge_waiting, send_proof_reminders
+from portal.ui.panels import Panel
+
+REGISTRATION = AppRegistration(
+    JOBS.contribution(
+        Job("judge-samples", judge_waiting, 60.0),
+        Job("send-proof-reminders", send_proof_reminders, crontab(hour=7, minute=15)),
+    ),
+    GRANT_PANELS.contribution(Panel("samples/proof_panel.html", proof_panel)),
+)
