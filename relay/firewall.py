@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 
 from portal.enforcement.targets import NOTHING_HELD, Entry, Export, Held, LintError
 from portal.grants.models import Grant
-from portal.lib import collector
+from portal.lib import gc_pause
 from portal.lib.text import ascii_word, csv_cell
 from relay.models import PermittedAddress
 
@@ -39,7 +39,7 @@ class Firewall:
     def render(self, *, day: date, install_path: str, held: Held = NOTHING_HELD) -> Export:
         """The list for `day`. It names no other file, so `install_path` does not appear in it."""
         lines, entries, last = [",".join(COLUMNS)], list[Entry](), ("", "")
-        with collector.paused():
+        with gc_pause.paused():
             for reference, network, ends_on, hostname, owner, sender in _with_kept(_pairs(day), held):
                 if sender is not None:  # As every target's entries of the relay: each address as each sender.
                     entries.append(Entry(reference, f"{network} {sender}", ends_on))

@@ -6,7 +6,6 @@ signature of the approved signing domain (OVR-4, AUT-3). DNS is asked before any
 
 import logging
 from collections.abc import Iterable
-from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
@@ -15,6 +14,7 @@ from portal.grants import notices
 from portal.grants.models import Grant
 from portal.grants.services.transition import change_grant
 from portal.grants.states import GrantState
+from portal.lib import dispatch
 from portal.lib.outcome import Outcome
 from portal.lib.problems import Stale
 from portal.samples.kinds import Wanted
@@ -88,16 +88,7 @@ def withdraw_proof(*, grant: Grant, sample: SignedSample) -> bool:
 def prove_soon(*, grant: Grant) -> None:
     """Ask a worker, once this transaction is done, whether a sample that came before the approval proves the grant."""
     if samples_of_grant(grant).filter(is_proof=True).exists():
-        transaction.on_commit(partial(_wake, grant.pk), robust=True)
-
-
-def _wake(pk: int) -> None:
-    from senders.tasks import prove_grant
-
-    try:
-        prove_grant.apply_async(args=(pk,), retry=False)
-    except Exception:
-        logger.warning("The broker did not take the proof of grant %s; the sweep comes to it.", pk)
+        dispatch.after_commit("senders.tasks.prove_grant", grant.pk, otherwise="the sweep will prove it")
 
 
 def prove(*, pk: int) -> bool:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from portal.grants import publication
 from portal.grants.models import Grant
 from portal.grants.policies import is_holder
 from portal.institution import institution
+from portal.lib import dispatch
 from portal.lib.problems import NotAllowed, WrongState
 from portal.mailauth.published_syntax import load_parsers
 from senders import notices, services
@@ -93,16 +93,7 @@ def sync_records(*, grant: Grant) -> None:
 
 def look_soon(*, grant: Grant) -> None:
     """Ask a worker, once this transaction is done, to look the records of one permission up."""
-    transaction.on_commit(partial(_wake, grant.pk), robust=True)
-
-
-def _wake(pk: int) -> None:
-    from senders.tasks import look_up_records
-
-    try:
-        look_up_records.apply_async(args=(pk,), retry=False)
-    except Exception:
-        logger.warning("The broker did not take the look at grant %s; the daily run comes to it.", pk)
+    dispatch.after_commit("senders.tasks.look_up_records", grant.pk, otherwise="the daily run comes to it")
 
 
 # ---------------------------------------------------------------- looking

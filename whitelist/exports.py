@@ -26,7 +26,7 @@ from django.db.models import QuerySet
 from portal.enforcement.publishing import SERIAL
 from portal.enforcement.targets import NOTHING_HELD, Entry, Export, Held, LintError
 from portal.grants.models import Grant
-from portal.lib import collector
+from portal.lib import gc_pause
 from portal.lib.text import ascii_word, one_line
 from portal.mailauth.organizational import by_public_suffix
 from portal.standards.clauses import current_edition
@@ -173,7 +173,7 @@ class Rspamd:
 
     def render(self, *, day: date, install_path: str, held: Held = NOTHING_HELD) -> Export:
         """The maps for `day`."""
-        with collector.paused():
+        with gc_pause.paused():
             live = standing(day, held)
         files = {
             ADDRESSES: _map("Addresses with credit, as in From", live.addresses),
@@ -234,7 +234,7 @@ class SpamAssassin:
 
     def render(self, *, day: date, install_path: str, held: Held = NOTHING_HELD) -> Export:
         """The file for `day`; it lies in SpamAssassin's own folder, so `install_path` does not appear in it."""
-        with collector.paused():
+        with gc_pause.paused():
             live = standing(day, held)
         lines = _head("Put this beside local.cf, then reload spamd or amavis; network tests must be on")
         for address in sorted(live.addresses):

@@ -7,7 +7,7 @@ from allauth.account.forms import LoginForm
 from django import forms
 from django.http import HttpRequest
 
-from portal.lib.waking import start
+from portal.lib import dispatch
 
 
 class SignInForm(LoginForm):  # type: ignore[misc]  # allauth ships no types
@@ -31,8 +31,8 @@ class ResetPasswordForm(allauth_forms.ResetPasswordForm):  # type: ignore[misc] 
 
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         """Ask a worker to send the link; it tries again while the mail server is away."""
-        from portal.accounts.tasks import send_reset_link
-
         address: str = self.cleaned_data["email"]
-        start(send_reset_link, address, verb="not send the link; the person asks again")
+        dispatch.start(
+            "portal.accounts.tasks.send_reset_link", address, otherwise="the person asks for a link again"
+        )
         return address

@@ -16,7 +16,7 @@ from portal.enforcement import guard, holding, publishing, releasing, signing
 from portal.enforcement.models import Pending, Publication
 from portal.enforcement.targets import EXPORT_TARGETS, Entry, Export, LintError
 from portal.institution import institution
-from portal.lib import waking
+from portal.lib import dispatch
 from portal.outbox.services import enqueue
 from portal.standards.clauses import current_edition
 
@@ -208,14 +208,7 @@ def mark_changed() -> None:
         return
     Pending.objects.get_or_create(pk=1)
     Pending.objects.filter(pk=1, changed_at__isnull=True).update(changed_at=timezone.now())
-    waking.once_on_commit(wake)
-
-
-def wake() -> None:
-    """Ask a worker to publish now."""
-    from portal.enforcement.tasks import publish_changes
-
-    waking.start(publish_changes, verb="publish")
+    dispatch.after_commit("portal.enforcement.tasks.publish_changes", otherwise="the sweep will publish")
 
 
 def publish_changes(*, force: bool = False) -> Published | None:

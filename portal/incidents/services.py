@@ -20,7 +20,7 @@ from portal.incidents.forms import subject_of
 from portal.incidents.models import About, Incident, IncidentGrant, Result
 from portal.incidents.policies import check_may_handle
 from portal.incidents.search import MOST_GRANTS, Matches, permissions_about
-from portal.lib import waking
+from portal.lib import dispatch
 from portal.lib.problems import NotAllowed, Stale, WrongState
 
 if TYPE_CHECKING:
@@ -157,19 +157,15 @@ def carry_on(
     until, done = clock() + seconds, 0
     for pk in list(rows.values_list("pk", flat=True)):
         if clock() > until:
-            waking.start(_task(), verb="go on with the incident")
+            dispatch.start(
+                "portal.incidents.tasks.carry_on", otherwise="the sweep will go on with the incident"
+            )
             break
         try:
             done += _suspend(pk)
         except Exception:
             logger.exception("Row %s of an incident could not be handled; the others go on.", pk)
     return done
-
-
-def _task() -> object:
-    from portal.incidents.tasks import carry_on as task
-
-    return task
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from portal.institution import institution
-from portal.lib import waking
+from portal.lib import dispatch
 from portal.lib.problems import NotAllowed, WrongState
 from portal.lib.text import truncate
 from portal.outbox.models import Delivery, OutboxMessage
@@ -57,7 +57,7 @@ def enqueue(
     )
     if not _insert(message):
         return None
-    waking.once_on_commit(wake)
+    _deliver_soon()
     return message
 
 
@@ -81,17 +81,14 @@ def _fitting(key: str) -> str:
     return f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def wake() -> None:
-    """Ask a worker to deliver now."""
-    from portal.outbox.tasks import deliver_outbox
-
-    waking.start(deliver_outbox, verb="deliver")
+def _deliver_soon() -> None:
+    dispatch.after_commit("portal.outbox.tasks.deliver_outbox", otherwise="the sweep will deliver")
 
 
 def retry(*, message: OutboxMessage, actor: "User") -> None:
     """Queue a dead message again, with its old Message-ID. Raises NotAllowed or WrongState."""
     _change_dead(message, actor, state=Delivery.QUEUED, attempts=0, next_attempt_at=timezone.now())
-    waking.once_on_commit(wake)
+    _deliver_soon()
 
 
 def discard(*, message: OutboxMessage, actor: "User") -> None:

@@ -18,7 +18,7 @@ from portal.grants.models import Grant, GrantEvent
 from portal.grants.selectors import grant_of
 from portal.grants.services.locking import locked_grant
 from portal.grants.states import GrantState
-from portal.lib import confined
+from portal.lib import confined, dispatch
 from portal.lib.outcome import Outcome
 from portal.lib.problems import Problem
 from portal.mailauth.message_intake import LARGEST_BYTES, MessageRefused, read_message
@@ -250,28 +250,16 @@ def judge_newest(*, service_request: ServiceRequest) -> None:
 # ---------------------------------------------------------------- by a worker
 def judge_soon(*, sample: SignedSample) -> None:
     """Have a worker judge a sample that has arrived: nobody who is served waits for name servers of a stranger."""
-    from portal.samples.tasks import judge_sample
-
-    # Without a broker the regular sweep judges it: it is stored, and has no verdict.
-    _hand_over(judge_sample, sample.pk)
+    dispatch.start(
+        "portal.samples.tasks.judge_sample", sample.pk, otherwise="the sweep will judge the sample"
+    )
 
 
 def judge_newest_soon(*, service_request: ServiceRequest) -> bool:
     """Have a worker do `judge_newest`; False where there is no broker to ask."""
-    from portal.samples.tasks import judge_newest as task
-
-    return _hand_over(task, service_request.pk)
-
-
-def _hand_over(task: Any, pk: int) -> bool:
-    from kombu.exceptions import OperationalError
-
-    try:
-        task.delay(pk)
-    except (OperationalError, OSError):
-        logger.warning("The broker did not take %s of %s.", task.name, pk)
-        return False
-    return True
+    return dispatch.start(
+        "portal.samples.tasks.judge_newest", service_request.pk, otherwise="the page asks to try again"
+    )
 
 
 # ---------------------------------------------------------------- proofs of before

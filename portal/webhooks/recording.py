@@ -15,7 +15,7 @@ from django.utils import timezone
 from portal.enforcement.models import HostState
 from portal.grants.models import GrantEvent
 from portal.grants.states import GrantState
-from portal.lib import waking
+from portal.lib import dispatch
 from portal.webhooks import payloads
 from portal.webhooks.models import Delivery, Endpoint, EndpointState, EventType
 from portal.workflow.models import Event
@@ -105,12 +105,10 @@ def write(
         for endpoint in endpoints
     ]
     Delivery.objects.bulk_create(rows)
-    waking.once_on_commit(wake)
+    deliver_soon()
     return rows
 
 
-def wake() -> None:
-    """Ask a worker to deliver now."""
-    from portal.webhooks.tasks import deliver_webhooks
-
-    waking.start(deliver_webhooks, verb="deliver")
+def deliver_soon() -> None:
+    """Ask a worker, once this transaction is done, to deliver."""
+    dispatch.after_commit("portal.webhooks.tasks.deliver_webhooks", otherwise="the sweep will deliver")

@@ -9,7 +9,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.accounts.models import User
-from portal.lib import waking
 from portal.lib.problems import WrongState
 from portal.webhooks import keys, payloads, recording
 from portal.webhooks.models import Delivery, DeliveryState, Endpoint, EndpointState, EventType
@@ -66,7 +65,7 @@ def resume_endpoint(*, actor: User, endpoint: Endpoint) -> None:
         )
         waiting = endpoint.deliveries.filter(state=DeliveryState.QUEUED)
         waiting.update(next_attempt_at=timezone.now())
-        waking.once_on_commit(recording.wake)
+        recording.deliver_soon()
 
 
 @transaction.atomic
@@ -126,7 +125,7 @@ def retry_delivery(*, actor: User, delivery: Delivery) -> None:
     )
     if queued != 1:
         raise WrongState("This delivery is not among those that were given up.")
-    waking.once_on_commit(recording.wake)
+    recording.deliver_soon()
     logger.info("Webhook delivery %s was queued again by %s.", delivery.pk, actor.pk)
 
 

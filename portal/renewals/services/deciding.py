@@ -16,6 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from portal.accounts.models import User
+from portal.lib import dispatch
 from portal.lib.problems import NotAllowed, Stale, WrongState
 from portal.renewals.facts import classify
 from portal.renewals.gathering import gather
@@ -85,12 +86,7 @@ def _rows(actor: "User", reason: str, chosen: Sequence[Chosen]) -> list[BulkRow]
 
 def wake(pk: int) -> None:
     """Ask a worker to carry the run out; if the broker is away, the sweep comes within two minutes."""
-    from portal.renewals.tasks import carry_out as task
-
-    try:
-        task.apply_async((pk,), retry=False)
-    except Exception:
-        logger.warning("The broker did not take run %s of renewals; the sweep will carry it out.", pk)
+    dispatch.start("portal.renewals.tasks.carry_out", pk, otherwise="the sweep will carry the run out")
 
 
 # ---------------------------------------------------------------- carrying out
