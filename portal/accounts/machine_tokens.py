@@ -5,18 +5,24 @@ Mail hosts and programs have tables of their own; what a token is, is here.
 
 import logging
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 
 from portal.accounts.models import User
+from portal.lib.client_address import client_network
+from portal.lib.problem_json import NoToken
 from portal.lib.problems import WrongState
+from portal.lib.throttle import Rate, refuse_over
 from portal.lib.tokens import digest_in, new_token
 
 logger = logging.getLogger(__name__)
+WRONG_TOKENS = Rate(20, 60)
+"""Of one network. Counted only where no usable token came, so that nobody who guesses keeps an honest program out."""
 _USED_EVERY = timedelta(minutes=1)
 
 
@@ -62,6 +68,12 @@ def revoke(*, token: MachineToken, actor: User) -> None:
     if not rows.update(revoked_at=timezone.now(), revoked_by=actor):
         raise WrongState("This token was revoked before.")
     logger.info("%s %s was revoked by %s.", type(token).__name__, token.pk, actor.pk)
+
+
+def refuse_stranger(request: HttpRequest, *, realm: str) -> NoReturn:
+    """For a request without a usable token: raises NoToken for `realm`, or TooOften."""
+    refuse_over((f"wrong-token:{client_network(request)}", WRONG_TOKENS), sentence="Too many wrong tokens.")
+    raise NoToken("Send a token: Authorization: Bearer. It may have expired or been revoked.", realm)
 
 
 def usable(rows: "QuerySet[T]", header: str, *, prefix: str) -> T | None:

@@ -13,20 +13,19 @@ from ninja.params.functions import Header
 from ninja.responses import Response
 from ninja.security import HttpBearer
 
+from portal.accounts.machine_tokens import refuse_stranger
 from portal.api import filing, idempotency, reading
 from portal.api import schemas as s
 from portal.api.accounts import usable_token
 from portal.api.models import ApiToken, Scope
 from portal.grants.states import GrantState
-from portal.lib.client_address import client_network
 from portal.lib.problem_json import Missing, NoToken, Unusable, problem_response
 from portal.lib.problems import NotAllowed, Problem
-from portal.lib.throttle import Rate, TooOften, seconds_to_wait
+from portal.lib.throttle import Rate, refuse_over
 from portal.workflow import registry
 from portal.workflow.states import State
 
 CALLS = Rate(300, 60)
-WRONG_TOKENS = Rate(20, 60)
 REALM = "api"
 DESCRIPTION = """Requests, permissions and decisions of the portal, for programs.
 
@@ -41,14 +40,8 @@ class Bearer(HttpBearer):
         """The token's row, with its account and owner. Raises NoToken or TooOften."""
         row = usable_token(f"Bearer {token}")
         if row is None:
-            # Counted only here, so that nobody who guesses keeps an honest program out.
-            wait = seconds_to_wait(f"wrong-api-token:{client_network(request)}", WRONG_TOKENS)
-            if wait:
-                raise TooOften(f"Too many wrong tokens. Try again in {wait} seconds.", wait)
-            raise NoToken("Send a token: Authorization: Bearer. It may have expired or been revoked.", REALM)
-        wait = seconds_to_wait(f"api:{row.pk}", CALLS)
-        if wait:
-            raise TooOften(f"Asked too often. Try again in {wait} seconds.", wait)
+            refuse_stranger(request, realm=REALM)
+        refuse_over((f"api:{row.pk}", CALLS), sentence="Asked too often.")
         return row
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils.cache import get_conditional_response
 
+from portal.accounts.machine_tokens import refuse_stranger
 from portal.enforcement import restoring
 from portal.enforcement.hosts import look_at
 from portal.enforcement.models import HostToken, Release, ReleaseChunk
@@ -12,34 +13,23 @@ from portal.enforcement.receipts import LARGEST_BYTES, read_receipt, take_receip
 from portal.enforcement.releasing import latest_release
 from portal.enforcement.targets import EXPORT_TARGETS
 from portal.enforcement.tokens import usable_token
-from portal.lib.client_address import client_network
-from portal.lib.problem_json import Missing, NoToken, TooLarge, Unusable, answers_machines, problem_response
+from portal.lib.problem_json import Missing, TooLarge, Unusable, answers_machines, problem_response
 from portal.lib.problems import NotAllowed
-from portal.lib.throttle import Rate, TooOften, seconds_to_wait
+from portal.lib.throttle import Rate, refuse_over
 
 PULLS = Rate(60, 60)
 RECEIPTS = Rate(60, 60)
 MANIFESTS = Rate(6, 60)
 WANTS = "X-TechMail-Wants"
 """In the answer to a receipt: the host shall send what it names."""
-WRONG_TOKENS = Rate(20, 60)
 
 
 def _token_for(request: HttpRequest, target: str, rate: Rate) -> HostToken:
     """The token of the request, which may pull `target`. Raises NoToken, NotAllowed, Missing or TooOften."""
     token = usable_token(request.headers.get("Authorization", ""))
     if token is None:
-        # Counted only here, so that nobody who guesses keeps an honest host out.
-        wait = seconds_to_wait(f"wrong-token:{client_network(request)}", WRONG_TOKENS)
-        if wait:
-            raise TooOften(f"Too many wrong tokens. Try again in {wait} seconds.", wait)
-        raise NoToken(
-            "Send a token of this host: Authorization: Bearer. It may have expired or been revoked.",
-            "exports",
-        )
-    wait = seconds_to_wait(f"host:{request.method}:{target}:{token.pk}", rate)
-    if wait:
-        raise TooOften(f"Asked too often. Try again in {wait} seconds.", wait)
+        refuse_stranger(request, realm="exports")
+    refuse_over((f"host:{request.method}:{target}:{token.pk}", rate), sentence="Asked too often.")
     if target not in {known.key for known in EXPORT_TARGETS}:
         raise Missing("There is no such target.")
     if target not in token.targets:

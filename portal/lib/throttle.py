@@ -31,6 +31,19 @@ class TooOften(Problem):
         self.wait = wait
 
 
+def refuse_over(*limits: tuple[str, Rate], sentence: str) -> None:
+    """Take a slot of each of `limits` (name, rate). Raises TooOften, with `sentence` and when to try again."""
+    for name, rate in limits:
+        if wait := seconds_to_wait(name, rate):
+            raise TooOften(f"{sentence} Try again in {_in_words(wait)}.", wait)
+
+
+def _in_words(seconds: int) -> str:
+    if seconds < 120:
+        return f"{seconds} second{'s' if seconds > 1 else ''}"
+    return f"{-(-seconds // 60)} minutes"
+
+
 def is_spent(name: str, rate: Rate) -> bool:
     """Whether no slot of `name` is free; takes none."""
     return len(cache.get_many(_slots(name, rate))) >= rate.times

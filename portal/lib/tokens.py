@@ -7,7 +7,7 @@ LONGEST_TOKEN = 100
 _SHOWN = 6
 
 
-def new_token(prefix: str) -> tuple[str, str, str]:
+def new_token(prefix: str = "") -> tuple[str, str, str]:
     """A token that begins with `prefix` (256 random bits after it), its digest, and the first characters as a hint."""
     token = prefix + secrets.token_urlsafe(32)
     return token, digest_of(token), token[: len(prefix) + _SHOWN]

@@ -5,8 +5,6 @@ By LMTP each recipient of a message gets an answer of its own (RFC 2033 section 
 """
 
 import logging
-import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -18,47 +16,20 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from portal.lib.text import one_line
+from portal.lib.throttle import Rate, seconds_to_wait
 from portal.mailauth.message_intake import LARGEST_BYTES
 from portal.samples import probe, services
 from portal.samples.models import SignedSample
 
 logger = logging.getLogger(__name__)
 MOST_RECIPIENTS = 5
-MOST_PER_CLIENT = 30
-MOST_PER_TOKEN = 10
-WINDOW_SECONDS = 60.0
-MOST_REMEMBERED = 10_000
+OF_ONE_CLIENT = Rate(30, 60)
+OF_ONE_TOKEN = Rate(10, 60)
 IDLE_SECONDS = 60.0
-
-
-class Rate:
-    """At most `most` events for one key within a sliding window; forgets the oldest keys beyond a bound."""
-
-    def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.most, self.clock = most, clock
-        self._seen: dict[str, deque[float]] = {}
-
-    def takes(self, key: str) -> bool:
-        """Count one event for `key`; False where it was one too many."""
-        now = self.clock()
-        seen = self._seen.pop(key, deque())
-        while seen and seen[0] <= now - WINDOW_SECONDS:
-            seen.popleft()
-        self._seen[key] = seen
-        if len(self._seen) > MOST_REMEMBERED:
-            del self._seen[next(iter(self._seen))]
-        if len(seen) >= self.most:
-            return False
-        seen.append(now)
-        return True
 
 
 class Handler:
     """What aiosmtpd asks at RCPT and at the end of DATA."""
-
-    def __init__(self, *, client_rate: Rate | None = None, token_rate: Rate | None = None) -> None:
-        self.clients = client_rate or Rate(MOST_PER_CLIENT)
-        self.tokens = token_rate or Rate(MOST_PER_TOKEN)
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd names and calls it so
         self, server: SMTP, session: Session, envelope: Envelope, address: str, rcpt_options: list[str]
@@ -66,12 +37,12 @@ class Handler:
         """Take a live token's address, and nothing else."""
         if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
             return f"452 4.5.3 At most {MOST_RECIPIENTS} recipients for one message"
-        if not self.clients.takes(_client(session)):
+        if await _in_thread(seconds_to_wait, f"probe-client:{_client(session)}", OF_ONE_CLIENT):
             return "450 4.7.1 Too many messages from your address; wait a minute"
         token = probe.token_in(address)
         if token is None or not await _in_thread(_is_live, token):
             return "550 5.1.1 Only probe addresses of requests that are open take mail here"
-        if not self.tokens.takes(token):
+        if await _in_thread(seconds_to_wait, f"probe-token:{token}", OF_ONE_TOKEN):
             return "450 4.7.1 Too many messages for this probe address; wait a minute"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"

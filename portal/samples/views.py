@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.cache import cache
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -28,7 +27,7 @@ from portal.samples.probe import probe_address, takes_samples
 from portal.workflow import registry
 from portal.workflow.models import ServiceRequest
 
-JUDGE_SECONDS = 20
+JUDGEMENTS = Rate(1, 20)
 """Between two judgements of a request's samples that somebody asks for: the DNS is others' as well."""
 UPLOADS = Rate(10, 60)
 """Messages that one person adds; a worker judges each."""
@@ -145,8 +144,8 @@ def judge(request: HttpRequest, reference: str) -> HttpResponse:
     """Have the newest samples judged again, and the request's .eml files taken in."""
     service_request = _load(request, reference)
     check_may_add(service_request, person(request))
-    if not cache.add(f"samples-judge-{service_request.pk}", 1, JUDGE_SECONDS):
-        messages.info(request, f"They were judged a moment ago. Try again in {JUDGE_SECONDS} seconds.")
+    if wait := seconds_to_wait(f"samples-judge:{service_request.pk}", JUDGEMENTS):
+        messages.info(request, f"They were judged a moment ago. Try again in {wait} seconds.")
         return redirect("samples", reference)
     if services.judge_newest_soon(service_request=service_request):
         messages.success(

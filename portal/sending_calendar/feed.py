@@ -1,7 +1,5 @@
 """The calendar as iCalendar (RFC 5545), behind a personal address whose token is kept as a hash alone."""
 
-import hashlib
-import secrets
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,7 @@ from icalendar import Calendar, Event
 from portal.accounts.roles import Role
 from portal.institution import Blackout, institution
 from portal.lib.problems import NotAllowed
+from portal.lib.tokens import digest_of, new_token
 from portal.sending_calendar.models import CalendarToken
 from portal.sending_calendar.windows import Booking
 from portal.sending_calendar.words import labels_of
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from portal.accounts.models import User
 
-_TOKEN_BYTES = 32
 _NOTED_EVERY = timedelta(minutes=10)
 
 
@@ -30,20 +28,15 @@ def may_subscribe(actor: "User") -> bool:
     return actor.has_role(Role.CIO)
 
 
-def _hash(token: str) -> str:
-    # The token is 256 random bits, so one round of a plain hash is as good as many.
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 @transaction.atomic
 def give_address(*, actor: "User") -> str:
     """A new token for `actor`, which ends the one before; returned once and never again. Raises NotAllowed."""
     if not may_subscribe(actor):
         raise NotAllowed(f"The calendar’s address is for the {institution().cio_office}.")
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    token, digest, _ = new_token()
     CalendarToken.objects.update_or_create(
         person=actor,
-        defaults={"token_sha256": _hash(token), "created_at": timezone.now(), "used_at": None},
+        defaults={"token_sha256": digest, "created_at": timezone.now(), "used_at": None},
     )
     return token
 
@@ -55,7 +48,7 @@ def take_address_back(*, actor: "User") -> None:
 
 def owner_of(token: str) -> "User | None":
     """Whose token it is, as long as that person is active and of the CIO office; notes that it was used."""
-    row = CalendarToken.objects.select_related("person").filter(token_sha256=_hash(token)).first()
+    row = CalendarToken.objects.select_related("person").filter(token_sha256=digest_of(token)).first()
     if row is None or not may_subscribe(row.person):
         return None
     now = timezone.now()

@@ -151,7 +151,7 @@ def test_uploads_have_a_limit_that_says_when_they_go_on(cast: Cast, monkeypatch:
     request = submitted(cast)
     add(request, cast.requester, b"1")
     add(request, cast.requester, b"2")
-    with pytest.raises(TooOften, match="You can go on in"):
+    with pytest.raises(TooOften, match="Try again in"):
         add(request, cast.requester, b"3")
     answer = client_of(cast.requester).post(
         f"/requests/{request.reference}/files/", {"upload": SimpleUploadedFile("x.txt", b"3")}

@@ -70,7 +70,7 @@ def test_too_often_for_one_request_says_when_to_come_back(
     answer = reviewer.post(again(request), headers=htmx)
     assert answer.status_code == 429
     assert 0 < int(answer.headers["Retry-After"]) <= checking.OF_ONE_REQUEST.seconds
-    assert f"You can check again in {answer.headers['Retry-After']} second" in answer.content.decode()
+    assert f"Try again in {answer.headers['Retry-After']} second" in answer.content.decode()
     assert len(names.asked) == asked
     assert request.check_runs.count() == 1 + checking.OF_ONE_REQUEST.times
 

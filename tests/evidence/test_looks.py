@@ -93,7 +93,7 @@ def test_too_often_is_said_in_place(published: DnsServer, cast: Cast, live_serve
     page = sign_in(browser, live_server.url, cast.reviewer)
     page.goto(request.get_absolute_url())
     page.get_by_role("button", name="Check again").click()
-    page.get_by_text("You can check again in").wait_for()
+    page.get_by_text("Try again in").wait_for()
     assert_accessible(page, "evidence-too-often")
 
 

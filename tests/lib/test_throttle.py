@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.core.management import call_command
 
 from portal.lib.text import storable
-from portal.lib.throttle import Rate, seconds_to_wait
+from portal.lib.throttle import Rate, TooOften, refuse_over, seconds_to_wait
 
 NOON = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
 RATE = Rate(times=3, seconds=60)
@@ -33,6 +33,18 @@ def test_many_at_once_never_get_more_than_there_are() -> None:
         waits = list(pool.map(lambda _: seconds_to_wait("crowd", RATE), range(40)))
     assert waits.count(0) == RATE.times
     assert all(0 < wait <= RATE.seconds for wait in waits if wait)
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"), [(Rate(1, 1), "1 second"), (Rate(1, 90), "90 seconds"), (Rate(1, 121), "3 minutes")]
+)
+def test_who_is_refused_reads_when_to_try_again(rate: Rate, words: str) -> None:
+    with time_machine.travel(NOON, tick=False):
+        refuse_over(("person", RATE), (f"words {words}", rate), sentence="Too fast.")
+        with pytest.raises(TooOften) as refused:
+            refuse_over(("person", RATE), (f"words {words}", rate), sentence="Too fast.")
+    assert str(refused.value) == f"Too fast. Try again in {words}."
+    assert refused.value.wait == rate.seconds
 
 
 @pytest.mark.django_db

@@ -8,11 +8,12 @@ from django.core.management import CommandError, call_command
 
 from portal.grants.services import managing
 from portal.grants.states import GrantAction, GrantState
+from portal.lib.throttle import Rate
 from portal.samples import receiver
 from portal.samples import services as samples
 from portal.samples.models import SignedSample
 from portal.samples.probe import live_request, probe_address, token_in
-from portal.samples.receiver import Handler, Rate, controller
+from portal.samples.receiver import controller
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import requesting
 from tests.cast import Cast, client_of, fresh
@@ -96,9 +97,13 @@ def test_size_and_recipients_are_bounded(
     assert SignedSample.objects.count() == 5
 
 
-def test_rates_hold_by_client_and_by_token(names: DnsServer, cast: Cast, judged: list[int]) -> None:
+def test_rates_hold_by_client_and_by_token(
+    names: DnsServer, cast: Cast, judged: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     request = submitted(cast)
-    server = controller("127.0.0.1", free_port(), handler=Handler(client_rate=Rate(4), token_rate=Rate(2)))
+    monkeypatch.setattr(receiver, "OF_ONE_CLIENT", Rate(4, 60))
+    monkeypatch.setattr(receiver, "OF_ONE_TOKEN", Rate(2, 60))
+    server = controller("127.0.0.1", free_port())
     server.start()
     try:
         codes = []
@@ -109,19 +114,6 @@ def test_rates_hold_by_client_and_by_token(names: DnsServer, cast: Cast, judged:
         server.stop()
     assert codes == [250, 250, 450, 450, 450]
     assert SignedSample.objects.count() == 2
-
-
-def test_a_rate_forgets_after_its_window_and_beyond_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    rate = Rate(1, clock=lambda: now[0])
-    assert rate.takes("a")
-    assert not rate.takes("a")
-    now[0] = 61.0
-    assert rate.takes("a")
-    monkeypatch.setattr(receiver, "MOST_REMEMBERED", 3)
-    for key in "bcdefg":
-        assert rate.takes(key)
-    assert len(rate._seen) == 3
 
 
 def test_a_request_holds_a_bounded_number_of_samples_and_one_of_each(

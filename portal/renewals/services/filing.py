@@ -14,7 +14,7 @@ from portal.grants.services import issuing
 from portal.grants.services.locking import locked_grant
 from portal.grants.states import GrantAction
 from portal.lib.problems import Stale, WrongState
-from portal.lib.throttle import Rate, TooOften, seconds_to_wait
+from portal.lib.throttle import Rate, refuse_over
 from portal.renewals.facts import is_confirmable
 from portal.renewals.gathering import Gathered, gather
 from portal.renewals.models import Confirmation
@@ -92,9 +92,7 @@ def _check_may_renew(grant: Grant, actor: "User") -> None:
 
 
 def _refuse_too_often(grant: Grant) -> None:
-    wait = seconds_to_wait(f"renewal:{grant.pk}", OF_ONE_GRANT)
-    if wait:
-        raise TooOften(f"It was looked at a few times just now. Try again in {wait} seconds.", wait)
+    refuse_over((f"renewal:{grant.pk}", OF_ONE_GRANT), sentence="It was looked at a few times just now.")
 
 
 @transaction.atomic

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from portal.lib.problems import NotAllowed, WrongState
 from portal.lib.text import storable
-from portal.lib.throttle import Rate, TooOften, seconds_to_wait
+from portal.lib.throttle import Rate, refuse_over
 from portal.workflow.findings import Finding, blocking
 from portal.workflow.models import CheckRun, Event, ServiceRequest, StoredFinding, Waiver
 from portal.workflow.owner_rule import owner_finding
@@ -126,14 +126,11 @@ def _run_checks_now(service_request: ServiceRequest) -> list[Finding]:
 
 
 def _refuse_too_often(service_request: ServiceRequest, actor: "User") -> None:
-    wait = seconds_to_wait(f"recheck:request:{service_request.pk}", OF_ONE_REQUEST) or seconds_to_wait(
-        f"recheck:person:{actor.pk}", OF_ONE_PERSON
+    refuse_over(
+        (f"recheck:request:{service_request.pk}", OF_ONE_REQUEST),
+        (f"recheck:person:{actor.pk}", OF_ONE_PERSON),
+        sentence="It was checked a few times just now.",
     )
-    if wait:
-        raise TooOften(
-            f"It was checked a few times just now. You can check again in {wait} second{'s' if wait > 1 else ''}.",
-            wait,
-        )
 
 
 def check_waiving(service_request: ServiceRequest, actor: "User") -> None:

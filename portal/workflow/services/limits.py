@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from portal.lib.throttle import Rate, TooOften, seconds_to_wait
+from portal.lib.throttle import Rate, refuse_over
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -18,15 +18,8 @@ def refuse_too_often(
     of_request: Rate | None = None,
     sentence: str,
 ) -> None:
-    """Take a slot of the person and of the request for `what`. Raises TooOften, with `sentence` and when it goes on."""
-    wait = seconds_to_wait(f"{what}:person:{actor.pk}", of_person)
-    if not wait and of_request is not None and service_request is not None:
-        wait = seconds_to_wait(f"{what}:request:{service_request.pk}", of_request)
-    if wait:
-        raise TooOften(f"{sentence} You can go on in {_words(wait)}.", wait)
-
-
-def _words(seconds: int) -> str:
-    if seconds < 120:
-        return f"{seconds} second{'s' if seconds > 1 else ''}"
-    return f"{-(-seconds // 60)} minutes"
+    """Take a slot of the person and of the request for `what`. Raises TooOften, with `sentence` and when to try again."""
+    limits = [(f"{what}:person:{actor.pk}", of_person)]
+    if of_request is not None and service_request is not None:
+        limits.append((f"{what}:request:{service_request.pk}", of_request))
+    refuse_over(*limits, sentence=sentence)
