@@ -43,7 +43,7 @@ _SET = (
 
 
 @dataclass(frozen=True)
-class Row:
+class EntryRow:
     """One pattern, under which grants, until when, and whether it is only watched."""
 
     pattern: str
@@ -58,7 +58,7 @@ class Rule:
 
     name: str
     mode: str
-    rows: tuple[Row, ...]
+    rows: tuple[EntryRow, ...]
 
     @property
     def ends_on(self) -> date:
@@ -117,12 +117,12 @@ def _with_kept(live: list[InForce], held: Held) -> list[InForce]:
     return [entry for entry in live if entry.grant not in held] + kept
 
 
-def _rows(live: Iterable[InForce], day: date) -> list[Row]:
+def _rows(live: Iterable[InForce], day: date) -> list[EntryRow]:
     found: dict[str, list[InForce]] = {}
     for entry in live:
         found.setdefault(_pattern(entry.kind, entry.value, entry.grant), []).append(entry)
     return [
-        Row(
+        EntryRow(
             pattern,
             tuple(entry.grant for entry in entries),
             max(_last_day(entry, day) for entry in entries),
@@ -145,13 +145,13 @@ def _pattern(kind: str, value: str, grant: str = "") -> str:
     return f"^{plain}$" if kind == EntryKind.ADDRESS else f"^[^@]+@{plain}$"
 
 
-def _rules(rows: Iterable[Row]) -> list[Rule]:
+def _rules(rows: Iterable[EntryRow]) -> list[Rule]:
     """Rules of one last day each; where those are too many, of a week's last days, or a month's.
 
     Such a rule ends with the first of its days, and each night's script gives it the next one.
     """
     ordered = sorted(rows, key=lambda row: (row.is_audited, row.ends_on, row.pattern))
-    batches: list[list[Row]] = []
+    batches: list[list[EntryRow]] = []
     for days in _SPANS:
         batches = _batches(ordered, days)
         if len(batches) <= MOST_RULES:
@@ -159,8 +159,8 @@ def _rules(rows: Iterable[Row]) -> list[Rule]:
     raise LintError(f"{len(batches)} transport rules would be needed; Exchange Online takes 300 in all.")
 
 
-def _batches(ordered: Iterable[Row], days: int) -> list[list[Row]]:
-    batches: list[list[Row]] = []
+def _batches(ordered: Iterable[EntryRow], days: int) -> list[list[EntryRow]]:
+    batches: list[list[EntryRow]] = []
     key, size = (False, -1), 0
     for row in ordered:
         own, more = (row.is_audited, row.ends_on.toordinal() // days), len(quoted(row.pattern)) + 1
@@ -172,7 +172,7 @@ def _batches(ordered: Iterable[Row], days: int) -> list[list[Row]]:
     return batches
 
 
-def _named(batches: Sequence[Sequence[Row]]) -> Iterator[Rule]:
+def _named(batches: Sequence[Sequence[EntryRow]]) -> Iterator[Rule]:
     counted: dict[str, int] = {}
     for batch in batches:
         stem = f"{PREFIX} {batch[0].ends_on:%Y-%m-%d} {'audit' if batch[0].is_audited else 'enforced'}"

@@ -11,7 +11,7 @@ from portal.api.v1 import api
 
 
 @dataclass(frozen=True)
-class Row:
+class SchemaRow:
     """One parameter, field or answer."""
 
     name: str
@@ -29,10 +29,10 @@ class Operation:
     path: str
     summary: str
     text: str
-    parameters: list[Row]
-    body: list[Row]
-    fields: list[Row]
-    answers: list[Row]
+    parameters: list[SchemaRow]
+    body: list[SchemaRow]
+    fields: list[SchemaRow]
+    answers: list[SchemaRow]
     curl: str
 
 
@@ -66,7 +66,7 @@ def _operation(document: Any, path: str, method: str, one: Any) -> Operation:
         summary=one["summary"],
         text=one.get("description", ""),
         parameters=[
-            Row(
+            SchemaRow(
                 p["name"],
                 p["in"],
                 p.get("description") or p["schema"].get("description", ""),
@@ -76,7 +76,7 @@ def _operation(document: Any, path: str, method: str, one: Any) -> Operation:
         ],
         body=fields,
         fields=_fields(document, answer),
-        answers=[Row(str(code), "", HTTPStatus(int(code)).phrase) for code in one["responses"]],
+        answers=[SchemaRow(str(code), "", HTTPStatus(int(code)).phrase) for code in one["responses"]],
         curl=_curl(document, path, method, body),
     )
 
@@ -87,11 +87,11 @@ def _resolved(document: Any, schema: Any) -> Any:
     return _resolved(document, schema["items"]) if schema.get("type") == "array" else schema
 
 
-def _fields(document: Any, schema: Any) -> list[Row]:
+def _fields(document: Any, schema: Any) -> list[SchemaRow]:
     found = _resolved(document, schema)
     required = set(found.get("required", ()))
     return [
-        Row(name, _type(one), one.get("description", ""), name in required)
+        SchemaRow(name, _type(one), one.get("description", ""), name in required)
         for name, one in found.get("properties", {}).items()
     ]
 

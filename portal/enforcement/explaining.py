@@ -77,7 +77,7 @@ class Clock:
         return self.last is not None and not any(day <= self.day <= day + LONGEST_GAP for day in known)
 
 
-class Verdict(NamedTuple):
+class Explanation(NamedTuple):
     """Whether a change is explained; if not, why it is held."""
 
     is_explained: bool
@@ -85,10 +85,10 @@ class Verdict(NamedTuple):
     is_by_day: bool = False
 
 
-EXPLAINED = Verdict(True)
+EXPLAINED = Explanation(True)
 
 
-def removal(record: Record | None, *, ends_on: date, seen: Seen, clock: Clock) -> Verdict:
+def removal(record: Record | None, *, ends_on: date, seen: Seen, clock: Clock) -> Explanation:
     """Whether all entries of a permission may go; `ends_on` is their last day as it was released."""
     since = record.since(seen) if record else []
     turns = [act for act in since if act.is_turn]
@@ -107,19 +107,19 @@ def removal(record: Record | None, *, ends_on: date, seen: Seen, clock: Clock) -
         is_due = ends_on < clock.day and (has_ended or not was_held_open)
     if is_due:
         if clock.is_doubtful and clock.last is not None and ends_on >= clock.last:
-            return Verdict(
+            return Explanation(
                 False, f"Its last day would be over ({ends_on:%b %-d, %Y}), but the date is in doubt.", True
             )
         return EXPLAINED
     if record is None:
-        return Verdict(False, "The permission is gone from the database, and nobody revoked it.")
-    return Verdict(
+        return Explanation(False, "The permission is gone from the database, and nobody revoked it.")
+    return Explanation(
         False,
         f"The database says “{GrantState(record.state).label}” without its entries in force, and no act explains it.",
     )
 
 
-def addition(record: Record | None, *, seen: Seen) -> Verdict:
+def addition(record: Record | None, *, seen: Seen) -> Explanation:
     """Whether the entries of a permission may come in; `seen` is where it was last taken out, or nothing."""
     turns = [act for act in record.acts if act.is_turn] if record else []
     is_active = bool(turns) and turns[-1].to_state == GrantState.ACTIVE
@@ -127,12 +127,12 @@ def addition(record: Record | None, *, seen: Seen) -> Verdict:
     came = any(act.to_state == GrantState.ACTIVE and (act.is_turn or act.action in CHANGING) for act in acts)
     if is_active and came:
         return EXPLAINED
-    return Verdict(False, "The database has it in force, but no approval or resumption explains that.")
+    return Explanation(False, "The database has it in force, but no approval or resumption explains that.")
 
 
-def change(record: Record | None, *, seen: Seen) -> Verdict:
+def change(record: Record | None, *, seen: Seen) -> Explanation:
     """Whether the entries of a permission may become others."""
     acts = record.since(seen) if record else []
     if any(act.action in CHANGING for act in acts):
         return EXPLAINED
-    return Verdict(False, "Its entries differ from those released, and no approved change explains that.")
+    return Explanation(False, "Its entries differ from those released, and no approved change explains that.")

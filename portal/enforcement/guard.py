@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from portal.enforcement import explaining
-from portal.enforcement.explaining import Act, Clock, Record, Seen, Verdict
+from portal.enforcement.explaining import Act, Clock, Explanation, Record, Seen
 from portal.enforcement.models import Direction, HeldChange, RunState
 from portal.enforcement.targets import NOTHING_HELD, Entry, Export, Held, LintError, Target, as_json
 from portal.grants.models import Grant, GrantEvent
@@ -316,18 +316,18 @@ def _keep_facts(prepared: Prepared) -> None:
 
 
 # ---------------------------------------------------------------- judging
-class _Found(NamedTuple):
-    held: dict[str, Verdict]
+class _Unexplained(NamedTuple):
+    held: dict[str, Explanation]
     seen: dict[str, Seen]
 
 
-def _judge(new: Mapping[str, Mark], last: Mapping[str, Mark], store: Store, clock: Clock) -> _Found:
+def _judge(new: Mapping[str, Mark], last: Mapping[str, Mark], store: Store, clock: Clock) -> _Unexplained:
     """What differs without an explanation, and up to which event all that differs is accounted for."""
     if store.is_new:
-        return _Found({}, _newest_events())
+        return _Unexplained({}, _newest_events())
     differs = [name for name, mark in new.items() if name not in last or last[name].digest != mark.digest]
     differs += [name for name in last if name not in new]
-    found = _Found({}, {})
+    found = _Unexplained({}, {})
     for references in batches(differs):
         records = records_of(references)
         taken_out = store.gone([name for name in references if name not in last])
@@ -391,7 +391,7 @@ def _digest(marks: Mapping[str, Mark], reference: str) -> str:
 
 
 def _described(
-    held: Mapping[str, Verdict],
+    held: Mapping[str, Explanation],
     export: Export,
     marks: Mapping[str, Mark],
     last: Mapping[str, Mark],

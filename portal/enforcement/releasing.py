@@ -35,7 +35,7 @@ class Refused(Exception):
 
 
 @dataclass
-class Outcome:
+class ReleaseOutcome:
     """What became of the targets."""
 
     released: list[Release] = field(default_factory=list)
@@ -44,13 +44,15 @@ class Outcome:
     """By target: why its files could not be written. Its last release stays."""
 
 
-def release(*, day: date | None = None, accept_change: bool = False, epoch: int | None = None) -> Outcome:
+def release(
+    *, day: date | None = None, accept_change: bool = False, epoch: int | None = None
+) -> ReleaseOutcome:
     """Make a release of every target whose files, entries or key changed. Raises SigningKeyMissing.
 
     What no act explains is held, one permission at a time; `accept_change` holds nothing. `epoch` begins a new
     epoch: then every target is released. One target that is refused leaves the others alone.
     """
-    outcome, on = Outcome(), day or timezone.localdate()
+    outcome, on = ReleaseOutcome(), day or timezone.localdate()
     for target in EXPORT_TARGETS:
         try:
             made = release_target(target, day=on, accept_change=accept_change, epoch=epoch)

@@ -90,7 +90,7 @@ class Findings:
     """In force by the database, and taken out of the hosts after the backup: these are held until a person decides."""
     silent: list[str] = field(default_factory=list)
     """Hosts of which nothing is known since the restore."""
-    outcome: releasing.Outcome = field(default_factory=releasing.Outcome)
+    outcome: releasing.ReleaseOutcome = field(default_factory=releasing.ReleaseOutcome)
     epoch: int = 0
 
 

@@ -22,7 +22,7 @@ RUNS_SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ComplianceResult:
     """What one check of one grant established, in sentences for its page."""
 
     standing: Standing
@@ -30,7 +30,7 @@ class Verdict:
     advice: str = ""
 
 
-def verdict_of(found: Sequence[Finding]) -> Verdict:
+def compliance_result(found: Sequence[Finding]) -> ComplianceResult:
     """Broken where a must-finding fails, else unknown where one got no answer, else green."""
     failed = [finding.sentence for finding in found if finding.must and finding.outcome == Outcome.FAIL]
     heeded = [
@@ -39,10 +39,10 @@ def verdict_of(found: Sequence[Finding]) -> Verdict:
         if finding.outcome == Outcome.WARN or (finding.outcome == Outcome.FAIL and not finding.must)
     ]
     if failed:
-        return Verdict(Standing.BROKEN, " ".join(failed), "\n".join(heeded))
+        return ComplianceResult(Standing.BROKEN, " ".join(failed), "\n".join(heeded))
     if any(finding.must and finding.outcome == Outcome.UNKNOWN for finding in found):
-        return Verdict(Standing.UNKNOWN)
-    return Verdict(Standing.GREEN, advice="\n".join(heeded))
+        return ComplianceResult(Standing.UNKNOWN)
+    return ComplianceResult(Standing.GREEN, advice="\n".join(heeded))
 
 
 def is_suspended_when_broken(grant: Grant) -> bool:

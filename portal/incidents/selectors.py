@@ -25,7 +25,7 @@ _FACTS = ("pk", "kind", "state", "owner_id", "co_owner_id", "held_open_by_id", "
 
 
 @dataclass(frozen=True)
-class Row:
+class MatchRow:
     """One permission that was found: why, what is special about it, and whether it is chosen."""
 
     grant: Grant
@@ -46,7 +46,7 @@ class Row:
 class MatchPage:
     """One page of what was found: what needs a look first, then what depends on it, then the others."""
 
-    rows: Sequence[Row]
+    rows: Sequence[MatchRow]
     number: int
     pages: int
     total: int
@@ -84,7 +84,7 @@ def match_page(
     grants = Grant.objects.select_related("owner", "co_owner", "held_open_by").in_bulk(shown)
     whys = found.everything
     rows = [
-        Row(grants[pk], whys[pk], exceptions[pk], pk in found.dependent, pk in chosen)
+        MatchRow(grants[pk], whys[pk], exceptions[pk], pk in found.dependent, pk in chosen)
         for pk in shown
         if pk in grants
     ]

@@ -95,7 +95,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Asked:
+class LookupResults:
     """What the DNS said of a message's author and signers."""
 
     owners: dict[str, Discovery]
@@ -159,12 +159,12 @@ def _reading_of(message: Message) -> Reading:
     )
 
 
-async def _ask(reading: Reading, lookups: Lookups) -> Asked:
+async def _ask(reading: Reading, lookups: Lookups) -> LookupResults:
     owners, keys = await asyncio.gather(
         _discoveries(reading.author, reading.signatures, lookups),
         _keys(keys_wanted(reading.signatures), lookups),
     )
-    return Asked(owners, keys)
+    return LookupResults(owners, keys)
 
 
 def _verified(
@@ -177,7 +177,7 @@ def _verified(
     ]
 
 
-def _report_of(reading: Reading, asked: Asked, verified: Sequence[Verification]) -> MessageReport:
+def _report_of(reading: Reading, asked: LookupResults, verified: Sequence[Verification]) -> MessageReport:
     author = reading.author
     reports = tuple(
         _report(

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from portal.institution import institution
 from portal.lib.text import one_line, truncate
-from portal.outbox.models import Delivery, OutboxMessage
+from portal.outbox.models import Delivery, Notification
 from portal.outbox.selectors import due_messages
 
 logger = logging.getLogger(__name__)
@@ -62,16 +62,16 @@ def deliver_due(*, limit: int = 500) -> DeliveryReport:
     return report
 
 
-def _claim(pk: int) -> OutboxMessage | None:
+def _claim(pk: int) -> Notification | None:
     """Take the message for this worker; None where another has it. An attempt counts from here, so that a
     message that kills its worker is given up as well.
     """
     changes = {"state": Delivery.SENDING, "claimed_at": timezone.now(), "attempts": F("attempts") + 1}
     rows = due_messages().order_by().filter(pk=pk).update(**changes)
-    return OutboxMessage.objects.get(pk=pk) if rows == 1 else None
+    return Notification.objects.get(pk=pk) if rows == 1 else None
 
 
-def _deliver(message: OutboxMessage, connection: Any) -> DeliveryReport:
+def _deliver(message: Notification, connection: Any) -> DeliveryReport:
     if message.attempts > MOST_ATTEMPTS:
         return _give_up(message, "Each worker that tried to send this message died.")
     try:
@@ -84,7 +84,7 @@ def _deliver(message: OutboxMessage, connection: Any) -> DeliveryReport:
     return DeliveryReport(sent=1)
 
 
-def as_email(message: OutboxMessage, connection: Any = None) -> EmailMultiAlternatives:
+def as_email(message: Notification, connection: Any = None) -> EmailMultiAlternatives:
     """The message with its headers: loop-safe (RFC 3834 section 5) and threaded by reference (RFC 5322 3.6.4)."""
     headers = {
         "Message-ID": message.message_id,
@@ -107,7 +107,7 @@ def as_email(message: OutboxMessage, connection: Any = None) -> EmailMultiAltern
     return email
 
 
-def _failed(message: OutboxMessage, error: Exception) -> DeliveryReport:
+def _failed(message: Notification, error: Exception) -> DeliveryReport:
     words = truncate(one_line(_words(error)), 500)
     if message.attempts >= MOST_ATTEMPTS or _is_permanent(error):
         return _give_up(message, words)
@@ -117,15 +117,15 @@ def _failed(message: OutboxMessage, error: Exception) -> DeliveryReport:
     return DeliveryReport(retried=1)
 
 
-def _give_up(message: OutboxMessage, words: str) -> DeliveryReport:
+def _give_up(message: Notification, words: str) -> DeliveryReport:
     logger.error("Message %s is given up after attempt %s: %s", message.pk, message.attempts, words)
     _finish(message, state=Delivery.DEAD, last_error=words)
     return DeliveryReport(dead=1)
 
 
-def _finish(message: OutboxMessage, **columns: Any) -> None:
+def _finish(message: Notification, **columns: Any) -> None:
     """Write the end of our attempt, unless the claim ran out meanwhile and the message is another worker's."""
-    ours = OutboxMessage.objects.filter(pk=message.pk, state=Delivery.SENDING, claimed_at=message.claimed_at)
+    ours = Notification.objects.filter(pk=message.pk, state=Delivery.SENDING, claimed_at=message.claimed_at)
     if ours.update(**columns) != 1:
         logger.warning("The claim on message %s ran out while it was being sent.", message.pk)
 

@@ -14,8 +14,8 @@ class Delivery(models.TextChoices):
     DISCARDED = "discarded", "Discarded"
 
 
-class OutboxMessage(models.Model):
-    """A rendered message; text and HTML are fixed when the change it tells of is made."""
+class Notification(models.Model):
+    """An email to one address. Its text and HTML are fixed when the change that it reports is made."""
 
     recipient = models.EmailField()
     subject = models.CharField(max_length=200)
@@ -34,6 +34,7 @@ class OutboxMessage(models.Model):
     last_error = models.TextField(blank=True)
 
     class Meta:
+        db_table = "outbox_outboxmessage"
         ordering = ("id",)
         indexes = (
             models.Index(fields=("state", "next_attempt_at", "id"), name="outbox_due"),

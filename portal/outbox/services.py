@@ -13,7 +13,7 @@ from portal.institution import institution
 from portal.lib import dispatch
 from portal.lib.problems import NotAllowed, WrongState
 from portal.lib.text import truncate
-from portal.outbox.models import Delivery, OutboxMessage
+from portal.outbox.models import Delivery, Notification
 from portal.outbox.policies import may_handle_mail
 from portal.outbox.rendering import render_email
 
@@ -33,7 +33,7 @@ def enqueue(
     context: Mapping[str, Any],
     thread: str = "",
     unique_key: str | None = None,
-) -> OutboxMessage | None:
+) -> Notification | None:
     """Write a message from `templates/mail/<template>.txt` beside the caller's change, and return it.
 
     `context["path"]` is the page that the message's link shows. `thread` is the reference by which mail
@@ -41,12 +41,12 @@ def enqueue(
     transaction: a change rolled back sends nothing. Raises MalformedTemplate for a template without its parts.
     """
     key = _fitting(unique_key) if unique_key else None
-    if key and OutboxMessage.objects.filter(unique_key=key).exists():
+    if key and Notification.objects.filter(unique_key=key).exists():
         return None
     link = f"{settings.PUBLIC_URL}{context.get('path', '/')}"
     email = render_email(template, {"institution": institution(), "link": link, **context})
     subject = f"[{thread}] {email.subject}" if thread else email.subject
-    message = OutboxMessage(
+    message = Notification(
         recipient=recipient,
         subject=truncate(subject, LONGEST_SUBJECT),
         text=email.text,
@@ -61,15 +61,15 @@ def enqueue(
     return message
 
 
-def _insert(message: OutboxMessage) -> bool:
+def _insert(message: Notification) -> bool:
     if message.unique_key is None:
         message.save(force_insert=True)
         return True
     # Two services may race for one key. The loser's INSERT must not break its transaction, as an
     # IntegrityError would on PostgreSQL; so the conflict is ignored, and the row looked for.
-    OutboxMessage.objects.bulk_create([message], ignore_conflicts=True)
+    Notification.objects.bulk_create([message], ignore_conflicts=True)
     message.pk = (
-        OutboxMessage.objects.filter(message_id=message.message_id).values_list("pk", flat=True).first()
+        Notification.objects.filter(message_id=message.message_id).values_list("pk", flat=True).first()
     )
     return message.pk is not None
 
@@ -85,20 +85,20 @@ def _deliver_soon() -> None:
     dispatch.after_commit("portal.outbox.tasks.deliver_outbox", otherwise="the sweep will deliver")
 
 
-def retry(*, message: OutboxMessage, actor: "User") -> None:
+def retry(*, message: Notification, actor: "User") -> None:
     """Queue a dead message again, with its old Message-ID. Raises NotAllowed or WrongState."""
     _change_dead(message, actor, state=Delivery.QUEUED, attempts=0, next_attempt_at=timezone.now())
     _deliver_soon()
 
 
-def discard(*, message: OutboxMessage, actor: "User") -> None:
+def discard(*, message: Notification, actor: "User") -> None:
     """Take a dead message off the list without sending it. Raises NotAllowed or WrongState."""
     _change_dead(message, actor, state=Delivery.DISCARDED)
 
 
-def _change_dead(message: OutboxMessage, actor: "User", **columns: Any) -> None:
+def _change_dead(message: Notification, actor: "User", **columns: Any) -> None:
     if not may_handle_mail(actor):
         raise NotAllowed("Only administrators and reviewers handle mail that could not be delivered.")
-    if OutboxMessage.objects.filter(pk=message.pk, state=Delivery.DEAD).update(**columns) != 1:
+    if Notification.objects.filter(pk=message.pk, state=Delivery.DEAD).update(**columns) != 1:
         raise WrongState("This message is not among those that were given up.")
     logger.info("Message %s was set to %s by %s.", message.pk, columns["state"], actor.pk)

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.accounts.models import User
 from portal.lib.problems import NotAllowed, Problem
 from portal.outbox import services
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.outbox.policies import may_handle_mail
 from portal.outbox.selectors import undelivered, waiting_messages
 
@@ -49,7 +49,7 @@ def outbox(request: HttpRequest) -> HttpResponse:
 def act(request: HttpRequest, pk: int) -> HttpResponse:
     """Retry or discard one dead email."""
     actor = _operator(request)
-    message = get_object_or_404(OutboxMessage, pk=pk)
+    message = get_object_or_404(Notification, pk=pk)
     match request.POST.get("action", "retry"):
         case "discard":
             services.discard(message=message, actor=actor)

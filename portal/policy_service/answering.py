@@ -24,10 +24,10 @@ from portal.policy_service.budgets import (
     Shared,
     over_day,
 )
-from portal.policy_service.decisions import Outcome, decide, is_inside
+from portal.policy_service.decisions import PolicyOutcome, decide, is_inside
 from portal.policy_service.header_from import HeaderRefusal
 from portal.policy_service.index import Index, NoAddress, RuleMatch
-from portal.policy_service.protocol import RELAY_CONTEXT, Ask, Malformed, parse
+from portal.policy_service.protocol import RELAY_CONTEXT, Malformed, PolicyRequest, parse
 from portal.policy_service.sessions import Accepted, Sessions
 from portal.policy_service.tallies import Batch
 
@@ -40,7 +40,7 @@ _RECIPIENT = 32
 class Case(NamedTuple):
     """One ask that a grant answers for."""
 
-    ask: Ask
+    ask: PolicyRequest
     rule: RelayRule
     day: date
     at: float
@@ -150,7 +150,7 @@ class Answering:
         before = self._messages.get(key)
         case = Case(ask, rule, day, now, key, before)
         if decision.say is not None:
-            self._count(case, Outcome.REFUSED, _REFUSED)
+            self._count(case, PolicyOutcome.REFUSED, _REFUSED)
             return _reply(replies.reject(decision.say()))
         if decision.is_recipient_open and not before & _ACCEPTED:
             return self._defer(case, f"{rule.reference}: the recipients are not known here.")
@@ -209,7 +209,7 @@ class Answering:
         return self._defer(case, replies.over_day(case.rule, over, case.day))
 
     def _defer(self, case: Case, text: str) -> bytes:
-        self._count(case, Outcome.DEFERRED, _DEFERRED)
+        self._count(case, PolicyOutcome.DEFERRED, _DEFERRED)
         # Where reject_unauth_destination follows, DEFER_IF_PERMIT would become its lasting refusal.
         verb = "DEFER" if case.ask.context == RELAY_CONTEXT else "DEFER_IF_PERMIT"
         return _reply(f"{verb} 4.7.1 {replies.safe(text)}")
@@ -219,15 +219,17 @@ class Answering:
         noted |= (before // _RECIPIENT + load.recipients) * _RECIPIENT
         case = case._replace(before=before % _RECIPIENT)
         if state == "RCPT" and case.ask.context == RELAY_CONTEXT:
-            self._count(case, Outcome.ACCEPTED, _ACCEPTED, noted, load)
+            self._count(case, PolicyOutcome.ACCEPTED, _ACCEPTED, noted, load)
             return b"action=OK\n\n"  # PREPEND permits nothing: the header comes at DATA.
-        self._count(case, Outcome.ACCEPTED, _ACCEPTED, noted | _PREPENDED, load)
+        self._count(case, PolicyOutcome.ACCEPTED, _ACCEPTED, noted | _PREPENDED, load)
         if state == "END-OF-MESSAGE" or before & _PREPENDED:
             return b"action=DUNNO\n\n"  # Too late for a header, or the message has its one.
         return _reply(replies.prepend(case.rule))
 
     # ------------------------------------------------------------------ one message, several asks
-    def _count(self, case: Case, outcome: Outcome, flag: int, noted: int = 0, load: Load = NOTHING) -> None:
+    def _count(
+        self, case: Case, outcome: PolicyOutcome, flag: int, noted: int = 0, load: Load = NOTHING
+    ) -> None:
         """Count the outcome, `flag`, once for a message, and the recipients of `load`; also note `noted`.
 
         Without an instance there is nothing to know a message by, and every ask counts.
@@ -257,7 +259,7 @@ class Answering:
         """The grants in force on `day` that may send as `sender`, at most three."""
         return self._index.holders(sender, day) if self._index is not None else ()
 
-    def accepted_before(self, ask: Ask, rule: RelayRule) -> tuple[Accepted | None, bool]:
+    def accepted_before(self, ask: PolicyRequest, rule: RelayRule) -> tuple[Accepted | None, bool]:
         """What the policy protocol accepted of the message at hand, and whether it has its header from there."""
         accepted = self._sessions.take(ask.client, ask.port)
         if accepted is None or accepted.grant_id != rule.grant_id:
@@ -265,7 +267,7 @@ class Answering:
         return accepted, bool(self._messages.get(accepted.key) & _PREPENDED)
 
     def settle(
-        self, ask: Ask, rule: RelayRule, day: date, recipients: Sequence[str]
+        self, ask: PolicyRequest, rule: RelayRule, day: date, recipients: Sequence[str]
     ) -> bytes | Awaitable[bytes]:
         """The action for a message that no policy request was made for: its volume, and its count."""
         key = f"{ask.instance} {ask.client} {rule.grant_id}"
@@ -276,7 +278,7 @@ class Answering:
 
     def count_author(self, rule: RelayRule, author: str) -> None:
         """A message passed that shows `author` in From."""
-        self.batch.count_author(rule.grant_id, author, Outcome.ACCEPTED, time.time())
+        self.batch.count_author(rule.grant_id, author, PolicyOutcome.ACCEPTED, time.time())
 
     def refuse(
         self, rule: RelayRule, day: date, accepted: Accepted | None, refusal: HeaderRefusal | None
@@ -287,7 +289,7 @@ class Answering:
             self.batch.take_back(accepted.grant_id, accepted.day, accepted.sender)
         self.batch.count_refused(rule.grant_id, day, now)
         if refusal is not None:
-            self.batch.count_author(rule.grant_id, refusal.found, Outcome.REFUSED, now)
+            self.batch.count_author(rule.grant_id, refusal.found, PolicyOutcome.REFUSED, now)
 
 
 def _reply(action: str) -> bytes:

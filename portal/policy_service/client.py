@@ -33,19 +33,19 @@ class Limits:
     """Between requests; Postfix keeps its connection for 300 s (smtpd_policy_service_max_idle)."""
 
 
-class Remarks:
-    """Log lines about clients, a few and not one for each."""
+class ThrottledLog:
+    """Warnings about clients, at most one in a while, since a client could cause thousands."""
 
     def __init__(self) -> None:
         self._held, self._said_at = 0, float("-inf")
 
-    def say(self, text: str) -> None:
-        """Log `text`, with the number of remarks that were left out since the last one."""
+    def warn(self, text: str) -> None:
+        """Log `text`, with the number of lines left out since the last one."""
         now = time.monotonic()
         if now - self._said_at < QUIET_SECONDS:
             self._held += 1
             return
-        logger.warning("%s (%d like remarks left out)", text, self._held)
+        logger.warning("%s (%d similar lines left out)", text, self._held)
         self._held, self._said_at = 0, now
 
 
@@ -157,11 +157,9 @@ class Client(asyncio.BufferedProtocol):
         if isinstance(error, Goodbye):
             pass
         elif isinstance(error, Malformed):
-            self._server.remarks.say(f"A client was cut off: {error}")
+            self._server.log.warn(f"A client was cut off: {error}")
         elif isinstance(error, Unready):
-            self._server.remarks.say(
-                "There is no fresh index: connections are closed, so that Postfix defers."
-            )
+            self._server.log.warn("There is no fresh index: connections are closed, so that Postfix defers.")
         else:
             logger.error("A request failed; its connection is closed.", exc_info=error)
         if self._transport is not None:
@@ -185,7 +183,7 @@ class Client(asyncio.BufferedProtocol):
         """Cut the connection that keeps the service waiting too long."""
         is_waiting = self._frames.is_begun or self._is_paused
         if is_waiting and now - self.waiting_since > limits.request:
-            self._server.remarks.say("A client was cut off: it is too slow.")
+            self._server.log.warn("A client was cut off: it is too slow.")
             self.end(at_once=True)
         elif now - self.touched_at > limits.idle:
             self.end(at_once=True)  # Also one that was closed and never takes its last reply.

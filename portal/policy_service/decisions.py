@@ -8,7 +8,7 @@ from typing import NamedTuple
 from portal.grants.relay_rules import RelayRule
 from portal.policy_service import replies
 from portal.policy_service.index import Index
-from portal.policy_service.protocol import Ask
+from portal.policy_service.protocol import PolicyRequest
 
 JUDGED = frozenset({"RCPT", "DATA", "END-OF-MESSAGE"})
 """The stages that stand between a client and its message; before them nothing can be relayed."""
@@ -16,7 +16,7 @@ _UNTRUSTED = frozenset("@%!")
 """What in a local part may lead to another domain further on (postconf, allow_untrusted_routing)."""
 
 
-class Outcome(StrEnum):
+class PolicyOutcome(StrEnum):
     """What comes of an ask."""
 
     ACCEPTED = "accepted"
@@ -29,17 +29,17 @@ class Outcome(StrEnum):
 class Decision(NamedTuple):
     """An outcome, the grant that it rests on, and its sentence (made only when it is needed)."""
 
-    outcome: Outcome
+    outcome: PolicyOutcome
     rule: RelayRule | None = None
     say: Callable[[], str] | None = None
     is_recipient_open: bool = False
     """Accepted but for the recipients, who stood in the asks before this one (DATA, several recipients)."""
 
 
-SILENT = Decision(Outcome.SILENT)
+SILENT = Decision(PolicyOutcome.SILENT)
 
 
-def decide(index: Index, ask: Ask, day: date) -> Decision:
+def decide(index: Index, ask: PolicyRequest, day: date) -> Decision:
     """The decision for `ask` on `day`, apart from the volume. Raises NoAddress."""
     if ask.state not in JUDGED:
         return SILENT
@@ -49,21 +49,21 @@ def decide(index: Index, ask: Ask, day: date) -> Decision:
     rule, is_in_force = found
     if rule is None:
         return Decision(
-            Outcome.REFUSED, None, lambda: replies.no_grant(ask.sender, index.holders(ask.sender, day))
+            PolicyOutcome.REFUSED, None, lambda: replies.no_grant(ask.sender, index.holders(ask.sender, day))
         )
     return _by_grant(rule, ask, is_in_force)
 
 
-def _by_grant(rule: RelayRule, ask: Ask, is_in_force: bool) -> Decision:
+def _by_grant(rule: RelayRule, ask: PolicyRequest, is_in_force: bool) -> Decision:
     if not is_in_force:
-        return Decision(Outcome.REFUSED, rule, lambda: replies.out_of_force(rule))
+        return Decision(PolicyOutcome.REFUSED, rule, lambda: replies.out_of_force(rule))
     if ask.sender not in rule.senders:
         text = replies.wrong_sender if ask.sender else replies.no_sender
-        return Decision(Outcome.REFUSED, rule, lambda: text(rule))
+        return Decision(PolicyOutcome.REFUSED, rule, lambda: text(rule))
     is_open = rule.recipient_domains is not None and not ask.recipient and ask.state != "RCPT"
     if rule.recipient_domains is None or is_open or is_inside(ask.recipient, rule.recipient_domains):
-        return Decision(Outcome.ACCEPTED, rule, None, is_open)
-    return Decision(Outcome.REFUSED, rule, lambda: replies.wrong_recipient(rule))
+        return Decision(PolicyOutcome.ACCEPTED, rule, None, is_open)
+    return Decision(PolicyOutcome.REFUSED, rule, lambda: replies.wrong_recipient(rule))
 
 
 def is_inside(recipient: str, domains: tuple[str, ...]) -> bool:

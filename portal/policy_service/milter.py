@@ -21,7 +21,7 @@ from portal.policy_service.decisions import is_inside
 from portal.policy_service.gatekeeping import Collected, Gatekeeper, NoRoom, TooLarge
 from portal.policy_service.gates import GatedMessage, GateUnavailable
 from portal.policy_service.header_from import WATCHED, Field, HeaderRefusal, judge
-from portal.policy_service.protocol import RELAY_CONTEXT, Ask, Malformed
+from portal.policy_service.protocol import RELAY_CONTEXT, Malformed, PolicyRequest
 from portal.policy_service.sessions import Accepted
 
 GRANT_HEADER = b"x-techmail-grant"
@@ -272,7 +272,9 @@ class Conversation:
     def _judge_by(self, message: _Message, rule: RelayRule) -> bytes | Awaitable[bytes]:
         # Not the queue id: Postfix gives that to another message once this one is gone.
         name = f"milter {next(_NUMBERS)}"
-        ask = Ask("END-OF-MESSAGE", self._client, message.sender, "", name, RELAY_CONTEXT, self._port)
+        ask = PolicyRequest(
+            "END-OF-MESSAGE", self._client, message.sender, "", name, RELAY_CONTEXT, self._port
+        )
         message.accepted, message.is_stamped = self._answering.accepted_before(ask, rule)
         author = self._check(message, rule)
         if isinstance(author, HeaderRefusal):

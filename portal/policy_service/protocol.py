@@ -19,7 +19,7 @@ class Malformed(ValueError):
     """The bytes are no policy request."""
 
 
-class Ask(NamedTuple):
+class PolicyRequest(NamedTuple):
     """What Postfix asks, as far as the service looks at it. Text that is no UTF-8 has its bytes spelled out."""
 
     state: str
@@ -111,7 +111,7 @@ _USUAL_LENGTH = 2_048
 _LONGEST_NUMBER = 7
 
 
-def parse(block: bytes) -> Ask:
+def parse(block: bytes) -> PolicyRequest:
     """The request in `block` (without the empty line at its end). Raises Malformed."""
     text = block.decode("utf-8", "backslashreplace")
     # In the order in which Postfix sends them, the attributes are read in one go: a third of the time.
@@ -119,10 +119,12 @@ def parse(block: bytes) -> Ask:
     if usual is None:
         return _parse_any(text)
     state, client, port, sender, recipient, count, instance, context = usual.groups()
-    return Ask(state, client, _folded(sender), _folded(recipient), instance, context, port, _number(count))
+    return PolicyRequest(
+        state, client, _folded(sender), _folded(recipient), instance, context, port, _number(count)
+    )
 
 
-def _parse_any(text: str) -> Ask:
+def _parse_any(text: str) -> PolicyRequest:
     """The attributes in any order; those that are not asked for here are left alone, as the protocol wants."""
     lines = text.split("\n")
     if len(lines) > MOST_ATTRIBUTES:
@@ -136,7 +138,9 @@ def _parse_any(text: str) -> Ask:
         raise Malformed("This is no request for a policy.")
     state, client, sender, recipient = [_value(text, name) for name in _NAMES]
     instance, context, port, count = [_value(text, name, "") for name in _OPTIONAL]
-    return Ask(state, client, _folded(sender), _folded(recipient), instance, context, port, _number(count))
+    return PolicyRequest(
+        state, client, _folded(sender), _folded(recipient), instance, context, port, _number(count)
+    )
 
 
 def _value(text: str, name: str, default: str | None = None) -> str:

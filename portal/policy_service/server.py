@@ -11,7 +11,7 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from portal.policy_service.answering import Answering
-from portal.policy_service.client import Client, Limits, MilterClient, PolicyClient, Remarks
+from portal.policy_service.client import Client, Limits, MilterClient, PolicyClient, ThrottledLog
 from portal.policy_service.gatekeeping import Gatekeeper
 from portal.policy_service.services import prune, write_batch
 from portal.policy_service.tallies import Batch
@@ -29,7 +29,7 @@ class PolicyServer:
         self.keeper = Gatekeeper()
         self.clients: set[Client] = set()
         self.buffer = memoryview(bytearray(READ_SIZE))
-        self.remarks, self._write_remarks = Remarks(), Remarks()
+        self.log, self._write_log = ThrottledLog(), ThrottledLog()
         self._batch_seconds = batch_seconds
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="counts")
         self._pruned_on: date | None = None
@@ -45,7 +45,7 @@ class PolicyServer:
     def admit(self, client: Client) -> bool:
         """Whether there is room for one more."""
         if len(self.clients) >= self.limits.connections:
-            self.remarks.say("A client was turned away: there are too many connections.")
+            self.log.warn("A client was turned away: there are too many connections.")
             return False
         self.clients.add(client)
         return True
@@ -85,7 +85,7 @@ class PolicyServer:
         try:
             await asyncio.get_running_loop().run_in_executor(self._writer, self._write_now, batch)
         except Exception as error:
-            self._write_remarks.say(f"The counts could not be written and are kept: {error!r}")
+            self._write_log.warn(f"The counts could not be written and are kept: {error!r}")
             kept, self.answering.batch = self.answering.batch, batch
             self.answering.batch.add(kept)
 

@@ -29,7 +29,7 @@ def announce() -> None:
 def write_batch(*, batch: Batch) -> None:
     """Add the counts of `batch` to the rows there are. All or nothing; counts of a grant that is gone are dropped."""
     CountedDay.objects.bulk_create([CountedDay(day=timezone.localdate())], ignore_conflicts=True)
-    days = [Row(grant_id, day, tally) for (grant_id, day), tally in batch.days.items()]
+    days = [TallyRow(grant_id, day, tally) for (grant_id, day), tally in batch.days.items()]
     _add(DailyUse._meta.db_table, "day", days)
     _add_recipients(days)
     _add(SenderUse._meta.db_table, "sender", _senders(batch.senders, SenderUse, "sender"))
@@ -45,7 +45,7 @@ def prune(*, today: date) -> None:
     CountedDay.objects.filter(day__lt=today - timedelta(days=KEPT_DAYS)).delete()
 
 
-class Row(NamedTuple):
+class TallyRow(NamedTuple):
     """What is to be added to one row."""
 
     grant_id: int
@@ -63,7 +63,7 @@ def _take_back(batch: Batch) -> None:
 
 def _senders(
     counted: dict[int, dict[str, Tally]], table: type[SenderUse] | type[AuthorUse], column: str
-) -> list[Row]:
+) -> list[TallyRow]:
     with_strangers = sorted(
         grant_id
         for grant_id, senders in counted.items()
@@ -71,7 +71,7 @@ def _senders(
     )
     known = _senders_of_full(with_strangers, table, column)
     return [
-        Row(grant_id, sender, tally)
+        TallyRow(grant_id, sender, tally)
         for grant_id, senders in counted.items()
         for sender, tally in senders.items()
         if tally.accepted or grant_id not in known or sender in known[grant_id]
@@ -123,7 +123,7 @@ _RECIPIENTS_AT_ONCE = (
 )
 
 
-def _add(table: str, key: str, rows: list[Row]) -> None:
+def _add(table: str, key: str, rows: list[TallyRow]) -> None:
     if not rows:
         return
     names = {
@@ -138,7 +138,7 @@ def _add(table: str, key: str, rows: list[Row]) -> None:
             cursor.executemany(_ROW_BY_ROW.format(**names), [_values(row) for row in rows])
 
 
-def _add_recipients(rows: list[Row]) -> None:
+def _add_recipients(rows: list[TallyRow]) -> None:
     """Add the recipients to the rows of days that `_add` has just written."""
     counted = [row for row in rows if row.tally.recipients]
     if not counted:
@@ -160,7 +160,7 @@ def _add_recipients(rows: list[Row]) -> None:
                 )
 
 
-def _columns(rows: list[Row]) -> list[list[Any]]:
+def _columns(rows: list[TallyRow]) -> list[list[Any]]:
     tallies = [row.tally for row in rows]
     return [
         [row.grant_id for row in rows],
@@ -172,7 +172,7 @@ def _columns(rows: list[Row]) -> list[list[Any]]:
     ]
 
 
-def _values(row: Row) -> tuple[Any, ...]:
+def _values(row: TallyRow) -> tuple[Any, ...]:
     key = connection.ops.adapt_datefield_value(row.key) if isinstance(row.key, date) else row.key
     at = connection.ops.adapt_datetimefield_value(moment(row.tally.last_at))
     counts = (row.tally.accepted, row.tally.refused, row.tally.deferred)

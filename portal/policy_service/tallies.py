@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from portal.lib.text import one_line
-from portal.policy_service.decisions import Outcome
+from portal.policy_service.decisions import PolicyOutcome
 
 MOST_STRANGERS = 20
 """Refused senders noted per grant and batch; a client that tries names at random fills no memory."""
@@ -51,7 +51,7 @@ class Batch:
     hosts: dict[str, float] = field(default_factory=dict)
     """When each mail host's messages were last judged by the milter, in seconds since 1970."""
 
-    def count(self, grant_id: int, day: date, sender: str, outcome: Outcome, at: float) -> None:
+    def count(self, grant_id: int, day: date, sender: str, outcome: PolicyOutcome, at: float) -> None:
         """Count one answer."""
         tally = self.days.get((grant_id, day))
         if tally is None:
@@ -59,13 +59,13 @@ class Batch:
         _count(tally, outcome, at)
         _count_sender(self.senders.setdefault(grant_id, {}), sender, outcome, at)
 
-    def count_author(self, grant_id: int, author: str, outcome: Outcome, at: float) -> None:
+    def count_author(self, grant_id: int, author: str, outcome: PolicyOutcome, at: float) -> None:
         """Count what a message showed in From; the message itself is counted by `count` or `count_refused`."""
         _count_sender(self.authors.setdefault(grant_id, {}), author, outcome, at)
 
     def count_refused(self, grant_id: int, day: date, at: float) -> None:
         """Count a message that was refused for what it holds, its envelope being as permitted."""
-        _count(self.days.setdefault((grant_id, day), Tally()), Outcome.REFUSED, at)
+        _count(self.days.setdefault((grant_id, day), Tally()), PolicyOutcome.REFUSED, at)
 
     def take_back(self, grant_id: int, day: date, sender: str) -> None:
         """One message that was counted as accepted on `day` did not pass after all."""
@@ -110,11 +110,11 @@ def _storable(sender: str) -> str:
     return sender
 
 
-def _count_sender(senders: dict[str, Tally], sender: str, outcome: Outcome, at: float) -> None:
+def _count_sender(senders: dict[str, Tally], sender: str, outcome: PolicyOutcome, at: float) -> None:
     sender = _storable(sender)
     seen = senders.get(sender)
     if seen is None:
-        if outcome is Outcome.REFUSED and len(senders) >= MOST_STRANGERS:
+        if outcome is PolicyOutcome.REFUSED and len(senders) >= MOST_STRANGERS:
             return
         seen = senders[sender] = Tally()
     _count(seen, outcome, at)
@@ -133,10 +133,10 @@ def moment(at: float) -> datetime:
     return datetime.fromtimestamp(at, UTC)
 
 
-def _count(tally: Tally, outcome: Outcome, at: float) -> None:
-    if outcome is Outcome.ACCEPTED:
+def _count(tally: Tally, outcome: PolicyOutcome, at: float) -> None:
+    if outcome is PolicyOutcome.ACCEPTED:
         tally.accepted += 1
-    elif outcome is Outcome.REFUSED:
+    elif outcome is PolicyOutcome.REFUSED:
         tally.refused += 1
     else:
         tally.deferred += 1

@@ -133,20 +133,20 @@ _USES = {
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Classification:
     """What the facts make of a renewal: the short route, or every stage for these reasons."""
 
     is_short: bool
     reasons: tuple[str, ...]
 
 
-def classify(facts: Sequence[Fact], use: Use, *, needed: Collection[Group] = AT_FILING) -> Verdict:
+def classify(facts: Sequence[Fact], use: Use, *, needed: Collection[Group] = AT_FILING) -> Classification:
     """`unchanged, in use and green`, or why not. Every group of `needed` must have been looked at."""
     reasons = [f"Nobody looked at {_NAMES[group]}." for group in Group if group in _missing(facts, needed)]
     reasons += [fact.sentence for fact in changed_first(facts) if not fact.is_settled]
     if use.stand in (UseStand.IDLE, UseStand.UNKNOWN):
         reasons.append(use.sentence)
-    return Verdict(not reasons, tuple(dict.fromkeys(reasons)))
+    return Classification(not reasons, tuple(dict.fromkeys(reasons)))
 
 
 def _missing(facts: Iterable[Fact], needed: Collection[Group]) -> set[Group]:

@@ -13,7 +13,7 @@ _LONGEST_NUMBER = 18
 
 
 @dataclass(frozen=True)
-class Asked:
+class QueueQuery:
     """The filters that can be applied, a sentence for each that cannot, and what was typed as days."""
 
     filters: QueueFilters
@@ -26,7 +26,7 @@ def stage_choices() -> list[tuple[str, str]]:
     return list(dict.fromkeys((stage.key, stage.label) for kind in registry.kinds() for stage in kind.stages))
 
 
-def queue_filters(query: Mapping[str, str]) -> Asked:
+def queue_filters(query: Mapping[str, str]) -> QueueQuery:
     """The filters of the queue in a query; `problems` says which values were left out, and why."""
     problems: list[str] = []
 
@@ -67,7 +67,7 @@ def queue_filters(query: Mapping[str, str]) -> Asked:
         query=query.get("q", "").strip()[:255],
         sort=sort,
     )
-    return Asked(filters, tuple(problems), older[:40])
+    return QueueQuery(filters, tuple(problems), older[:40])
 
 
 def _number(text: str, *, most: int) -> int | None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from campaigns.models import ListUse
 from portal.grants.models import Grant
-from portal.outbox.models import Delivery, OutboxMessage
+from portal.outbox.models import Delivery, Notification
 from portal.webhooks import services as webhooks
 from portal.webhooks.models import Delivery as WebhookDelivery
 from portal.workflow import registry
@@ -65,9 +65,9 @@ def world(cast: Cast) -> World:
     upload = SimpleUploadedFile("note.txt", b"Where the copier stands.")
     file = attaching.attach(service_request=request, actor=cast.requester, upload=upload)
     draft = relay_draft(cast, address="129.118.10.22", **shared)
-    letter = OutboxMessage.objects.first()
+    letter = Notification.objects.first()
     assert letter is not None
-    OutboxMessage.objects.filter(pk=letter.pk).update(state=Delivery.DEAD)
+    Notification.objects.filter(pk=letter.pk).update(state=Delivery.DEAD)
     consent = relay.detail_of(fresh(request)).senders.get().pk
     senders = senders_request(cast)
     campaign = campaigns.submitted(cast, **shared)

@@ -13,7 +13,7 @@ from portal.accounts import resetting
 from portal.accounts.adapter import GUESSES_AT_ONE_ACCOUNT
 from portal.accounts.models import User
 from portal.accounts.tasks import clear_sessions
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from tests.cast import Cast, client_of
 
 pytestmark = pytest.mark.django_db
@@ -143,7 +143,7 @@ def test_a_new_password_is_told_to_its_owner(cast: Cast, emails: list[Any]) -> N
     path = page.redirect_chain[-1][0]
     new = "a-new-and-long-password"
     assert client.post(path, {"password1": new, "password2": new}).status_code == 302
-    told = OutboxMessage.objects.get(recipient=cast.requester.email)
+    told = Notification.objects.get(recipient=cast.requester.email)
     assert "Your password was reset" in told.subject
     assert HOME in told.text
 
@@ -152,7 +152,7 @@ def test_an_api_token_made_for_somebody_is_told_to_them(cast: Cast) -> None:
     from portal.api.accounts import make_token
 
     make_token(actor=cast.admin, name="Tickets", owner=cast.requester, scopes=["requests:read"], days=30)
-    told = OutboxMessage.objects.get(recipient=cast.requester.email)
+    told = Notification.objects.get(recipient=cast.requester.email)
     assert "Tickets acts for you" in told.subject
     assert "tma_" not in told.text
 

@@ -12,7 +12,7 @@ from portal.accounts.directory import DirectoryUnavailable, Entry
 from portal.accounts.models import AddressKind, DirectoryAddress, User, people_with_role
 from portal.accounts.roles import Role
 from portal.lib.problems import NotAllowed
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.workflow.policies import is_decider
 from tests.cast import Cast, approve, client_of, submitted
 
@@ -69,7 +69,7 @@ def test_nor_does_an_administrator_or_the_cios_office(cast: Cast) -> None:
 def test_who_is_gone_gets_no_email_of_a_stage(cast: Cast) -> None:
     leaves(cast.reviewer)
     submitted(cast)
-    told = OutboxMessage.objects.filter(unique_key__startswith="request_waits").values_list(
+    told = Notification.objects.filter(unique_key__startswith="request_waits").values_list(
         "recipient", flat=True
     )
     assert list(told) == [cast.second_reviewer.email]

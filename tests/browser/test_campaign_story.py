@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from portal.grants.models import Grant
 from portal.grants.states import GrantState
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.sending_calendar.words import words_of
 from portal.workflow.models import Event
 from tests.access.conftest import senders_request
@@ -143,7 +143,7 @@ def complaints_come_in(grant: Grant, *, staff: Page, reviewer: Page, cio: Page) 
     """While it goes out: IT enters the figures, the office revokes it with them, and everyone concerned is told."""
     today = timezone.localdate()
     Grant.objects.filter(pk=grant.pk).update(starts_on=today, ends_on=today + timedelta(days=1))
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
     reviewer.goto("/campaigns/signals/")
     for label, value in {
         "Campaign": grant.reference,
@@ -165,7 +165,7 @@ def complaints_come_in(grant: Grant, *, staff: Page, reviewer: Page, cio: Page) 
     stopped = Grant.objects.get(pk=grant.pk)
     assert stopped.state == GrantState.REVOKED
     assert not stopped.is_in_force_today
-    letters = OutboxMessage.objects.filter(text__contains="Students complain about the link.")
+    letters = Notification.objects.filter(text__contains="Students complain about the link.")
     assert {letter.recipient for letter in letters} >= {"requester@ttu.edu", "cio@ttu.edu"}
     staff.goto(f"/grants/{grant.reference}/")
     expect(staff.locator("main")).to_contain_text("Students complain about the link.")

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from portal.enforcement.services import publish
 from portal.grants.models import Grant
 from portal.grants.services import dates
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.workflow.models import ServiceRequest
 from tests.cast import ADDRESS, HOST, SENDER, Cast
 from tests.support.browser import assert_accessible, sign_in
@@ -136,7 +136,7 @@ def _a_year_passes(grant: Grant) -> None:
             today = (start + timedelta(days=day)).date()
             dates.send_reminders(today=today)
             dates.lapse_grants(today=today)
-    reminders = OutboxMessage.objects.filter(
+    reminders = Notification.objects.filter(
         unique_key__startswith="grant_reminder", recipient=grant.owner.email
     )
     assert reminders.count() == 2  # at 60 and at 30 days

@@ -13,7 +13,7 @@ from campaigns.models import Delegation, DelegationScope
 from portal.accounts.models import User
 from portal.grants.models import Grant
 from portal.lib.problems import NotAllowed, WrongState
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.sending_calendar.windows import Window
 from portal.sending_calendar.words import words_of
 from portal.workflow.models import Event, ServiceRequest
@@ -310,10 +310,10 @@ def test_a_delegate_is_told_and_finds_the_desk_from_the_queue(cast: Cast) -> Non
     quiet = client_of(cast.reviewer).get("/queue/").content.decode()
     assert "where you decide as a delegate" not in quiet
     delegate(cast)
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
     submitted(cast)
     told = set(
-        OutboxMessage.objects.filter(unique_key__startswith="request_waits").values_list(
+        Notification.objects.filter(unique_key__startswith="request_waits").values_list(
             "recipient", flat=True
         )
     )
@@ -321,6 +321,6 @@ def test_a_delegate_is_told_and_finds_the_desk_from_the_queue(cast: Cast) -> Non
     page = client_of(cast.reviewer).get("/queue/").content.decode()
     assert "1 campaign and survey for the Office of the CIO" in page
     own = submitted(cast, requester=cast.reviewer, first=free_days(weeks=9))
-    assert not OutboxMessage.objects.filter(
+    assert not Notification.objects.filter(
         unique_key__startswith="request_waits", recipient=cast.reviewer.email, thread=own.reference
     ).exists()

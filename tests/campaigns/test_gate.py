@@ -23,7 +23,7 @@ from portal.grants.states import GrantAction, GrantState
 from portal.institution import GatedList
 from portal.lib import confined
 from portal.lib.problems import NotAllowed, WrongState
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.policy_service import gates, replies
 from portal.policy_service.gates import GateUnavailable, gated_address
 from tests.campaigns.cast import FROM, free_days, message
@@ -65,12 +65,12 @@ def test_the_approved_message_passes_once_and_its_use_is_kept(cast: Cast) -> Non
 
 def test_its_pass_stands_in_the_timeline_and_its_owner_is_told(cast: Cast) -> None:
     grant = sending_now(cast)
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
     judge()
     event = GrantEvent.objects.filter(grant=grant).latest("pk")
     assert (event.action, event.actor) == ("list_pass", None)
     assert "4cQ2Xk1bz9zX" in event.reason
-    told = OutboxMessage.objects.get()
+    told = Notification.objects.get()
     assert told.recipient == cast.requester.email
     assert "4cQ2Xk1bz9zX" in told.text
 
@@ -414,11 +414,11 @@ def test_a_reviewer_allows_one_more_delivery_with_a_reason(cast: Cast) -> None:
             lists.allow_again(use=use, actor=actor, reason="Please.")
     with pytest.raises(ValidationError):
         lists.allow_again(use=use, actor=cast.reviewer, reason="  ")
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
     lists.allow_again(use=use, actor=cast.reviewer, reason="The client vanished before the queue took it.")
     event = GrantEvent.objects.filter(grant=grant).latest("pk")
     assert (event.action, event.actor) == ("list_again", cast.reviewer)
-    assert "The client vanished" in OutboxMessage.objects.get(recipient=cast.requester.email).text
+    assert "The client vanished" in Notification.objects.get(recipient=cast.requester.email).text
     with pytest.raises(WrongState):
         lists.allow_again(use=ListUse.objects.get(), actor=cast.second_reviewer, reason="Again.")
     assert judge(queue_id="NEXT") == ""

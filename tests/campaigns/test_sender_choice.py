@@ -9,7 +9,7 @@ from campaigns import services
 from campaigns.forms import AudienceStep, SenderStep
 from portal.accounts.models import DirectoryAddress
 from portal.grants.models import Grant
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import requesting, reviewing
 from tests.campaigns.cast import campaign_draft, message, submitted
@@ -110,9 +110,9 @@ def test_a_colleague_s_may_be_named_and_its_owner_is_told_once(cast: Cast) -> No
     assert offered(draft) == [theirs]
     assert sender_page(draft, theirs).errors == {}
     assert failing(draft) == []
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
     request = submit(draft)
-    told = OutboxMessage.objects.get(recipient=cast.outsider.email)
+    told = Notification.objects.get(recipient=cast.outsider.email)
     assert told.thread == theirs.reference
     for words in (request.reference, theirs.reference, str(cast.requester), cast.requester.email):
         assert words in told.text
@@ -126,13 +126,13 @@ def test_a_colleague_s_may_be_named_and_its_owner_is_told_once(cast: Cast) -> No
         revision=asked.revision,
         answers={asked.questions.get().pk: "So."},
     )
-    assert OutboxMessage.objects.filter(recipient=cast.outsider.email).count() == 1
+    assert Notification.objects.filter(recipient=cast.outsider.email).count() == 1
 
 
 def test_one_s_own_tells_nobody(cast: Cast) -> None:
     draft = naming(cast, sender_authorization(cast, cast.requester))
     submit(draft)
-    assert not OutboxMessage.objects.filter(subject__contains="would send under it").exists()
+    assert not Notification.objects.filter(subject__contains="would send under it").exists()
 
 
 @pytest.mark.parametrize("how", ["no department", "another", "gone", "inactive", "typed on a form"])
@@ -196,8 +196,6 @@ def test_a_reminder_to_a_large_list_is_named_before_it_is_refused(cast: Cast) ->
     assert (found.outcome, found.must) == ("warn", False)
     assert f"once to {STUDENTS} and {FACULTY}" in found.sentence
     grant = approve(cast, request, actor=cast.cio)
-    told = OutboxMessage.objects.filter(
-        recipient=cast.requester.email, text__contains="once to each"
-    ).exists()
+    told = Notification.objects.filter(recipient=cast.requester.email, text__contains="once to each").exists()
     assert told
     assert grant.reference

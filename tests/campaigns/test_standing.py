@@ -22,7 +22,7 @@ from portal.grants.models import Grant
 from portal.grants.services import dates, managing
 from portal.grants.services.transition import change_grant
 from portal.grants.states import GrantAction, GrantState
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.ui.moments import day_in_words
 from portal.workflow.services import reviewing
 from tests.campaigns.cast import message, submitted
@@ -280,10 +280,10 @@ def test_a_suspended_authorization_tells_the_owners_of_its_campaigns(cast: Cast)
     grant = sending_now(
         cast, raw=message(sender=FROM), platform="authorized", sender_grant=sender, from_address=FROM
     )
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
     with transaction.atomic():
         change_grant(grant=sender, action="suspend", actor=cast.reviewer, state=GrantState.SUSPENDED)
-    told = OutboxMessage.objects.get(thread=grant.reference)
+    told = Notification.objects.get(thread=grant.reference)
     assert told.recipient == cast.requester.email
     assert f"the sender authorization {sender.reference} is suspended since {today_in_words()}" in told.text
 

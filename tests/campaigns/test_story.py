@@ -16,7 +16,7 @@ from campaigns.sending_forms import StopStep, SurveyStep, WindowStep
 from portal.grants.models import Grant, GrantEvent
 from portal.grants.services import dates, issuing, managing
 from portal.grants.states import GrantAction, GrantState
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.workflow import guide, registry
 from portal.workflow.kinds import Terms
 from portal.workflow.models import DraftStep, ServiceRequest
@@ -72,7 +72,7 @@ def test_it_passes_on_what_a_third_party_sends(cast: Cast) -> None:
 
 def test_it_ends_after_its_last_day_without_a_word_of_renewal(cast: Cast) -> None:
     grant = approve(cast, submitted(cast), actor=cast.cio)
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
     for offset in range(-30, 3):
         day = grant.ends_on + timedelta(days=offset)
         with time_machine.travel(f"{day}T17:00:00+00:00", tick=False):
@@ -81,7 +81,7 @@ def test_it_ends_after_its_last_day_without_a_word_of_renewal(cast: Cast) -> Non
     grant.refresh_from_db()
     assert grant.state == GrantState.ENDED
     assert GrantEvent.objects.filter(grant=grant).last().action == "close"  # type: ignore[union-attr]
-    assert {str(letter.unique_key).split(":")[0] for letter in OutboxMessage.objects.all()} == {
+    assert {str(letter.unique_key).split(":")[0] for letter in Notification.objects.all()} == {
         "grant_changed"
     }
 

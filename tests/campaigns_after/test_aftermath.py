@@ -18,7 +18,7 @@ from campaigns.signals import Signal, SignalsRefused, read_signals
 from portal.grants.models import Grant
 from portal.grants.states import GrantState
 from portal.lib.problems import NotAllowed, WrongState
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.workflow.services import taking_part
 from tests.campaigns import cast as campaigns
 from tests.cast import Cast, approve, client_of
@@ -37,7 +37,7 @@ def permission(cast: Cast) -> CampaignPermission:
     today = timezone.localdate()
     Grant.objects.filter(pk=grant.pk).update(starts_on=today, ends_on=today + timedelta(days=3))
     found = CampaignPermission.objects.select_related("grant").get(grant=grant)
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
     return found
 
 
@@ -53,7 +53,7 @@ def figures(
 
 
 def told(template_words: str) -> set[str]:
-    return {row.recipient for row in OutboxMessage.objects.all() if template_words in row.subject}
+    return {row.recipient for row in Notification.objects.all() if template_words in row.subject}
 
 
 # ---------------------------------------------------------------- stop now
@@ -69,9 +69,9 @@ def test_those_concerned_stop_it_at_once_and_everyone_is_told(
     grant = Grant.objects.get(pk=permission.grant_id)
     assert grant.state == state
     assert not grant.is_in_force_today
-    recipients = {row.recipient for row in OutboxMessage.objects.all()}
+    recipients = {row.recipient for row in Notification.objects.all()}
     assert {"requester@ttu.edu", "colleague@ttu.edu", "cio@ttu.edu", permission.stopper.email} <= recipients
-    assert all("The link is wrong." in row.text for row in OutboxMessage.objects.all())
+    assert all("The link is wrong." in row.text for row in Notification.objects.all())
 
 
 def test_others_cannot_stop_it_and_nobody_twice(cast: Cast, permission: CampaignPermission) -> None:
@@ -124,7 +124,7 @@ def test_a_campaign_over_its_limit_is_put_to_the_office_and_revoked_by_a_person(
     assert grant.state == GrantState.REVOKED
     assert "Students complain." in grant.state_reason
     assert "85 complaints" in grant.state_reason
-    concerned = {row.recipient for row in OutboxMessage.objects.filter(text__contains="Students complain.")}
+    concerned = {row.recipient for row in Notification.objects.filter(text__contains="Students complain.")}
     assert {"requester@ttu.edu", "colleague@ttu.edu", "cio@ttu.edu"} <= concerned
     again = client_of(cast.cio).post(
         f"/campaigns/{permission.grant.reference}/answer/", {"answer-decision": "keep", "answer-reason": "x"}

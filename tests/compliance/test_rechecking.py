@@ -15,7 +15,7 @@ from portal.accounts.models import DirectoryAddress
 from portal.grants.models import Compliance, Grant, RecheckRun
 from portal.grants.services import managing, rechecking
 from portal.grants.states import GrantAction
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from tests.cast import HOST, SENDER, Cast, approved
 from tests.support.dns_server import DnsServer
 
@@ -44,8 +44,8 @@ def actions(grant: Grant) -> list[str]:
     return [event.action for event in grant.events.all()][1:]  # the first is the issue
 
 
-def drift_emails() -> list[OutboxMessage]:
-    return list(OutboxMessage.objects.filter(subject__contains="Out of compliance"))
+def drift_emails() -> list[Notification]:
+    return list(Notification.objects.filter(subject__contains="Out of compliance"))
 
 
 def test_a_grant_whose_facts_hold_is_green(grant: Grant, clock: Any) -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from portal.grants.models import Grant, RecheckRun
 from portal.grants.services import rechecking
 from portal.grants.states import GrantState
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.workflow.evidence import evidence_of
 from portal.workflow.selectors import timeline
 from tests.cast import Cast, client_of
@@ -53,8 +53,8 @@ def records(grant: Grant, cast: Cast) -> list[tuple[str, str]]:
     return [(moment.label, moment.by_rule["dkim:s1"].outcome) for moment in moments]
 
 
-def drift_emails() -> list[OutboxMessage]:
-    return list(OutboxMessage.objects.filter(subject__contains="Out of compliance"))
+def drift_emails() -> list[Notification]:
+    return list(Notification.objects.filter(subject__contains="Out of compliance"))
 
 
 def remove_alias(names: DnsServer) -> None:

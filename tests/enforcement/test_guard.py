@@ -23,7 +23,7 @@ from portal.grants.models import Grant, GrantEvent
 from portal.grants.services import dates, issuing, managing
 from portal.grants.states import GrantAction, GrantState
 from portal.lib.networks import parse_network
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.workflow.models import DraftStep
 from portal.workflow.services import requesting, reviewing
 from relay import services as relay
@@ -208,7 +208,7 @@ def test_lost_rows_are_held_one_by_one_and_a_revocation_beside_them_goes_out(cas
     assert way.holds(fresh_one)
     assert held("removal") == sorted(grant.reference for grant in grants[:3])
     assert "gone from the database" in HeldChange.objects.filter(target="postfix")[0].why
-    told = OutboxMessage.objects.filter(subject__startswith="Held back from the mail system")
+    told = Notification.objects.filter(subject__startswith="Held back from the mail system")
     assert told.count() == 1
     assert grants[0].reference in told.get().text
     assert "- 129.118.20.10/32" in told.get().text
@@ -341,9 +341,9 @@ def test_a_clock_that_jumped_holds_lapses_alone_until_the_date_is_confirmed(
         way.run()
         assert [way.holds(g) for g in (ending, revoked, stays, new)] == [True, False, True, True]
         assert HeldChange.objects.get(target="postfix", closed_at__isnull=True).is_by_day
-        assert OutboxMessage.objects.filter(subject__contains="date jumped").count() == 1
+        assert Notification.objects.filter(subject__contains="date jumped").count() == 1
         way.run()
-        assert OutboxMessage.objects.filter(subject__contains="date jumped").count() == 1
+        assert Notification.objects.filter(subject__contains="date jumped").count() == 1
         page = client_of(cast.reviewer).get("/in-force/").content.decode()
         assert "date jumped" in page
         assert "Confirm today" not in page

@@ -24,7 +24,7 @@ from portal.incidents.forms import subject_of
 from portal.incidents.models import About
 from portal.incidents.search import permissions_about
 from portal.incidents.services import open_incident
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from tests.cast import SENDER, Cast, approved, client_of
 from tests.conftest import CI, program
 from tests.enforcement.pulling import COPIER, HOST, KEY, MailHost, post_receipt, token_for
@@ -82,7 +82,7 @@ def test_a_hand_edited_map_shows_as_drift_once_until_it_is_repaired(host: MailHo
     assert host.pull().returncode == 1
     assert "+127.0.0.9/32 OK" in HostState.objects.get().differing
     assert "+mallory@ttu.edu OK" in HostState.objects.get().differing
-    emails = OutboxMessage.objects.filter(subject__contains=f"Mail host {HOST}")
+    emails = Notification.objects.filter(subject__contains=f"Mail host {HOST}")
     assert emails.count() == 1
     assert "+127.0.0.9/32 OK" in emails.get().text
     page = client_of(people.auditor).get("/in-force/").content.decode()
@@ -166,7 +166,7 @@ def test_what_the_mail_system_does_not_read_never_goes_live(host: MailHost) -> N
     state = HostState.objects.get()
     assert state.lint
     assert state.serial < newest().serial
-    assert OutboxMessage.objects.filter(text__contains="did not take the last release").count() == 1
+    assert Notification.objects.filter(text__contains="did not take the last release").count() == 1
     host.own = {"reload": "/bin/false"}
     assert host.pull().returncode == 1
     assert clients(host) == before
@@ -199,7 +199,7 @@ def test_hosts_that_fall_behind_or_silent_are_told_of_once(people: Cast, client:
     HostState.objects.update(expected_since=long_ago)
     assert hosts.check_hosts() == {"silent": 1}
     assert hosts.check_hosts() == {"silent": 1}
-    told = OutboxMessage.objects.filter(subject__contains=f"Mail host {HOST}")
+    told = Notification.objects.filter(subject__contains=f"Mail host {HOST}")
     assert told.count() == 1
     assert post_receipt(client, token, newest()).status_code == 201
     assert hosts.check_hosts() == {"": 1}

@@ -14,7 +14,7 @@ from portal.grants import publication
 from portal.grants.models import Grant
 from portal.grants.services import managing
 from portal.grants.states import GrantAction
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from tests.cast import Cast, approved, client_of
 from tests.enforcement.pulling import HOST, KEY, post_receipt, token_for
 from tests.enforcement.test_guard import lose
@@ -41,7 +41,7 @@ def report(client: Client, token: str, host: str = HOST) -> None:
 def test_a_permission_is_called_live_only_where_receipts_say_so(cast: Cast, client: Client) -> None:
     tokens = {host: token_for(cast, host=host) for host in (HOST, SECOND)}
     grant = approved(cast)
-    emails = OutboxMessage.objects.filter(subject__contains="approved")
+    emails = Notification.objects.filter(subject__contains="approved")
     assert emails.exists()
     for email in emails:
         assert "in force" not in email.text.lower()
@@ -65,7 +65,7 @@ def test_a_permission_is_called_live_only_where_receipts_say_so(cast: Cast, clie
     HostState.objects.filter(host=SECOND).update(differing="")
 
     managing.change_state(grant=grant, action=GrantAction.REVOKE, actor=cast.reviewer, reason="Spam.")
-    told = OutboxMessage.objects.filter(subject__contains="Revoked").first()
+    told = Notification.objects.filter(subject__contains="Revoked").first()
     assert told is not None
     assert "stop accepting its mail within a minute" in told.text
     assert sentence(grant).startswith(

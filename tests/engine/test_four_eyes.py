@@ -15,7 +15,7 @@ from portal.grants.models import Grant, Handover
 from portal.grants.services import issuing, managing
 from portal.institution import institution
 from portal.lib.problems import NotAllowed
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.workflow import registry
 from portal.workflow.forms import StepForm
 from portal.workflow.models import DraftStep, Part, Participation, ServiceRequest
@@ -250,13 +250,13 @@ def test_the_page_says_why_and_a_deadlock_is_seen(cast: Cast) -> None:
 def test_the_contact_is_told_when_nobody_may_decide(cast: Cast) -> None:
     cast.second_reviewer.groups.clear()
     request = submitted(cast, co_owner=cast.reviewer)
-    told = OutboxMessage.objects.filter(
+    told = Notification.objects.filter(
         unique_key__startswith="request_waits", recipient=institution().contact_email
     )
     assert "no one else holds the role of IT reviewer" in " ".join(told.get().text.split())
     ServiceRequest.objects.filter(pk=request.pk).update(due_on=timezone.localdate().replace(year=2020))
     assert escalating.escalate_overdue(today=timezone.localdate()) == 1
-    overdue = OutboxMessage.objects.filter(unique_key__startswith="request_overdue")
+    overdue = Notification.objects.filter(unique_key__startswith="request_overdue")
     assert [message.recipient for message in overdue] == [institution().contact_email]
     assert "no one else holds the role" in " ".join(overdue.get().text.split())
 

@@ -10,7 +10,7 @@ from portal.grants import notices as grant_notices
 from portal.grants.models import Grant
 from portal.grants.services import managing
 from portal.lib.throttle import Rate, TooOften
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.workflow import notices
 from portal.workflow.models import DraftStep, Event, Participation, ServiceRequest
 from portal.workflow.policies import is_decider
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 def emails(recipient: str) -> list[str]:
     """The sources of the email to somebody, oldest first."""
-    rows = OutboxMessage.objects.filter(recipient=recipient).order_by("pk")
+    rows = Notification.objects.filter(recipient=recipient).order_by("pk")
     return [str(key).partition(":")[0] for key in rows.values_list("unique_key", flat=True)]
 
 

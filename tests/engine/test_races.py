@@ -14,7 +14,7 @@ from portal.grants.models import Grant
 from portal.grants.services import dates, issuing, managing
 from portal.grants.states import GrantState
 from portal.lib.problems import Stale, WrongState
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.workflow import registry
 from portal.workflow.models import DraftStep, Event, Intention, Part, Participation, ServiceRequest
 from portal.workflow.services import attaching, requesting, reviewing
@@ -96,7 +96,7 @@ def test_two_reviewers_decide_at_once_and_one_wins(people: Cast) -> None:
     decisions = Event.objects.filter(service_request=request, action__in=("approve", "deny"))
     assert decisions.count() == 1
     assert Grant.objects.count() == (1 if fresh(request).state == "approved" else 0)
-    told = OutboxMessage.objects.filter(subject__contains=request.reference, recipient=people.requester.email)
+    told = Notification.objects.filter(subject__contains=request.reference, recipient=people.requester.email)
     assert told.filter(unique_key__startswith="request_decided").count() == 1
 
 
@@ -130,7 +130,7 @@ def test_a_double_submit_files_once(people: Cast) -> None:
     assert Event.objects.filter(service_request=draft, action="submit").count() == 1
     assert fresh(draft).check_runs.count() == 1
     assert fresh(draft).snapshots.count() == 1
-    receipts = OutboxMessage.objects.filter(unique_key__startswith="request_received")
+    receipts = Notification.objects.filter(unique_key__startswith="request_received")
     assert receipts.filter(recipient=people.requester.email).count() == 1
 
 

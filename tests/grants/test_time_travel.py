@@ -19,7 +19,7 @@ from portal.grants.states import GrantAction, GrantState
 from portal.institution import institution
 from portal.lib.dates import term_end
 from portal.lib.problems import NotAllowed, WrongState
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.workflow.models import DraftStep, ServiceRequest
 from portal.workflow.services import requesting, reviewing
 from relay.models import RelayRequest
@@ -68,7 +68,7 @@ def again(grant: Grant) -> Grant:
 
 
 def emails(prefix: str, recipient: str = "requester@ttu.edu") -> int:
-    return OutboxMessage.objects.filter(unique_key__startswith=f"{prefix}:", recipient=recipient).count()
+    return Notification.objects.filter(unique_key__startswith=f"{prefix}:", recipient=recipient).count()
 
 
 # ---------------------------------------------------------------- the year
@@ -100,7 +100,7 @@ def test_after_an_outage_only_the_newest_reminder_goes_out(cast: Cast) -> None:
     assert jobs(END - timedelta(days=10)) == (1, 0)
     assert reminded(grant) == [(END - timedelta(days=14), 10)]
     assert (
-        "10 days left" in OutboxMessage.objects.filter(unique_key__startswith="grant_reminder").get().subject
+        "10 days left" in Notification.objects.filter(unique_key__startswith="grant_reminder").get().subject
     )
     assert jobs(END - timedelta(days=9)) == (0, 0)
     assert jobs(END - timedelta(days=7)) == (1, 0)

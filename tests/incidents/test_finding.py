@@ -22,7 +22,7 @@ from portal.incidents.search import Matches, permissions_about
 from portal.incidents.services import carry_on, close_incident, extend_incident, open_incident
 from portal.lib.networks import parse_network
 from portal.lib.problems import Stale, WrongState
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.workflow.kinds import Terms
 from portal.workflow.models import ServiceRequest
 from tests.campaigns.cast import campaign_draft
@@ -488,7 +488,7 @@ def test_what_the_request_does_not_reach_a_worker_does_and_nothing_is_done_twice
 ) -> None:
     grants = many(cast, 30)
     monkeypatch.setattr(services, "AT_ONCE_SECONDS", -1.0)
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
     incident = opened(cast, About.SYSTEM, "noreply-lab@ttu.edu")
     assert not Grant.objects.filter(state=GrantState.SUSPENDED).exists()
     page = client_of(cast.reviewer).get(incident.get_absolute_url()).content.decode()
@@ -502,7 +502,7 @@ def test_what_the_request_does_not_reach_a_worker_does_and_nothing_is_done_twice
     assert carry_on(seconds=60.0) == 0
     results = sorted(incident.rows.values_list("result", flat=True))
     assert results == ["over"] + ["suspended"] * 29
-    assert OutboxMessage.objects.filter(subject__contains="Suspended").count() == 29
+    assert Notification.objects.filter(subject__contains="Suspended").count() == 29
 
 
 def test_one_that_fails_stops_no_other_and_stays_waiting(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -574,7 +574,7 @@ def test_two_workers_carry_on_at_once_and_each_permission_is_told_once(
     results = at_once(lambda: carry_on(seconds=60.0), lambda: carry_on(seconds=60.0))
     assert sum(results) == 20, results
     assert set(incident.rows.values_list("result", flat=True)) == {"suspended"}
-    assert OutboxMessage.objects.filter(subject__contains="Suspended").count() == 20
+    assert Notification.objects.filter(subject__contains="Suspended").count() == 20
 
 
 # ---------------------------------------------------------------- in a browser

@@ -16,7 +16,7 @@ from portal.incidents.models import About, Incident
 from portal.incidents.search import Matches, permissions_about
 from portal.incidents.services import close_incident, open_incident
 from portal.lib.problems import NotAllowed, Stale, WrongState
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from tests.cast import Cast, approved, client_of
 from tests.engine.test_query_counts import queries
 from tests.support.browser import assert_accessible, sign_in
@@ -70,12 +70,12 @@ def test_who_or_what_names_which_permissions(
 
 # ---------------------------------------------------------------- opening
 def test_everything_of_a_person_is_suspended_and_everyone_is_told(cast: Cast, two: list[Grant]) -> None:
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
     incident = opened(cast)
     assert states(two) == [GrantState.SUSPENDED, GrantState.SUSPENDED]
     assert [row.result for row in incident.rows.all()] == ["suspended", "suspended"]
     assert incident.rows.first().told == ["requester@ttu.edu"]  # type: ignore[union-attr]
-    told = OutboxMessage.objects.values_list("recipient", "text")
+    told = Notification.objects.values_list("recipient", "text")
     assert sum(1 for recipient, text in told if recipient == "requester@ttu.edu" and REASON in text) == 2
     assert all(not grant.is_in_force_today for grant in Grant.objects.all())
 

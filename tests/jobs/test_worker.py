@@ -13,7 +13,7 @@ from portal.celery import app
 from portal.enforcement.models import Pending, Publication
 from portal.grants.models import Grant, GrantEvent, Reminder
 from portal.grants.states import GrantState
-from portal.outbox.models import Delivery, OutboxMessage
+from portal.outbox.models import Delivery, Notification
 from portal.ownership.models import OwnerSearchStep
 from portal.workflow.models import Event, ServiceRequest
 from tests.cast import Cast, approved, submitted
@@ -70,6 +70,6 @@ def test_a_worker_does_every_job(cast: Cast, worker: Worker, sink: SmtpSink, set
     worker.until(lambda: Event.objects.filter(action="escalate").exists(), "The escalation")
     assert ServiceRequest.objects.get(pk=late.pk).state == "in_review"
     worker.until(
-        lambda: not OutboxMessage.objects.exclude(state=Delivery.SENT).exists(),
+        lambda: not Notification.objects.exclude(state=Delivery.SENT).exists(),
         "Delivery of all mail",
     )

@@ -13,7 +13,7 @@ from django.utils import timezone
 from portal.celery import app
 from portal.grants.models import Grant, GrantEvent
 from portal.grants.states import GrantState
-from portal.outbox.models import Delivery, OutboxMessage
+from portal.outbox.models import Delivery, Notification
 from portal.outbox.selectors import LEASE
 from portal.workflow.models import ServiceRequest
 from portal.workflow.states import State
@@ -54,14 +54,14 @@ def test_a_worker_killed_while_it_sends_loses_no_letter(
     cast: Cast, sink: StallingSink, tmp_path: Path
 ) -> None:
     approved(cast)
-    wanted = {message.message_id for message in OutboxMessage.objects.all()}
+    wanted = {message.message_id for message in Notification.objects.all()}
     assert len(wanted) >= 3
     with Worker(tmp_path, sink.port) as worker:
         app.send_task("portal.outbox.tasks.deliver_outbox")
         worker.until(sink.has_stalled.is_set, "The second email")
         worker.kill()
         sink.stalls = False
-        left = OutboxMessage.objects.exclude(state=Delivery.SENT)
+        left = Notification.objects.exclude(state=Delivery.SENT)
         assert sorted(left.values_list("state", flat=True)) == ["queued"] * (len(wanted) - 2) + ["sending"]
         # The claim of the dead worker runs out; nobody waits ten minutes for that here.
         left.filter(state=Delivery.SENDING).update(claimed_at=timezone.now() - LEASE - timedelta(seconds=1))
@@ -119,11 +119,11 @@ def test_a_worker_killed_while_it_lapses_leaves_no_grant_half_lapsed(
         assert 0 < len(done) < MANY, "the kill came too late to be in the middle"
         events = GrantEvent.objects.filter(to_state=GrantState.LAPSED)
         assert sorted(events.values_list("grant", flat=True)) == sorted(done)
-        assert OutboxMessage.objects.count() == len(done)
+        assert Notification.objects.count() == len(done)
         worker.start()
         app.send_task("portal.grants.tasks.lapse_grants")
         worker.until(lambda: lapsed.count() == MANY, "The other lapses")
     assert events.count() == MANY
     assert (
-        OutboxMessage.objects.values("unique_key").distinct().count() == OutboxMessage.objects.count() == MANY
+        Notification.objects.values("unique_key").distinct().count() == Notification.objects.count() == MANY
     )

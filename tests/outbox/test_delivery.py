@@ -16,7 +16,7 @@ from portal.grants.services import dates
 from portal.lib.problems import NotAllowed, WrongState
 from portal.outbox import delivery, services
 from portal.outbox.delivery import BACK_OFF, DeliveryReport, deliver_due
-from portal.outbox.models import Delivery, OutboxMessage
+from portal.outbox.models import Delivery, Notification
 from portal.outbox.selectors import LEASE
 from portal.outbox.services import enqueue
 from portal.workflow.kinds import Kind
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def queue_one(recipient: str = "requester@ttu.edu", **facts: Any) -> OutboxMessage:
+def queue_one(recipient: str = "requester@ttu.edu", **facts: Any) -> Notification:
     context = {
         "reference": "TM-R-1",
         "title": "Copier copier-7.ttu.edu",
@@ -41,7 +41,7 @@ def queue_one(recipient: str = "requester@ttu.edu", **facts: Any) -> OutboxMessa
         **facts,
     }
     enqueue(recipient=recipient, template="request_question", context=context, thread="TM-R-1")
-    return OutboxMessage.objects.latest("id")
+    return Notification.objects.latest("id")
 
 
 def subject_of(mail: EmailMessage) -> str:
@@ -49,8 +49,8 @@ def subject_of(mail: EmailMessage) -> str:
     return str(mail["Subject"]).strip()
 
 
-def again(message: OutboxMessage) -> OutboxMessage:
-    return OutboxMessage.objects.get(pk=message.pk)
+def again(message: Notification) -> Notification:
+    return Notification.objects.get(pk=message.pk)
 
 
 # ---------------------------------------------------------------- once
@@ -88,7 +88,7 @@ def test_the_same_key_is_queued_once(db: None) -> None:
     }
     assert enqueue(**facts) is not None
     assert enqueue(**facts) is None
-    assert OutboxMessage.objects.count() == 1
+    assert Notification.objects.count() == 1
 
 
 # ---------------------------------------------------------------- again
@@ -113,7 +113,7 @@ def test_a_temporary_refusal_backs_off_and_keeps_the_message_id(sink: SmtpSink) 
 def test_after_the_last_wait_a_message_is_given_up(sink: SmtpSink) -> None:
     message = queue_one()
     sink.refuse = "451 Later"
-    OutboxMessage.objects.filter(pk=message.pk).update(attempts=len(BACK_OFF))
+    Notification.objects.filter(pk=message.pk).update(attempts=len(BACK_OFF))
     assert deliver_due() == DeliveryReport(dead=1)
     assert again(message).state == Delivery.DEAD
 
@@ -130,7 +130,7 @@ def test_an_outage_of_the_server_uses_up_no_attempts(sink: SmtpSink, settings: A
 
 def test_a_claim_that_a_dead_worker_left_is_taken_again(sink: SmtpSink) -> None:
     message = queue_one()
-    claimed = OutboxMessage.objects.filter(pk=message.pk)
+    claimed = Notification.objects.filter(pk=message.pk)
     claimed.update(state=Delivery.SENDING, claimed_at=timezone.now() - LEASE + timedelta(seconds=5))
     assert deliver_due() == DeliveryReport()
     claimed.update(claimed_at=timezone.now() - LEASE - timedelta(seconds=1))
@@ -142,7 +142,7 @@ def test_two_sweeps_do_not_send_the_same_message(sink: SmtpSink, monkeypatch: py
     queue_one()
     deliver = delivery._deliver
 
-    def sweep_meanwhile(message: OutboxMessage, connection: Any) -> DeliveryReport:
+    def sweep_meanwhile(message: Notification, connection: Any) -> DeliveryReport:
         monkeypatch.setattr(delivery, "_deliver", deliver)
         assert deliver_due() == DeliveryReport()
         return deliver(message, connection)
@@ -172,7 +172,7 @@ def test_a_permanent_refusal_is_a_dead_email_that_can_be_sent_again(cast: Cast, 
 
 def test_a_dead_email_can_be_discarded_once(cast: Cast, sink: SmtpSink) -> None:
     message = queue_one()
-    OutboxMessage.objects.filter(pk=message.pk).update(state=Delivery.DEAD)
+    Notification.objects.filter(pk=message.pk).update(state=Delivery.DEAD)
     client = client_of(cast.admin)
     assert client.post(f"/outbox/{message.pk}/", {"action": "discard"}).status_code == 302
     assert client.post(f"/outbox/{message.pk}/", {"action": "discard"}).status_code == 409
@@ -190,7 +190,7 @@ def test_one_message_that_cannot_be_sent_stops_no_other(sink: SmtpSink) -> None:
 # ---------------------------------------------------------------- never
 def test_a_change_that_was_rolled_back_sends_nothing(cast: Cast, sink: SmtpSink) -> None:
     request = submitted(cast)
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
 
     class _Broken(Exception):
         pass
@@ -203,7 +203,7 @@ def test_a_change_that_was_rolled_back_sends_nothing(cast: Cast, sink: SmtpSink)
                 revision=request.revision,
                 questions=[("", "Why?")],
             )
-            assert OutboxMessage.objects.exists()
+            assert Notification.objects.exists()
             raise _Broken
 
     with pytest.raises(_Broken):
@@ -217,7 +217,7 @@ def test_an_approval_whose_grant_fails_neither_stands_nor_is_told(
     cast: Cast, sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = submitted(cast)
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
 
     def broken(self: Kind, **facts: Any) -> None:
         raise RuntimeError("the disk is full")
@@ -233,7 +233,7 @@ def test_an_approval_whose_grant_fails_neither_stands_nor_is_told(
 # ---------------------------------------------------------------- what it says
 def test_a_title_with_line_breaks_adds_no_header(cast: Cast, sink: SmtpSink) -> None:
     request = submitted(cast)
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
     title = "Copier\r\nBcc: evil@example.org\r\n\r\nBody of mine"
     request.title = title
     ServiceRequest.objects.filter(pk=request.pk).update(title=title)
@@ -274,7 +274,7 @@ def test_the_email_of_a_question_reads_as_agreed(cast: Cast, sink: SmtpSink) -> 
 @time_machine.travel("2026-03-02T15:00:00Z")
 def test_the_email_of_a_reminder_reads_as_agreed(cast: Cast, sink: SmtpSink) -> None:
     grant = approved(cast)
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
     dates.send_reminders(today=grant.ends_on - timedelta(days=14))
     deliver_due()
     assert_golden("reminder.txt", sink)

@@ -8,7 +8,7 @@ from django.test import Client
 
 from portal.outbox import views
 from portal.outbox.delivery import deliver_due
-from portal.outbox.models import Delivery, OutboxMessage
+from portal.outbox.models import Delivery, Notification
 from portal.outbox.policies import may_handle_mail
 from portal.outbox.services import enqueue
 from tests.cast import Cast, client_of
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 MAY = {"reviewer", "second_reviewer", "postmaster", "admin"}
 
 
-def queue(recipient: str = "requester@ttu.edu", comment: str = "Which copier?") -> OutboxMessage:
+def queue(recipient: str = "requester@ttu.edu", comment: str = "Which copier?") -> Notification:
     facts = {
         "reference": "TM-R-1",
         "title": "T",
@@ -40,7 +40,7 @@ def test_the_list_shows_the_newest_dead_emails_and_says_that_there_are_more(
     monkeypatch.setattr(views, "SHOWN", 2)
     for position in range(3):
         queue(f"gone{position}@ttu.edu")
-    OutboxMessage.objects.update(state=Delivery.DEAD, last_error="550 <b>No</b> such mailbox", attempts=7)
+    Notification.objects.update(state=Delivery.DEAD, last_error="550 <b>No</b> such mailbox", attempts=7)
     queue("waiting@ttu.edu")
     page = client_of(cast.admin).get("/outbox/").content.decode()
     assert "1 message waiting" in page
@@ -60,18 +60,18 @@ def test_the_list_costs_the_same_at_two_rows_and_at_ten(
 ) -> None:
     client = client_of(cast.reviewer)
     for rows in (2, 10):
-        while OutboxMessage.objects.count() < rows:
+        while Notification.objects.count() < rows:
             queue()
-        OutboxMessage.objects.update(state=Delivery.DEAD)
+        Notification.objects.update(state=Delivery.DEAD)
         with django_assert_max_num_queries(6):
             client.get("/outbox/")
 
 
 def test_an_action_that_is_neither_is_not_taken_for_one(cast: Cast) -> None:
     message = queue()
-    OutboxMessage.objects.update(state=Delivery.DEAD)
+    Notification.objects.update(state=Delivery.DEAD)
     assert client_of(cast.admin).post(f"/outbox/{message.pk}/", {"action": "burn"}).status_code == 400
-    assert OutboxMessage.objects.get().state == Delivery.DEAD
+    assert Notification.objects.get().state == Delivery.DEAD
 
 
 def test_the_page_of_sent_mail_shows_the_newest_first_with_a_link(settings: Any, tmp_path: Path) -> None:

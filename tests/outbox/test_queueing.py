@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from portal.outbox import services, tasks
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.outbox.rendering import render_email
 from portal.outbox.services import enqueue
 
@@ -22,7 +22,7 @@ FACTS: dict[str, Any] = {
 }
 
 
-def queue(recipient: str = "requester@ttu.edu", **how: Any) -> OutboxMessage | None:
+def queue(recipient: str = "requester@ttu.edu", **how: Any) -> Notification | None:
     return enqueue(recipient=recipient, template="request_question", context=FACTS, **how)
 
 
@@ -38,14 +38,14 @@ def test_what_is_queued_is_what_is_returned() -> None:
     for key in (None, "k"):
         message = queue(unique_key=key, thread="TM-R-1")
         assert message is not None
-        assert OutboxMessage.objects.get(pk=message.pk).message_id == message.message_id
-    assert f"http://localhost:8000{FACTS['path']}" in OutboxMessage.objects.latest("id").text
+        assert Notification.objects.get(pk=message.pk).message_id == message.message_id
+    assert f"http://localhost:8000{FACTS['path']}" in Notification.objects.latest("id").text
 
 
 @pytest.mark.django_db
 def test_messages_without_a_key_are_never_taken_for_one_another() -> None:
     assert queue() != queue()
-    assert OutboxMessage.objects.count() == 2
+    assert Notification.objects.count() == 2
 
 
 @pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_a_key_longer_than_its_column_still_tells_messages_apart() -> None:
     assert queue(unique_key=key) is None
     assert queue(unique_key=f"{key}.") is not None
     # SQLite would hold a longer one, PostgreSQL refuses it.
-    assert all(len(kept or "") <= 200 for kept in OutboxMessage.objects.values_list("unique_key", flat=True))
+    assert all(len(kept or "") <= 200 for kept in Notification.objects.values_list("unique_key", flat=True))
 
 
 @pytest.mark.django_db
@@ -66,7 +66,7 @@ def test_a_subject_fits_its_column() -> None:
         context={**FACTS, "title": "x" * 400},
         thread="T" * 40,
     )
-    subject = OutboxMessage.objects.get().subject
+    subject = Notification.objects.get().subject
     assert len(subject) == 200
     assert subject.endswith("…")
 
@@ -84,7 +84,7 @@ def test_a_key_used_meanwhile_breaks_no_transaction(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(services, "render_email", render_while_another_queues)
     with transaction.atomic():
         assert queue("loser@ttu.edu", unique_key="k") is None
-        assert OutboxMessage.objects.get().recipient == "winner@ttu.edu"  # the transaction still answers
+        assert Notification.objects.get().recipient == "winner@ttu.edu"  # the transaction still answers
 
 
 @pytest.mark.django_db(transaction=True)
@@ -96,7 +96,7 @@ def test_two_transactions_race_for_one_key(postgres: None) -> None:
             with transaction.atomic():
                 barrier.wait()
                 results[position] = queue(f"racer{position}@ttu.edu", unique_key="k") is not None
-                OutboxMessage.objects.count()  # raises where the transaction is broken
+                Notification.objects.count()  # raises where the transaction is broken
         finally:
             connection.close()
 
@@ -106,7 +106,7 @@ def test_two_transactions_race_for_one_key(postgres: None) -> None:
     for thread in threads:
         thread.join(timeout=30)
     assert sorted(results) == [False, True]
-    assert OutboxMessage.objects.get().recipient == f"racer{results.index(True)}@ttu.edu"
+    assert Notification.objects.get().recipient == f"racer{results.index(True)}@ttu.edu"
 
 
 # ---------------------------------------------------------------- the wake-up call
@@ -143,7 +143,7 @@ def test_only_messages_that_stand_wake(calls: list[Any], steps: list[Callable[[]
         for step in steps:
             step()
     assert len(calls) == wakes
-    assert OutboxMessage.objects.count() == wakes
+    assert Notification.objects.count() == wakes
 
 
 @pytest.mark.django_db(transaction=True)
@@ -156,5 +156,5 @@ def test_a_broker_out_of_reach_breaks_no_request(
     monkeypatch.setattr(tasks.deliver_outbox, "apply_async", refuse)
     with transaction.atomic():
         queue()
-    assert OutboxMessage.objects.count() == 1
+    assert Notification.objects.count() == 1
     assert "the sweep will deliver" in caplog.text

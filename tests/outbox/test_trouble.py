@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from portal.outbox import delivery
 from portal.outbox.delivery import MOST_ATTEMPTS, DeliveryReport, deliver_due
-from portal.outbox.models import Delivery, OutboxMessage
+from portal.outbox.models import Delivery, Notification
 from portal.outbox.selectors import LEASE
 from portal.outbox.services import enqueue
 from tests.support.smtp import SmtpSink
@@ -63,15 +63,15 @@ def sink(settings: Any) -> Iterator[Troubled]:
         yield server
 
 
-def queue(recipient: str = "requester@ttu.edu") -> OutboxMessage:
+def queue(recipient: str = "requester@ttu.edu") -> Notification:
     facts = {"reference": "TM-R-1", "title": "T", "path": "/", "actor": "A", "comment": "C"}
     message = enqueue(recipient=recipient, template="request_question", context=facts, thread="TM-R-1")
     assert message is not None
     return message
 
 
-def again(message: OutboxMessage) -> OutboxMessage:
-    return OutboxMessage.objects.get(pk=message.pk)
+def again(message: Notification) -> Notification:
+    return Notification.objects.get(pk=message.pk)
 
 
 def test_a_refused_sender_is_a_matter_of_set_up_and_passes(sink: Troubled) -> None:
@@ -80,7 +80,7 @@ def test_a_refused_sender_is_a_matter_of_set_up_and_passes(sink: Troubled) -> No
     assert deliver_due() == DeliveryReport(retried=1)
     assert again(message).last_error == "550 5.7.1 You may not send as this"
     sink.refuse_sender = ""
-    OutboxMessage.objects.update(next_attempt_at=timezone.now())
+    Notification.objects.update(next_attempt_at=timezone.now())
     assert deliver_due() == DeliveryReport(sent=1)
 
 
@@ -113,7 +113,7 @@ def test_a_server_that_goes_away_during_a_sweep_costs_the_rest_nothing(
     first, second, third = queue("a@ttu.edu"), queue("b@ttu.edu"), queue("c@ttu.edu")
     deliver = delivery._deliver
 
-    def deliver_and_lose_the_server(message: OutboxMessage, smtp: Any) -> DeliveryReport:
+    def deliver_and_lose_the_server(message: Notification, smtp: Any) -> DeliveryReport:
         report = deliver(message, smtp)
         smtp.close()
         smtp.port = 9
@@ -132,7 +132,7 @@ def test_an_error_nobody_thought_of_stops_no_other_message(
     odd, plain = queue("odd@ttu.edu"), queue("plain@ttu.edu")
     build = delivery.as_email
 
-    def build_or_fail(message: OutboxMessage, smtp: Any = None) -> Any:
+    def build_or_fail(message: Notification, smtp: Any = None) -> Any:
         if message.pk == odd.pk:
             raise IndexError
         return build(message, smtp)
@@ -146,7 +146,7 @@ def test_an_error_nobody_thought_of_stops_no_other_message(
 def test_a_message_that_kills_every_worker_is_given_up(sink: Troubled) -> None:
     message = queue()
     left = {"state": Delivery.SENDING, "claimed_at": timezone.now() - LEASE - timedelta(seconds=1)}
-    OutboxMessage.objects.update(**left, attempts=MOST_ATTEMPTS)
+    Notification.objects.update(**left, attempts=MOST_ATTEMPTS)
     assert deliver_due() == DeliveryReport(dead=1)
     assert "died" in again(message).last_error
     assert sink.messages == []
@@ -156,7 +156,7 @@ def test_a_worker_whose_claim_ran_out_changes_nothing(sink: Troubled) -> None:
     message = queue()
     slow = delivery._claim(message.pk)
     assert slow is not None
-    OutboxMessage.objects.update(claimed_at=timezone.now() - LEASE - timedelta(seconds=1))
+    Notification.objects.update(claimed_at=timezone.now() - LEASE - timedelta(seconds=1))
     assert deliver_due() == DeliveryReport(sent=1)
     delivery._failed(slow, OSError("the connection was lost"))
     assert again(message).state == Delivery.SENT
@@ -166,7 +166,7 @@ def test_a_worker_whose_claim_ran_out_leaves_the_next_one_its_claim(sink: Troubl
     message = queue()
     slow = delivery._claim(message.pk)
     assert slow is not None
-    OutboxMessage.objects.update(claimed_at=timezone.now() - LEASE - timedelta(seconds=1))
+    Notification.objects.update(claimed_at=timezone.now() - LEASE - timedelta(seconds=1))
     assert delivery._claim(message.pk) is not None
     delivery._failed(slow, OSError("the connection was lost"))
     assert (again(message).state, again(message).attempts) == (Delivery.SENDING, 2)
@@ -195,7 +195,7 @@ def test_a_worker_killed_between_data_and_answer_is_followed_by_another(sink: Tr
     assert (again(message).state, again(message).attempts) == (Delivery.SENDING, 1)
     sink.thinks = False
     assert deliver_due() == DeliveryReport()  # the claim may still be alive
-    OutboxMessage.objects.update(claimed_at=timezone.now() - LEASE - timedelta(seconds=1))
+    Notification.objects.update(claimed_at=timezone.now() - LEASE - timedelta(seconds=1))
     assert deliver_due() == DeliveryReport(sent=1)
     assert [mail["Message-ID"] for mail in sink.messages] == [message.message_id] * 2
 

@@ -17,7 +17,7 @@ from portal.grants.services.dates import lapse_grants, send_reminders
 from portal.grants.states import GrantAction, GrantState
 from portal.institution import institution
 from portal.lib.problems import NotAllowed, WrongState
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.ownership import claiming, services
 from portal.ownership.models import OwnerSearch, OwnerSearchStep, SearchOutcome
 from portal.ownership.selectors import panel_of
@@ -34,7 +34,7 @@ def grant(cast: Cast) -> Grant:
     made = approved(cast, co_owner=cast.colleague)
     Grant.objects.filter(pk=made.pk).update(functional_mailbox="printing@ttu.edu", department="Physics")
     DirectoryAddress.objects.create(address=HEAD, kind="person", department="physics", is_head=True)
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
     return Grant.objects.get(pk=made.pk)
 
 
@@ -43,7 +43,7 @@ def leaves(*people: User) -> None:
 
 
 def emails() -> list[tuple[str, str]]:
-    rows = OutboxMessage.objects.values_list("unique_key", "recipient")
+    rows = Notification.objects.values_list("unique_key", "recipient")
     return sorted((key.partition(":")[0], recipient) for key, recipient in rows)
 
 
@@ -103,7 +103,7 @@ def test_who_is_gone_as_well_is_not_asked(cast: Cast, grant: Grant) -> None:
 
 def test_where_nobody_can_be_asked_it_is_its_at_once(cast: Cast) -> None:
     grant = approved(cast)
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
     Grant.objects.update(functional_mailbox="", department="")
     leaves(cast.requester)
     run()
@@ -139,7 +139,7 @@ def test_the_link_to_the_mailbox_only_shows_and_a_post_takes_it_over(cast: Cast,
     leaves(cast.requester)
     run()
     run(5)
-    email = OutboxMessage.objects.get(unique_key__startswith="owner_wanted:")
+    email = Notification.objects.get(unique_key__startswith="owner_wanted:")
     path = "/" + email.text.partition("http://localhost:8000/")[2].split()[0]
     assert path.startswith("/ownerless/claim/")
     client = client_of(cast.outsider)
@@ -161,7 +161,7 @@ def link(cast: Cast) -> str:
     leaves(cast.requester)
     run()
     run(5)
-    email = OutboxMessage.objects.get(unique_key__startswith="owner_wanted:")
+    email = Notification.objects.get(unique_key__startswith="owner_wanted:")
     return "/" + email.text.partition("http://localhost:8000/")[2].split()[0]
 
 
@@ -252,9 +252,9 @@ def test_reminders_go_to_the_one_who_is_asked_as_well(cast: Cast, grant: Grant) 
     leaves(cast.requester)
     run()
     run(10)  # The head is asked.
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
     send_reminders(today=grant.ends_on - timedelta(days=30))
-    assert HEAD in OutboxMessage.objects.values_list("recipient", flat=True)
+    assert HEAD in Notification.objects.values_list("recipient", flat=True)
 
 
 def test_a_hand_over_by_the_owner_that_is_still_open_is_left_as_it_is(cast: Cast, grant: Grant) -> None:

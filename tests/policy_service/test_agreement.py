@@ -15,7 +15,7 @@ from portal.grants.relay_rules import REMEMBERED_DAYS
 from portal.grants.states import GrantState
 from portal.institution import institution
 from portal.policy_service.changes import rules_for
-from portal.policy_service.decisions import Outcome, decide
+from portal.policy_service.decisions import PolicyOutcome, decide
 from portal.policy_service.index import Index
 from portal.policy_service.protocol import parse
 from portal.policy_service.replies import reject
@@ -188,7 +188,7 @@ def test_service_map_and_database_agree_for_any_grants_on_any_day(
             recipient = data.draw(st.sampled_from(RECIPIENTS))
             ask = parse(request(client_address=client, sender=sender, recipient=recipient)[:-2])
             decision = decide(index, ask, day)
-            said = {Outcome.ACCEPTED: "OK", Outcome.SILENT: "DUNNO"}.get(decision.outcome)
+            said = {PolicyOutcome.ACCEPTED: "OK", PolicyOutcome.SILENT: "DUNNO"}.get(decision.outcome)
             said = said or reject(decision.say() if decision.say else "")
             assert said == maps.say(client, sender, recipient), (client, sender, recipient)
             stored = {"OK": "allowed", "DUNNO": "silent"}.get(said, "refused")

@@ -15,7 +15,7 @@ from portal.grants.states import GrantAction
 from portal.institution import institution
 from portal.policy_service import changes
 from portal.policy_service.changes import ChangeSerial, all_rules, rules_for
-from portal.policy_service.decisions import Outcome
+from portal.policy_service.decisions import PolicyOutcome
 from portal.policy_service.models import CountedDay, DailyUse, SenderUse
 from portal.policy_service.selectors import usage_of
 from portal.policy_service.services import MOST_SENDERS, prune, write_batch
@@ -129,10 +129,14 @@ def test_batches_add_up(cast: Cast) -> None:
     grant, today = approved(cast), timezone.localdate()
     for number in range(2):
         batch = Batch()
-        batch.count(grant.pk, today, SENDER, Outcome.ACCEPTED, 1_800_000_000.0 - number)
-        batch.count(grant.pk, today, "pre\x00si\ndent@ttu.edu", Outcome.REFUSED, 1_800_000_000.5 - number)
-        batch.count(grant.pk, today, SENDER, Outcome.DEFERRED, 1_800_000_001.0 - number)
-        batch.count(grant.pk + 999, today, SENDER, Outcome.ACCEPTED, 1_800_000_001.0)  # a grant that is gone
+        batch.count(grant.pk, today, SENDER, PolicyOutcome.ACCEPTED, 1_800_000_000.0 - number)
+        batch.count(
+            grant.pk, today, "pre\x00si\ndent@ttu.edu", PolicyOutcome.REFUSED, 1_800_000_000.5 - number
+        )
+        batch.count(grant.pk, today, SENDER, PolicyOutcome.DEFERRED, 1_800_000_001.0 - number)
+        batch.count(
+            grant.pk + 999, today, SENDER, PolicyOutcome.ACCEPTED, 1_800_000_001.0
+        )  # a grant that is gone
         write_batch(batch=batch)
     row = DailyUse.objects.get()
     assert (row.accepted, row.refused, row.deferred, row.last_at.timestamp()) == (2, 2, 2, 1_800_000_001.0)
@@ -148,8 +152,8 @@ def test_a_client_that_tries_names_fills_neither_memory_nor_table(cast: Cast) ->
     for part in range(30):
         batch = Batch()
         for number in range(1000):
-            batch.count(grant.pk, today, f"x{part}-{number}@ttu.edu", Outcome.REFUSED, 1_800_000_000.0)
-        batch.count(grant.pk, today, SENDER, Outcome.ACCEPTED, 1_800_000_000.0)
+            batch.count(grant.pk, today, f"x{part}-{number}@ttu.edu", PolicyOutcome.REFUSED, 1_800_000_000.0)
+        batch.count(grant.pk, today, SENDER, PolicyOutcome.ACCEPTED, 1_800_000_000.0)
         assert len(batch.senders[grant.pk]) <= 21
         write_batch(batch=batch)
     assert SenderUse.objects.count() <= MOST_SENDERS + 21
@@ -161,9 +165,9 @@ def test_a_client_that_tries_names_fills_neither_memory_nor_table(cast: Cast) ->
 def test_a_batch_that_could_not_be_written_is_kept() -> None:
     today = timezone.localdate()
     first, second = Batch(), Batch()
-    first.count(1, today, SENDER, Outcome.ACCEPTED, 5.0)
-    second.count(1, today, SENDER, Outcome.ACCEPTED, 4.0)
-    second.count(2, today, "", Outcome.REFUSED, 6.0)
+    first.count(1, today, SENDER, PolicyOutcome.ACCEPTED, 5.0)
+    second.count(1, today, SENDER, PolicyOutcome.ACCEPTED, 4.0)
+    second.count(2, today, "", PolicyOutcome.REFUSED, 6.0)
     first.add(second)
     assert (first.days[1, today].accepted, first.days[1, today].last_at) == (2, 5.0)
     assert first.senders[1][SENDER].accepted == 2
@@ -210,7 +214,7 @@ def test_old_days_are_forgotten(cast: Cast) -> None:
 def test_a_sender_in_html_stays_text_on_the_page(cast: Cast) -> None:
     grant = approved(cast)
     batch = Batch()
-    batch.count(grant.pk, timezone.localdate(), "<script>@ttu.edu", Outcome.REFUSED, 1_800_000_000.0)
+    batch.count(grant.pk, timezone.localdate(), "<script>@ttu.edu", PolicyOutcome.REFUSED, 1_800_000_000.0)
     write_batch(batch=batch)
     page = client_of(cast.requester).get(grant.get_absolute_url()).content.decode()
     assert "&lt;script&gt;@ttu.edu" in page

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from portal.policy_service.decisions import Outcome
+from portal.policy_service.decisions import PolicyOutcome
 from portal.policy_service.models import AuthorUse, CountedDay, DailyUse, MilterHost, SenderUse
 from portal.policy_service.services import write_batch
 from portal.policy_service.tallies import MOST_HOSTS, Batch
@@ -43,7 +43,7 @@ def test_what_is_taken_back_never_falls_below_nothing(cast: Cast) -> None:
     grant, today = approved(cast), timezone.localdate()
     first, later = Batch(), Batch()
     for _ in range(2):
-        first.count(grant.pk, today, SENDER, Outcome.ACCEPTED, 1.0)
+        first.count(grant.pk, today, SENDER, PolicyOutcome.ACCEPTED, 1.0)
     first.take_back(grant.pk, today, SENDER)
     write_batch(batch=first)
     assert (DailyUse.objects.get().accepted, SenderUse.objects.get().accepted) == (1, 1)
@@ -61,7 +61,7 @@ def test_what_is_taken_back_never_falls_below_nothing(cast: Cast) -> None:
 def test_what_strangers_write_fills_no_memory_and_no_table() -> None:
     batch, other = Batch(), Batch()
     for number in range(500):
-        batch.count_author(7, f"a{number}\0\n{'x' * 300}", Outcome.REFUSED, 1.0)
+        batch.count_author(7, f"a{number}\0\n{'x' * 300}", PolicyOutcome.REFUSED, 1.0)
         batch.note_host(f"host{number}", 1.0)
     other.add(batch)
     assert len(other.authors[7]) == 20
@@ -90,7 +90,7 @@ def test_the_page_with_refused_authors_and_hosts(
         "",
     ):
         batch.count_refused(grant.pk, timezone.localdate(), now)
-        batch.count_author(grant.pk, author, Outcome.REFUSED, now)
+        batch.count_author(grant.pk, author, PolicyOutcome.REFUSED, now)
     write_batch(batch=batch)
     assert AuthorUse.objects.count() == 3
     page.goto(grant.get_absolute_url())

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from pytest_django.live_server_helper import LiveServer
 
 from portal.grants.models import Grant
-from portal.policy_service.decisions import Outcome
+from portal.policy_service.decisions import PolicyOutcome
 from portal.policy_service.models import CountedDay
 from portal.policy_service.services import write_batch
 from portal.policy_service.tallies import Batch
@@ -30,10 +30,10 @@ def test_the_grants_page_shows_its_mail(
     old, batch = begun + timedelta(days=20), Batch()
     for number in range(1234):
         at = (timezone.now() - timedelta(days=230)).timestamp()
-        outcome = Outcome.DEFERRED if number % 50 == 0 else Outcome.ACCEPTED
+        outcome = PolicyOutcome.DEFERRED if number % 50 == 0 else PolicyOutcome.ACCEPTED
         batch.count(grant.pk, old, SENDER, outcome, at)
-    batch.count(grant.pk, old, "president@ttu.edu", Outcome.REFUSED, at)
-    batch.count(grant.pk, old, "", Outcome.REFUSED, at)
+    batch.count(grant.pk, old, "president@ttu.edu", PolicyOutcome.REFUSED, at)
+    batch.count(grant.pk, old, "", PolicyOutcome.REFUSED, at)
     write_batch(batch=batch)
     page = sign_in(browser, live_server.url, cast.requester, color_scheme=scheme)
     page.goto(grant.get_absolute_url())

@@ -8,9 +8,9 @@ from portal.policy_service.protocol import (
     LONGEST_LINE,
     LONGEST_REQUEST,
     MOST_ATTRIBUTES,
-    Ask,
     Frames,
     Malformed,
+    PolicyRequest,
     parse,
 )
 from tests.support.policy import request
@@ -43,7 +43,7 @@ def test_any_bytes_are_a_request_or_malformed(block: bytes) -> None:
         ask = parse(block)
     except Malformed:
         return
-    assert isinstance(ask, Ask)
+    assert isinstance(ask, PolicyRequest)
 
 
 @settings(deadline=None)

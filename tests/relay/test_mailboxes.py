@@ -8,7 +8,7 @@ from portal.accounts.mailboxes import Tie, mailboxes_for
 from portal.accounts.models import AddressKind, DirectoryAddress
 from portal.grants.states import GrantState
 from portal.lib.outcome import Outcome
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.workflow.findings import rule_for
 from portal.workflow.models import ServiceRequest, StoredFinding
 from portal.workflow.services import checking, requesting, reviewing
@@ -110,7 +110,7 @@ def test_a_mailbox_of_another_department_waits_for_its_owners_consent(
     assert answer.status_code == 302, answer.content.decode()
     requesting.submit(service_request=fresh(draft), actor=cast.requester, revision=fresh(draft).revision)
     request = fresh(draft)
-    email = OutboxMessage.objects.get(recipient=cast.colleague.email, subject__contains="May")
+    email = Notification.objects.get(recipient=cast.colleague.email, subject__contains="May")
     assert "a mailbox that you own" in email.text
     with pytest.raises(ApprovalBlocked) as barred:
         approve(cast, request)
@@ -139,7 +139,7 @@ def test_consent_of_a_former_owner_counts_no_longer(cast: Cast) -> None:
     services.ask_consent(
         service_request=fresh(request), needed=rules.consent_needed(fresh(request)), actor=cast.requester
     )
-    assert OutboxMessage.objects.filter(recipient=cast.sponsor.email, subject__contains="May").count() == 1
+    assert Notification.objects.filter(recipient=cast.sponsor.email, subject__contains="May").count() == 1
     sender = services.detail_of(fresh(request)).senders.get()
     assert (sender.asked_of, sender.consent_given_at) == (cast.sponsor.email, None)
 
@@ -150,7 +150,7 @@ def test_an_owner_who_files_the_request_has_agreed_and_nobody_is_asked_twice(cas
     needed = rules.consent_needed(request)
     assert needed == {PRINTING: cast.colleague.email}
     assert services.ask_consent(service_request=request, needed=needed, actor=cast.requester) == 0
-    assert OutboxMessage.objects.filter(subject__contains="May").count() == 1
+    assert Notification.objects.filter(subject__contains="May").count() == 1
     assert services.ask_consent(service_request=request, needed=needed, actor=cast.colleague) == 0
     found = rules.sender_findings(fresh(request), [PRINTING])[0]
     assert found.outcome == Outcome.PASS
@@ -189,7 +189,7 @@ def test_the_longest_address_has_a_rule_that_fits_its_column(cast: Cast) -> None
     request = submitted(cast, sender=long)
     longest = StoredFinding._meta.get_field("rule").max_length
     assert all(len(finding.rule) <= longest for finding in StoredFinding.objects.all())
-    assert OutboxMessage.objects.filter(recipient=cast.colleague.email, subject__contains="May").exists()
+    assert Notification.objects.filter(recipient=cast.colleague.email, subject__contains="May").exists()
     services.answer_consent(
         sender=services.detail_of(fresh(request)).senders.get(), actor=cast.colleague, agree=True
     )

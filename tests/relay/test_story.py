@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from portal.grants.states import GrantState
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.workflow.models import FieldChange
 from portal.workflow.services import requesting, reviewing
 from relay import services
@@ -53,7 +53,7 @@ def test_an_address_in_force_is_refused_to_others_with_its_holder(cast: Cast) ->
 
 def test_a_persons_own_address_waits_for_that_persons_consent(cast: Cast) -> None:
     request = submitted(cast, sender=cast.colleague.email)
-    assert OutboxMessage.objects.filter(recipient=cast.colleague.email, subject__contains="May").exists()
+    assert Notification.objects.filter(recipient=cast.colleague.email, subject__contains="May").exists()
     with pytest.raises(reviewing.ApprovalBlocked):
         approve(cast, request)
     sender = services.detail_of(fresh(request)).senders.get()

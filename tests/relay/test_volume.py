@@ -12,7 +12,7 @@ from portal.grants.models import Grant
 from portal.grants.services import issuing
 from portal.institution import institution
 from portal.lib.outcome import Outcome
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.policy_service.changes import rules_for
 from portal.policy_service.models import CountedDay
 from portal.workflow.findings import Finding
@@ -261,7 +261,7 @@ def test_a_reviewer_cuts_recipients_and_volume_and_everybody_reads_it(
         "external_per_day": ("50", "30"),
         "peak_per_hour": ("20", "5"),
     }
-    email = OutboxMessage.objects.filter(recipient=cast.requester.email, subject__contains="approved").get()
+    email = Notification.objects.filter(recipient=cast.requester.email, subject__contains="approved").get()
     assert "Cut by the reviewer: Recipients: These other domains as well (asked for: Anyone)" in email.text
     assert "Most recipients on one day: 60 (asked for: 100)" in email.text
     for path in (f"/requests/{grant.reference}/", f"/grants/{grant.reference}/"):
@@ -341,7 +341,7 @@ def test_a_cut_term_and_a_cut_sender_are_said_as_well(cast: Cast) -> None:
 # ---------------------------------------------------------------- how to connect
 def test_the_owner_is_told_how_to_connect(cast: Cast, requester_client: Client) -> None:
     grant = approve(cast, filed(cast))
-    email = OutboxMessage.objects.filter(recipient=cast.requester.email, subject__contains="approved").get()
+    email = Notification.objects.filter(recipient=cast.requester.email, subject__contains="approved").get()
     for words in (
         "How to connect",
         "Server: smtp.ttu.edu",

@@ -11,7 +11,7 @@ from portal.grants.services import issuing, managing
 from portal.grants.services.transition import change_grant
 from portal.grants.states import GrantAction, GrantState
 from portal.lib.problems import WrongState
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.workflow.models import DraftStep, ServiceRequest
 from portal.workflow.services import requesting, reviewing, withdrawing
 from portal.workflow.states import State
@@ -59,7 +59,7 @@ def test_revoking_or_ending_closes_what_was_asked(
     event = renewal.events.order_by("-id")[0]
     assert (event.actor, event.action, event.to_state) == (None, "close", State.WITHDRAWN)
     assert grant.reference in event.comment
-    email = OutboxMessage.objects.get(
+    email = Notification.objects.get(
         unique_key=f"request_comment:{event.pk}:{cast.requester.email}", recipient=cast.requester.email
     )
     assert email.thread == renewal.reference

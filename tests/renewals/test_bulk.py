@@ -16,9 +16,9 @@ from portal.grants.services import managing
 from portal.grants.states import GrantAction
 from portal.lib.dates import term_end
 from portal.lib.problems import NotAllowed
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.renewals import queue
-from portal.renewals.facts import Verdict
+from portal.renewals.facts import Classification
 from portal.renewals.models import LEASE, BulkRow, BulkRun, Judgement, Result
 from portal.renewals.services import deciding
 from portal.workflow.models import CheckRun, Event, ServiceRequest
@@ -90,7 +90,7 @@ def test_a_result_for_every_row(cast: Cast, names: DnsServer) -> None:
     assert (event.actor, event.comment) == (cast.reviewer, "Nothing changed.")
     assert event.check_run is not None
     assert event.check_run.occasion == CheckRun.Occasion.APPROVAL
-    emails = OutboxMessage.objects.filter(unique_key__startswith="request_decided", thread=good.reference)
+    emails = Notification.objects.filter(unique_key__startswith="request_decided", thread=good.reference)
     assert emails.filter(recipient=cast.requester.email).count() == 1
 
 
@@ -102,7 +102,7 @@ def test_what_the_checks_bar_is_not_approved(
     result, sentence = decided(cast, renewal)[renewal.reference]
     assert (result, "REL-3" in sentence) == (Result.SKIPPED, True)
     # Even where the facts were still right a moment before, the service's own checks bar it.
-    monkeypatch.setattr(deciding, "classify", lambda *_: Verdict(True, ()))
+    monkeypatch.setattr(deciding, "classify", lambda *_: Classification(True, ()))
     result, sentence = decided(cast, fresh(renewal))[renewal.reference]
     assert result == Result.FAILED
     assert "cannot be approved while REL-3 is not met" in sentence

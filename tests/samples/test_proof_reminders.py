@@ -16,7 +16,7 @@ from portal.grants.models import Grant
 from portal.grants.services import managing
 from portal.grants.states import GrantAction, GrantState
 from portal.institution import Institution
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.samples.models import ProbeToken, ProofReminder, SignedSample, SigningProof
 from portal.samples.reminding import send_proof_reminders
 from portal.samples.schedule import proof_reminder_days, proof_reminder_due
@@ -41,8 +41,8 @@ def run(day: date) -> int:
         return send_proof_reminders(today=timezone.localdate())
 
 
-def reminders() -> list[OutboxMessage]:
-    return list(OutboxMessage.objects.filter(unique_key__startswith="proof_reminder:").order_by("pk"))
+def reminders() -> list[Notification]:
+    return list(Notification.objects.filter(unique_key__startswith="proof_reminder:").order_by("pk"))
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_an_authorization_that_waits_names_its_keys_and_what_was_wrong(names: Dn
     with on(START + timedelta(days=8)):
         sample = add_sample(grant.request, signed())
     SignedSample.objects.filter(pk=sample.pk).update(source="probe")
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
     assert run(START + timedelta(days=14)) == 1
     assert "The newest message does not show it. " in reminders()[0].text
 

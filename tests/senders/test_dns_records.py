@@ -27,7 +27,7 @@ from portal.incidents.models import About
 from portal.incidents.search import permissions_about
 from portal.incidents.services import open_incident
 from portal.lib.problems import NotAllowed, WrongState
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.samples.probe import probe_address
 from portal.workflow.kinds import Terms
 from portal.workflow.models import Intention
@@ -101,8 +101,8 @@ def row(name: str = NAME) -> PlannedRecord:
     return PlannedRecord.objects.get(name=name)
 
 
-def emails(words: str) -> list[OutboxMessage]:
-    return list(OutboxMessage.objects.filter(subject__contains=words).order_by("pk"))
+def emails(words: str) -> list[Notification]:
+    return list(Notification.objects.filter(subject__contains=words).order_by("pk"))
 
 
 def change(grant: Grant, action: GrantAction, actor: Any) -> None:
@@ -556,7 +556,7 @@ def test_an_approval_names_the_probe_address_and_the_records(
     names: DnsServer, cast: Cast, clock: Any
 ) -> None:
     grant = approve(cast, submitted(cast, envelope_domain=ENVELOPE, spf_term=TERM))
-    email = OutboxMessage.objects.get(subject__contains="approved", recipient=cast.requester.email)
+    email = Notification.objects.get(subject__contains="approved", recipient=cast.requester.email)
     page = client_of(cast.requester).get(grant.get_absolute_url()).content.decode()
     probe = probe_address(grant.request)
     for text in (email.text, page):

@@ -7,7 +7,7 @@ import pytest
 from portal.grants.models import Grant
 from portal.grants.states import GrantState
 from portal.lib.outcome import Outcome
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.samples import services
 from portal.samples.models import SignedSample
 from senders.exports import DnsRecords
@@ -102,7 +102,7 @@ def test_a_proof_that_older_rules_took_waits_again_and_is_exported_no_more(
     grant = waiting(cast)
     sample = taken_for_a_proof_by_older_rules(grant, signed(length=True) + PHISHING)
     assert exported(now(grant)) != set()
-    OutboxMessage.objects.all().delete()
+    Notification.objects.all().delete()
     assert services.review_old_proofs() == 1
     held = now(grant)
     assert (held.state, held.senders.proven_by_id) == (GrantState.UNPROVEN, None)
@@ -112,7 +112,7 @@ def test_a_proof_that_older_rules_took_waits_again_and_is_exported_no_more(
     assert exported(held) == set()
     sample.refresh_from_db()
     assert (sample.is_proof, sample.outcome) == (False, "fail")
-    assert {email.recipient for email in OutboxMessage.objects.all()} == {cast.requester.email}
+    assert {email.recipient for email in Notification.objects.all()} == {cast.requester.email}
     assert services.review_old_proofs() == 0
     add_sample(grant.request, signed())
     assert now(grant).state == GrantState.ACTIVE

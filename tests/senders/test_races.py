@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from portal.grants.models import Grant, GrantEvent
 from portal.grants.states import GrantState
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.samples import services as samples
 from portal.samples.models import SignedSample
 from portal.workflow.services import reviewing
@@ -58,7 +58,7 @@ def test_two_samples_at_once_prove_a_grant_once(people: Cast, published: DnsServ
     grant.refresh_from_db()
     assert grant.state == GrantState.ACTIVE
     assert GrantEvent.objects.filter(grant=grant, action="prove").count() == 1
-    told = OutboxMessage.objects.filter(
+    told = Notification.objects.filter(
         unique_key__startswith="grant_changed:", recipient=people.requester.email
     )
     assert told.count() == 1

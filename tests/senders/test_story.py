@@ -12,7 +12,7 @@ from portal.grants.models import Grant
 from portal.grants.services import issuing, managing
 from portal.grants.states import GrantAction, GrantState
 from portal.lib.outcome import Outcome
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.samples import services as samples
 from portal.samples.models import ProbeToken, SignedSample
 from portal.samples.probe import probe_address
@@ -51,7 +51,7 @@ def test_filed_approved_held_and_active_once_the_signature_is_seen(names: DnsSer
     assert grant.is_in_force_today
     assert grant.senders.proven_by == sample
     assert grant.events.last().action == "prove"
-    assert OutboxMessage.objects.filter(
+    assert Notification.objects.filter(
         unique_key__startswith="grant_changed:", recipient=cast.requester.email
     ).exists()
     assert recheck_unproven() == 0

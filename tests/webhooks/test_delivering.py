@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from portal.outbox.models import OutboxMessage
+from portal.outbox.models import Notification
 from portal.webhooks import delivering, keys, sending, services
 from portal.webhooks.delivering import BACK_OFF, JITTER, MOST_ATTEMPTS, Report, deliver_due
 from portal.webhooks.models import Delivery, DeliveryState, Endpoint, EndpointState
@@ -143,7 +143,7 @@ def test_gone_pauses_the_endpoint_and_tells_administrators(
     assert deliver_due() == Report(retried=1, paused=1)
     one.endpoint.refresh_from_db()
     assert one.endpoint.state == EndpointState.PAUSED
-    email = OutboxMessage.objects.get(subject__contains="Webhook paused")
+    email = Notification.objects.get(subject__contains="Webhook paused")
     assert email.recipient == cast.admin.email
     assert "410" in email.text
     assert again(one) == Report()
@@ -159,7 +159,7 @@ def test_days_of_failures_pause_the_endpoint_once(cast: Cast, one: Delivery, rec
     Endpoint.objects.update(failing_since=timezone.now() - timedelta(days=3, hours=1))
     assert deliver_due().paused == 1
     assert deliver_due().paused == 0
-    assert OutboxMessage.objects.filter(subject__contains="Webhook paused").count() == 1
+    assert Notification.objects.filter(subject__contains="Webhook paused").count() == 1
 
 
 def test_a_paused_endpoint_gets_tests_alone(cast: Cast, one: Delivery, receiver: Receiver) -> None:

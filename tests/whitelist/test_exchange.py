@@ -143,9 +143,9 @@ def test_the_parser_takes_any_ascii_text_for_one_string(text: str) -> None:
     assert (found[0].text or b"").decode() == exchange.quoted(text)
 
 
-def many(count: int, ends_on: date, *, audited: bool = False) -> list[exchange.Row]:
+def many(count: int, ends_on: date, *, audited: bool = False) -> list[exchange.EntryRow]:
     return [
-        exchange.Row(
+        exchange.EntryRow(
             rf"^notices{n:05}@vendor-with-a-long-name\.example$", (f"TM-W-{n:05}",), ends_on, audited
         )
         for n in range(count)

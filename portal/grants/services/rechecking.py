@@ -15,7 +15,12 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from portal.grants import notices, publication
-from portal.grants.compliance import Verdict, is_suspended_when_broken, suspension_due_on, verdict_of
+from portal.grants.compliance import (
+    ComplianceResult,
+    compliance_result,
+    is_suspended_when_broken,
+    suspension_due_on,
+)
 from portal.grants.models import Compliance, Grant, GrantEvent, RecheckRun, Standing
 from portal.grants.services.transition import change_grant
 from portal.grants.states import GrantState
@@ -35,7 +40,7 @@ class Checked:
 
     pk: int
     revision: int
-    verdict: Verdict | None
+    verdict: ComplianceResult | None
     found: tuple[Finding, ...] = ()
 
 
@@ -74,10 +79,10 @@ def _check(pk: int) -> Checked:
         grant = Grant.objects.get(pk=pk)
         revision = grant.revision
         found = grant.kind_entry.recheck(grant)
-        return Checked(pk, revision, verdict_of(found) if found else None, tuple(found))
+        return Checked(pk, revision, compliance_result(found) if found else None, tuple(found))
     except Exception:
         logger.exception("Grant %s could not be checked again; the others go on.", pk)
-        return Checked(pk, revision, Verdict(Standing.UNKNOWN))
+        return Checked(pk, revision, ComplianceResult(Standing.UNKNOWN))
     finally:
         connections.close_all()  # a thread's connection is its own, and nobody else closes it
 
@@ -106,7 +111,7 @@ def _guarded_write(checked: Checked, today: date) -> None:
 
 
 @transaction.atomic
-def _write(checked: Checked, verdict: Verdict, today: date) -> None:
+def _write(checked: Checked, verdict: ComplianceResult, today: date) -> None:
     people = Grant.objects.select_related("owner", "co_owner", "latest_request")
     grant = people.select_for_update(of=("self",)).filter(pk=checked.pk, revision=checked.revision).first()
     if grant is None:
@@ -133,7 +138,7 @@ def suspend_now(*, grant: Grant, found: Sequence[Finding]) -> bool:
     """
     people = Grant.objects.select_related("owner", "co_owner", "latest_request")
     held = people.select_for_update(of=("self",)).get(pk=grant.pk)
-    verdict = verdict_of(found)
+    verdict = compliance_result(found)
     if held.state != GrantState.ACTIVE or verdict.standing != Standing.BROKEN:
         return False
     now = timezone.now()
@@ -178,7 +183,7 @@ def leave_to_people(*, grant: Grant) -> None:
         publication.changed()  # what it keeps in the DNS depends on who suspended it
 
 
-def _establish(grant: Grant, compliance: Compliance, verdict: Verdict, today: date) -> None:
+def _establish(grant: Grant, compliance: Compliance, verdict: ComplianceResult, today: date) -> None:
     before, now = compliance.standing, timezone.now()
     compliance.checked_at, compliance.unanswered_at = now, None
     compliance.standing, compliance.advice = verdict.standing, verdict.advice

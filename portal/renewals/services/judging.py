@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from portal.grants.models import Grant, GrantRequest
-from portal.renewals.facts import Use, UseStand, Verdict, classify
+from portal.renewals.facts import Classification, Use, UseStand, classify
 from portal.renewals.gathering import Gathered, gather
 from portal.renewals.models import Judgement, Route
 from portal.workflow.models import Intention, ServiceRequest
@@ -19,7 +19,7 @@ def judge(service_request: ServiceRequest) -> None:
     """Judge a renewal that is about to be submitted, and keep it. Asks the DNS, outside transactions."""
     grant = grant_under_renewal(service_request)
     gathered = _gathered(grant, service_request) if grant is not None else None
-    verdict = classify(gathered.facts, gathered.use) if gathered else Verdict(False, (_FAILED,))
+    verdict = classify(gathered.facts, gathered.use) if gathered else Classification(False, (_FAILED,))
     kept, _ = Judgement.objects.update_or_create(
         service_request=service_request, defaults=_columns(service_request, gathered, verdict)
     )
@@ -58,7 +58,9 @@ def _gathered(grant: Grant, service_request: ServiceRequest) -> Gathered | None:
         return None
 
 
-def _columns(service_request: ServiceRequest, gathered: Gathered | None, verdict: Verdict) -> dict[str, Any]:
+def _columns(
+    service_request: ServiceRequest, gathered: Gathered | None, verdict: Classification
+) -> dict[str, Any]:
     kind, today = service_request.kind_entry, timezone.localdate()
     use = gathered.use if gathered else Use(UseStand.UNKNOWN, _FAILED)
     return {
