@@ -1,4 +1,4 @@
-"""The campaigns room: the Office of the CIO signs off one message to one audience in one window."""
+"""The campaigns app: the Office of the CIO approves one message to one audience in one window."""
 
 from portal.lib import registration
 

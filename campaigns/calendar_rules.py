@@ -49,7 +49,7 @@ def window_findings(service_request: ServiceRequest, window: Window | None = Non
     """What stands against the window, and the next one that is free.
 
     Lead time, blackouts and budgets bar an approval only at the CIO office's own stage, where they may be set
-    aside with a reason: no earlier desk decides for it.
+    aside with a reason. Earlier stages do not decide for it.
     """
     window = window or window_of(service_request)
     if window is None:

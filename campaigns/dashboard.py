@@ -1,4 +1,4 @@
-"""The figures of the CIO office's dashboard: aggregated in SQL, of the last twelve months, and bounded."""
+"""Numbers for the dashboard of the CIO office: aggregated in SQL over the last twelve months, with bounded cost."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
 from campaigns import selectors
-from campaigns.models import DeliverySignal, PermittedAudience
+from campaigns.models import ComplaintMetrics, PermittedAudience
 from portal.institution import institution
 from portal.ui import charts
 from portal.workflow.models import Event, ServiceRequest
@@ -24,7 +24,7 @@ AGES = ((1, "Since today or yesterday"), (3, "2 to 3 days"), (7, "4 to 7 days"),
 
 @dataclass(frozen=True)
 class Waiting:
-    """What is on the office's desk: how many, and the longest in days."""
+    """The campaigns that wait for the office: how many, and the longest wait in days."""
 
     count: int
     longest_days: int
@@ -33,7 +33,7 @@ class Waiting:
 
 
 def months(today: date) -> list[date]:
-    """The first days of the last twelve months, the present one last."""
+    """Return the first days of the last twelve months, the current month last."""
     first = today.replace(day=1)
     found = [first]
     for _ in range(MONTHS - 1):
@@ -46,7 +46,7 @@ def _start_of(day: date) -> datetime:
 
 
 def waiting(today: date) -> Waiting:
-    """What waits for the office, by the days since it came to its desk (the institution's days)."""
+    """Return what waits for the office, by days since it came to its queue (days in the institution's zone)."""
     rows = ServiceRequest.objects.filter(kind=selectors.KEY, state__in=LIVE_STATES, stage="cio")
     edges = [0, *(days + 1 for days, _ in AGES)]
     asked = {
@@ -63,12 +63,12 @@ def waiting(today: date) -> Waiting:
         count=found["count"],
         longest_days=(today - timezone.localdate(oldest)).days if oldest else 0,
         overdue=found["overdue"],
-        picture=charts.bars("waiting", "Cases on the desk", items, head="Waiting"),
+        picture=charts.bars("waiting", "Campaigns in the queue", items, head="Waiting"),
     )
 
 
 def _entered(today: date, youngest: int, oldest: int) -> Q:
-    """Entered from `oldest` (not included) to `youngest` days ago."""
+    """Return the filter for stages entered from `oldest` (excluded) to `youngest` days ago."""
     return Q(
         stage_entered_at__gte=_start_of(today - timedelta(days=oldest - 1)),
         stage_entered_at__lt=_start_of(today - timedelta(days=youngest - 1)),
@@ -76,7 +76,7 @@ def _entered(today: date, youngest: int, oldest: int) -> Q:
 
 
 def by_month(today: date) -> charts.Columns:
-    """The campaigns that began in each month, by population; a campaign counts once for each of its populations."""
+    """Return how many campaigns began in each month, by population; a campaign counts once for each population."""
     span = months(today)
     rows = (
         PermittedAudience.objects.filter(permission__grant__starts_on__gte=span[0])
@@ -99,10 +99,10 @@ def by_month(today: date) -> charts.Columns:
 
 
 def complaint_rates(today: date) -> charts.Line:
-    """Complaints per hundred messages of all campaigns in each month; a month without figures is a gap."""
+    """Return complaints per hundred messages of all campaigns by month; a month without metrics is a gap."""
     span = months(today)
     rows = (
-        DeliverySignal.objects.filter(day__gte=span[0], day__lt=_next_month(span[-1]))
+        ComplaintMetrics.objects.filter(day__gte=span[0], day__lt=_next_month(span[-1]))
         .annotate(month=TruncMonth("day"))
         .values("month")
         .annotate(sent=Sum("sent"), complaints=Sum("complaints"))
@@ -122,7 +122,7 @@ def complaint_rates(today: date) -> charts.Line:
 
 
 def decisions_by_clause(today: date) -> tuple[charts.Columns, int]:
-    """Approvals and denials of the last twelve months by the clauses they rest on, and how many name none."""
+    """Return approvals and denials of the last twelve months by cited clause, and how many cite none."""
     events = Event.objects.filter(
         service_request__kind=selectors.KEY,
         action__in=("approve", "deny"),
@@ -145,7 +145,7 @@ def decisions_by_clause(today: date) -> tuple[charts.Columns, int]:
 
 
 def decided_counts(today: date) -> dict[str, int]:
-    """How many cases were approved and denied in the last twelve months."""
+    """Return how many campaigns were approved and denied in the last twelve months."""
     events = Event.objects.filter(service_request__kind=selectors.KEY, at__gte=_start_of(months(today)[0]))
     return events.aggregate(
         approved=Count("pk", filter=Q(action="approve")), denied=Count("pk", filter=Q(action="deny"))
@@ -161,6 +161,6 @@ def _short(month: date) -> str:
 
 
 def is_empty(chart: charts.Columns) -> bool:
-    """Whether there is nothing to draw."""
+    """Whether the chart has nothing to draw."""
     shapes: Sequence[charts.Shape] = chart.shapes
     return not shapes

@@ -1,4 +1,4 @@
-"""The dashboard of campaigns and surveys."""
+"""The dashboard page of campaigns and surveys."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +14,7 @@ from portal.lib.problems import NotAllowed
 @login_required
 @require_safe
 def show(request: HttpRequest) -> HttpResponse:
-    """What waits and for how long, what was sent to whom, and what decisions rested on."""
+    """Show what waits and for how long, complaints by month, and decisions by clause."""
     if not person(request).sees_everything:
         raise NotAllowed("The dashboard is for the CIO office, reviewers and auditors.")
     today = timezone.localdate()

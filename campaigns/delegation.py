@@ -83,8 +83,8 @@ def may_delegate(actor: User) -> bool:
     return actor.has_role(Role.CIO)
 
 
-def may_sit_at_desk(actor: User) -> bool:
-    """Whether the CIO office's desk is for `actor`: the office, its delegates, and auditors, who only read."""
+def may_see_queue(actor: User) -> bool:
+    """Whether `actor` may see the CIO office's queue: the office, its delegates, and auditors, who only read."""
     is_delegate = actor.has_role(*ELIGIBLE) and bool(delegations_of(actor, timezone.localdate()))
     return actor.has_role(Role.CIO, Role.AUDITOR) or is_delegate
 

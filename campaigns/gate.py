@@ -13,7 +13,7 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, connections
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns import after_notices, selectors
+from campaigns import notices, selectors
 from campaigns.models import CampaignPermission, ListUse
 from portal.grants.links import public_page
 from portal.grants.models import Grant, GrantEvent
@@ -196,7 +196,7 @@ def _note(
             to_state=grant.state,
             reason=f"To {use.list_address} as queue ID {use.queue_id}, sent by {use.client}",
         )
-        after_notices.passed(use=use)
+        notices.passed(use=use)
 
 
 # ---------------------------------------------------------------- the words

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from django.urls import reverse
 
 from campaigns import (
-    after_notices,
     calendar_rules,
     delegation,
     forms,
+    notices,
     rules,
     selectors,
     sending_forms,
@@ -174,7 +174,7 @@ class CampaignsKind(GrantingKind):
     def on_submitted(self, *, service_request: ServiceRequest, actor: "User") -> None:
         """The holders of the sender authorization hear that somebody of their department would use it."""
         super().on_submitted(service_request=service_request, actor=actor)
-        after_notices.sender_named(detail=services.detail_of(service_request))
+        notices.sender_named(detail=services.detail_of(service_request))
 
     def on_approved(self, *, service_request: ServiceRequest, actor: "User", terms: Terms) -> None:
         """Issue the grant; of two approvals that want the last place of a budget the later one is barred (S-7)."""
@@ -257,7 +257,7 @@ class CampaignsKind(GrantingKind):
 
     # ------------------------------------------------------------------ the screens
     def demo_requests(self, people: "Mapping[str, User]") -> "Sequence[DemoRequest]":
-        """A survey of students, on the CIO office’s desk."""
+        """Return a survey of students that waits for the CIO office."""
         return demo_requests(people)
 
     def guide(self) -> Branch:
@@ -265,15 +265,15 @@ class CampaignsKind(GrantingKind):
         return guide()
 
     def urls(self) -> "list[URLPattern | URLResolver]":
-        """The case, the letter, the calendar, the check of a message."""
+        """Return the addresses of the overview, the letter, the preview and the pages after an approval."""
         from campaigns.urls import urlpatterns
 
         return urlpatterns
 
     def links(self, service_request: ServiceRequest) -> list[tuple[str, str]]:
-        """The case on one page, and the grant."""
-        case = reverse("campaign_case", args=[service_request.reference])
-        return [("The whole case on one page", case), *super().links(service_request)]
+        """Links to the overview and to the permission."""
+        overview = reverse("campaign_overview", args=[service_request.reference])
+        return [("Whole request on one page", overview), *super().links(service_request)]
 
 
 def _sentence(unit: str, people: dict[str, int], window: Window | None) -> str:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from campaigns import selectors
-from campaigns.standing import Case
+from campaigns.standing import StandingCode
 from portal.grants.models import Grant
 from portal.grants.selectors import grant_of
 from portal.institution import institution
@@ -124,7 +124,7 @@ def _stamp(grant: Grant, *, is_in_use: bool) -> Stamp | None:
     standing = selectors.standings([grant]).get(grant.pk)
     if standing is None:  # Nobody can tell what it allows.
         return Stamp("Not in force", "", f"{grant.reference} allows nothing now.")
-    ends_all = standing.case in (Case.REVOKED, Case.ENDED, Case.AFTER_WINDOW)
+    ends_all = standing.code in (StandingCode.REVOKED, StandingCode.ENDED, StandingCode.AFTER_WINDOW)
     if not is_in_use and not ends_all:
         later = grant.latest_request.reference
         return Stamp(

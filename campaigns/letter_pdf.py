@@ -64,7 +64,7 @@ def as_pdf(letter: Letter) -> bytes:
         _line(pdf, f"{label}: {words}", size=9)
     _line(pdf, letter.closing, gap=6)
     _line(pdf, f"{letter.decided_by}\n{place.cio_office}", gap=10)
-    _line(pdf, f"Whether this still holds: {letter.address}", size=9, gap=8)
+    _line(pdf, f"To see whether this still applies: {letter.address}", size=9, gap=8)
     return bytes(pdf.output())
 
 

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from campaigns import after_notices
+from campaigns import notices
 from campaigns.models import CampaignPermission, ListUse
 from portal.grants.models import GrantEvent
 from portal.grants.policies import is_manager
@@ -82,5 +82,5 @@ def allow_again(*, use: ListUse, actor: "User", reason: str) -> ListUse:
         to_state=grant.state,
         reason=f"{use.list_address}: {reason.strip()}",
     )
-    after_notices.allowed_again(use=use)
+    notices.allowed_again(use=use)
     return use

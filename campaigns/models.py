@@ -204,8 +204,8 @@ class CampaignPermission(models.Model):
     stop_bounce_percent = models.DecimalField(max_digits=5, decimal_places=2)
     stopper = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
     stopper_phone = models.CharField(max_length=60)
-    outcome_asked_at = models.DateTimeField(null=True, blank=True)
-    """When the owner was asked what came of it."""
+    results_requested_at = models.DateTimeField(null=True, blank=True)
+    """When the owner was asked for the results."""
 
     history = HistoricalRecords()
 
@@ -302,32 +302,36 @@ class Delegation(models.Model):
         return f"{self.given_to} for {self.given_by}, {self.starts_on} to {self.ends_on}"
 
 
-class DeliverySignal(models.Model):
-    """What became of a campaign's messages on one day, as the platform or a mailbox provider tells it."""
+class ComplaintMetrics(models.Model):
+    """Sent messages, complaints and hard bounces of a campaign on one day, as the platform or a mailbox provider reports."""
 
-    permission = models.ForeignKey(CampaignPermission, on_delete=models.CASCADE, related_name="signals")
+    permission = models.ForeignKey(
+        CampaignPermission, on_delete=models.CASCADE, related_name="complaint_metrics"
+    )
     day = models.DateField()
     sent = models.PositiveIntegerField()
     complaints = models.PositiveIntegerField(default=0)
     hard_bounces = models.PositiveIntegerField(default=0)
     entered_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
-    """None: by the command."""
+    """None for what the command imported."""
     entered_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ("day",)
         constraints = (
-            models.UniqueConstraint(fields=("permission", "day"), name="one_signal_per_campaign_and_day"),
+            models.UniqueConstraint(
+                fields=("permission", "day"), name="one_metrics_row_per_campaign_and_day"
+            ),
             models.CheckConstraint(
                 condition=Q(complaints__lte=models.F("sent"), hard_bounces__lte=models.F("sent")),
-                name="signals_within_what_was_sent",
+                name="metrics_within_messages_sent",
             ),
         )
-        indexes = (models.Index(fields=("day",), name="signals_by_day"),)
+        indexes = (models.Index(fields=("day",), name="metrics_by_day"),)
 
 
 class StopProposal(models.Model):
-    """A campaign over its stop limit, put to the CIO office with the figures (MKT-5)."""
+    """The question to the CIO office whether a campaign over its stop limit continues, with its metrics (MKT-5)."""
 
     permission = models.ForeignKey(CampaignPermission, on_delete=models.CASCADE, related_name="proposals")
     figures = models.TextField()
@@ -346,11 +350,11 @@ class StopProposal(models.Model):
         )
 
 
-class CampaignOutcome(models.Model):
-    """What came of a campaign, noted by its owner after the window and kept with the case."""
+class CampaignResults(models.Model):
+    """The results of a campaign, recorded by its owner after the window."""
 
     permission = models.OneToOneField(
-        CampaignPermission, on_delete=models.CASCADE, primary_key=True, related_name="outcome"
+        CampaignPermission, on_delete=models.CASCADE, primary_key=True, related_name="results"
     )
     sent = models.PositiveIntegerField()
     opened = models.PositiveIntegerField(null=True, blank=True)

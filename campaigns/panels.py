@@ -1,4 +1,4 @@
-"""What the room shows on the pages of its grants, and above the queue."""
+"""What campaigns add to the pages of permissions and above the queue."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -26,21 +26,21 @@ def _delegated(actor: "User") -> dict[str, Any]:
         return {}
     if not delegation.delegations_of(actor, timezone.localdate()):
         return {}
-    return {"count": selectors.cases().count(), "address": reverse("campaign_desk")}
+    return {"count": selectors.cio_queue().count(), "address": reverse("campaign_queue")}
 
 
-def _aftermath(grant: Grant) -> dict[str, Any]:
+def _delivery(grant: Grant) -> dict[str, Any]:
     if grant.kind != selectors.KEY:
         return {}
     proposals = StopProposal.objects.filter(permission=grant.pk, answered_at__isnull=True)
     return {
-        "address": reverse("campaign_after", args=[grant.reference]),
+        "address": reverse("campaign_delivery", args=[grant.reference]),
         "is_over_limit": proposals.exists(),
     }
 
 
 def _lists(grant: Grant) -> dict[str, Any]:
-    """The gated lists that the campaign may go to, and what went there."""
+    """Return the gated lists that the campaign may be sent to, and its deliveries there."""
     if grant.kind != selectors.KEY:
         return {}
     permission = CampaignPermission.objects.filter(pk=grant.pk).prefetch_related("audiences").first()
@@ -63,7 +63,7 @@ def _lists(grant: Grant) -> dict[str, Any]:
 
 
 def _dependents(grant: Grant) -> dict[str, Any]:
-    """The campaigns that send under a sender authorization, and those that would."""
+    """Return the campaigns that send under a sender authorization, and the requests that would."""
     if grant.kind != SENDERS:
         return {}
     approved = selectors.campaigns_under(grant)
@@ -72,8 +72,8 @@ def _dependents(grant: Grant) -> dict[str, Any]:
     return {"rows": rows, "pending": pending} if rows or pending else {}
 
 
-AFTERMATH = Panel("campaigns/aftermath_panel.html", _aftermath)
+DELIVERY = Panel("campaigns/delivery_panel.html", _delivery)
 LISTS = Panel("campaigns/lists_panel.html", _lists)
 DEPENDENTS = Panel("campaigns/dependents_panel.html", _dependents)
 VERIFY = Panel("campaigns/verify_panel.html", _verification)
-DELEGATED = Panel("campaigns/desk_panel.html", _delegated)
+DELEGATED = Panel("campaigns/queue_panel.html", _delegated)

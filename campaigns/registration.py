@@ -2,13 +2,13 @@
 
 from celery.schedules import crontab
 
-from campaigns import after_notices, selectors
+from campaigns import notices, selectors
 from campaigns.clauses import CHAPTER
 from campaigns.gate import GATE
 from campaigns.kind import CampaignsKind
 from campaigns.message_command import CAMPAIGN_CHECK
-from campaigns.panels import AFTERMATH, DELEGATED, DEPENDENTS, LISTS, VERIFY
-from campaigns.tasks import ask_outcomes
+from campaigns.panels import DELEGATED, DELIVERY, DEPENDENTS, LISTS, VERIFY
+from campaigns.tasks import request_results
 from portal.accounts.roles import Role
 from portal.grants.announcements import grant_changed
 from portal.grants.panels import GRANT_PANELS
@@ -32,11 +32,11 @@ REGISTRATION = AppRegistration(
     MESSAGE_CHECKS.contribution(CAMPAIGN_CHECK),
     NAVIGATION.contribution(
         NavigationEntry(
-            "Campaigns", "campaign_desk", "megaphone", 80, lambda person: person.has_role(Role.CIO)
+            "Campaigns", "campaign_queue", "megaphone", 80, lambda person: person.has_role(Role.CIO)
         ),
     ),
-    JOBS.contribution(Job("ask-outcomes", ask_outcomes, crontab(hour=7, minute=30))),
-    GRANT_PANELS.contribution(DEPENDENTS, LISTS, AFTERMATH, VERIFY),
+    JOBS.contribution(Job("request-campaign-results", request_results, crontab(hour=7, minute=30))),
+    GRANT_PANELS.contribution(DEPENDENTS, LISTS, DELIVERY, VERIFY),
     QUEUE_PANELS.contribution(DELEGATED),
-    grant_changed.contribution(after_notices.sender_changed),
+    grant_changed.contribution(notices.sender_changed),
 )

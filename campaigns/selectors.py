@@ -1,4 +1,4 @@
-"""What the rules, the calendar and the CIO's desk read."""
+"""Queries about campaigns: bookings for the calendar, standings, sender authorizations, and the CIO queue."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from campaigns.models import CampaignPermission, CampaignRequest, StopProposal
-from campaigns.standing import SENDERS, InWords, Standing, standing_of
+from campaigns.standing import SENDERS, CampaignStanding, InWords, standing_of
 from portal.accounts.models import DirectoryAddress, User
 from portal.grants.models import Grant, GrantQuerySet
 from portal.grants.states import GrantState
@@ -23,7 +23,7 @@ _HELD = (GrantState.ACTIVE, GrantState.SUSPENDED)
 
 
 def pending() -> QuerySet[CampaignRequest]:
-    """The campaigns that wait for a decision and have their days."""
+    """Return the campaigns in review whose window is answered."""
     return (
         CampaignRequest.objects.filter(
             service_request__state__in=LIVE_STATES, first_send_on__isnull=False, last_send_on__isnull=False
@@ -34,14 +34,14 @@ def pending() -> QuerySet[CampaignRequest]:
 
 
 def permitted() -> QuerySet[CampaignPermission]:
-    """What was granted, of any state."""
+    """Return all campaign permissions, in any state."""
     return CampaignPermission.objects.select_related("grant").prefetch_related("audiences")
 
 
 def bookings(
     *, first: date | None = None, last: date | None = None, leave_out: ServiceRequest | None = None
 ) -> list[Booking]:
-    """The campaigns on the calendar between two days, approved ones first; `leave_out` with the grant it is about."""
+    """Return the campaigns on the calendar between two days (`portal.sending_calendar.bookings`), approved ones first."""
     waiting, granted = pending(), permitted()
     if first is not None:
         waiting, granted = waiting.filter(last_send_on__gte=first), granted.filter(grant__ends_on__gte=first)
@@ -56,7 +56,7 @@ def bookings(
 
 
 def booking_of(service_request: ServiceRequest) -> Booking | None:
-    """The request's own place on the calendar; None while it has no days."""
+    """Return the request's own booking; None until it has days."""
     detail = CampaignRequest.objects.select_related("service_request").prefetch_related("audiences")
     row = detail.get(service_request=service_request)
     return _pending_booking(row) if row.first_send_on and row.last_send_on else None
@@ -95,9 +95,9 @@ def _pending_booking(detail: CampaignRequest) -> Booking:
     )
 
 
-# ---------------------------------------------------------------- what may be sent now
+# ---------------------------------------------------------------- standings
 def judged() -> QuerySet[CampaignPermission]:
-    """Campaign permissions with all that their standing rests on: one query, whatever their number."""
+    """Return campaign permissions with everything that `standing` needs; one query for any number of them."""
     over = StopProposal.objects.filter(permission=OuterRef("pk"), answered_at__isnull=True)
     rows = CampaignPermission.objects.select_related("grant__latest_request__campaign", "sender_grant")
     return rows.annotate(is_over_limit=Exists(over))
@@ -105,8 +105,8 @@ def judged() -> QuerySet[CampaignPermission]:
 
 def standing(
     permission: CampaignPermission, today: date | None = None, *, in_words: InWords = day_in_words
-) -> Standing:
-    """The standing today, or on `today`, of a row of `judged`; `in_words` writes its days."""
+) -> CampaignStanding:
+    """Return the standing of a row of `judged` today, or on `today`; `in_words` formats its days."""
     return standing_of(
         permission,
         today or timezone.localdate(),
@@ -116,22 +116,22 @@ def standing(
     )
 
 
-def standings(grants: Iterable[Grant]) -> Mapping[int, Standing]:
-    """The standing of each of these campaign grants today, by key; one query."""
+def standings(grants: Iterable[Grant]) -> Mapping[int, CampaignStanding]:
+    """Return the standing of each campaign grant today, by primary key; one query."""
     rows = judged().filter(pk__in=[grant.pk for grant in grants])
     return {row.pk: standing(row) for row in rows}
 
 
 # ---------------------------------------------------------------- sender authorizations
 def sender_grants() -> GrantQuerySet:
-    """The sender authorizations in force today."""
+    """Return the sender authorizations in force today."""
     return Grant.objects.in_force(timezone.localdate()).filter(kind=SENDERS).order_by("title", "reference")
 
 
 def usable_sender_grants(actor: User) -> GrantQuerySet:
-    """Those that `actor` may use for a campaign: their own, and those of people of their department (E16).
+    """Return those that `actor` may use for a campaign: their own, and those of people in their department.
 
-    The department is the directory's, of both: what somebody wrote on a form proves nothing.
+    The directory decides who is in which department; what a person enters in a form does not.
     """
     mine = Q(owner=actor) | Q(co_owner=actor)
     colleagues = _colleagues_of(actor)
@@ -141,7 +141,7 @@ def usable_sender_grants(actor: User) -> GrantQuerySet:
 
 
 def may_use_sender_grant(grant: Grant, actor: User) -> bool:
-    """Whether `actor` may name this sender authorization in a campaign, whatever its state."""
+    """Whether `actor` may use this sender authorization in a campaign, in whatever state it is."""
     if actor.pk in (grant.owner_id, grant.co_owner_id):
         return True
     colleagues = _colleagues_of(actor)
@@ -153,7 +153,7 @@ def may_use_sender_grant(grant: Grant, actor: User) -> bool:
 
 
 def _colleagues_of(actor: User) -> QuerySet[DirectoryAddress, str] | None:
-    """The addresses of the people of the actor's department; None where the directory names none for the actor."""
+    """Return the addresses in the actor's department; None if the directory has no department for the actor."""
     known = DirectoryAddress.objects.filter(gone_at__isnull=True)
     department = known.filter(address=actor.email).values_list("department", flat=True).first()
     if not department:
@@ -162,35 +162,35 @@ def _colleagues_of(actor: User) -> QuerySet[DirectoryAddress, str] | None:
 
 
 def campaigns_under(grant: Grant) -> list[CampaignPermission]:
-    """The campaigns that were approved to send under a sender authorization, the latest window first."""
+    """Return the approved campaigns that send under a sender authorization, the latest window first."""
     return list(judged().filter(sender_grant=grant).order_by("-grant__ends_on", "-pk")[:MOST_SHOWN])
 
 
 def pending_under(grant: Grant) -> list[CampaignRequest]:
-    """The campaign requests in review that would send under it."""
+    """Return the campaign requests in review that would send under a sender authorization."""
     waiting = CampaignRequest.objects.filter(sender_grant=grant, service_request__state__in=LIVE_STATES)
     return list(waiting.select_related("service_request").order_by("service_request_id")[:MOST_SHOWN])
 
 
-def cases(role_stage: str = "cio") -> QuerySet[ServiceRequest]:
-    """The campaigns on the CIO office's desk, what is due first on top."""
-    live = ServiceRequest.objects.filter(kind=KEY, state__in=LIVE_STATES, stage=role_stage)
+def cio_queue() -> QuerySet[ServiceRequest]:
+    """Return the campaigns that wait for the CIO office, the first due first."""
+    live = ServiceRequest.objects.filter(kind=KEY, state__in=LIVE_STATES, stage="cio")
     return live.select_related("requester", "assignee", "campaign").order_by("due_on", "id")
 
 
 def over_limit() -> "QuerySet[StopProposal]":
-    """The campaigns over a stop limit on which nobody has decided, the oldest first."""
+    """Return the open stop proposals of campaigns over a stop limit, the oldest first."""
     waiting = StopProposal.objects.filter(answered_at__isnull=True)
     return waiting.select_related("permission__grant").order_by("id")
 
 
-def on_their_way() -> QuerySet[ServiceRequest]:
-    """The campaigns in review that the CIO office will get."""
+def before_cio() -> QuerySet[ServiceRequest]:
+    """Return the campaigns in an earlier stage, which the CIO office gets next."""
     live = ServiceRequest.objects.filter(kind=KEY, state=State.IN_REVIEW).exclude(stage="cio")
     return live.select_related("requester", "campaign").order_by("campaign__first_send_on", "id")
 
 
 def decided() -> QuerySet[ServiceRequest]:
-    """The campaigns decided, newest first."""
+    """Return the decided campaigns, the newest first."""
     closed = ServiceRequest.objects.filter(kind=KEY, state__in=(State.APPROVED, State.DENIED))
     return closed.select_related("requester").order_by("-closed_at", "-id")

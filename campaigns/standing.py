@@ -22,7 +22,7 @@ SENDERS = "senders"
 InWords = Callable[[date], str]
 
 
-class Case(StrEnum):
+class StandingCode(StrEnum):
     """Where an approved campaign stands. Only `MAY_SEND` allows anything."""
 
     MAY_SEND = "may_send"
@@ -41,10 +41,10 @@ class Case(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CampaignStanding:
     """The standing of one campaign on one day."""
 
-    case: Case
+    code: StandingCode
     words: str
     """For lists and the head of a page, such as "May send from Dec 1, 2026"."""
     sentence: str
@@ -57,7 +57,7 @@ class Standing:
     @property
     def may_send(self) -> bool:
         """Whether the approved message may be sent now."""
-        return self.case is Case.MAY_SEND
+        return self.code is StandingCode.MAY_SEND
 
 
 def standing_of(
@@ -67,7 +67,7 @@ def standing_of(
     from_address: str,
     is_over_limit: bool,
     in_words: InWords = day_in_words,
-) -> Standing:
+) -> CampaignStanding:
     """The standing of a campaign on `today`, a day in the institution's zone.
 
     `permission` has its grant and its sender grant loaded; `from_address` is the approved address in From, and
@@ -84,11 +84,11 @@ def standing_of(
     )
 
 
-def _closed(grant: Grant, in_words: InWords) -> Standing | None:
+def _closed(grant: Grant, in_words: InWords) -> CampaignStanding | None:
     on = _day(grant.state_changed_at)
     if grant.state == GrantState.REVOKED:
-        return Standing(
-            Case.REVOKED,
+        return CampaignStanding(
+            StandingCode.REVOKED,
             f"Revoked on {in_words(on)}: nothing may be sent",
             f"{grant.reference} was revoked on {in_words(on)}: nothing may be sent.",
             "Revoked",
@@ -96,8 +96,8 @@ def _closed(grant: Grant, in_words: InWords) -> Standing | None:
         )
     # The daily job ends a campaign after its last day; whoever ends it before does so on a day of its term.
     if grant.state == GrantState.ENDED and on <= grant.ends_on:
-        return Standing(
-            Case.ENDED,
+        return CampaignStanding(
+            StandingCode.ENDED,
             f"Ended on {in_words(on)}: nothing may be sent",
             f"{grant.reference} was ended by its owner on {in_words(on)}: nothing may be sent.",
             "Ended",
@@ -106,12 +106,12 @@ def _closed(grant: Grant, in_words: InWords) -> Standing | None:
     return None
 
 
-def _after(grant: Grant, today: date, in_words: InWords) -> Standing | None:
+def _after(grant: Grant, today: date, in_words: InWords) -> CampaignStanding | None:
     if grant.state not in (GrantState.ENDED, GrantState.LAPSED) and today <= grant.ends_on:
         return None
     over = in_words(grant.ends_on)
-    return Standing(
-        Case.AFTER_WINDOW,
+    return CampaignStanding(
+        StandingCode.AFTER_WINDOW,
         f"Its window ended on {over}",
         f"The window of {grant.reference} ended on {over}: nothing may be sent.",
         "Over",
@@ -119,11 +119,11 @@ def _after(grant: Grant, today: date, in_words: InWords) -> Standing | None:
     )
 
 
-def _held(grant: Grant, is_over_limit: bool, in_words: InWords) -> Standing | None:
+def _held(grant: Grant, is_over_limit: bool, in_words: InWords) -> CampaignStanding | None:
     on = _day(grant.state_changed_at)
     if grant.state == GrantState.SUSPENDED:
-        return Standing(
-            Case.SUSPENDED,
+        return CampaignStanding(
+            StandingCode.SUSPENDED,
             f"Suspended on {in_words(on)}: nothing may be sent until it is resumed",
             f"{grant.reference} was suspended on {in_words(on)}: nothing may be sent until it is resumed.",
             "Suspended",
@@ -131,16 +131,16 @@ def _held(grant: Grant, is_over_limit: bool, in_words: InWords) -> Standing | No
         )
     if grant.state != GrantState.ACTIVE:
         state = grant.get_state_display().lower()
-        return Standing(
-            Case.UNKNOWN,
+        return CampaignStanding(
+            StandingCode.UNKNOWN,
             f"{grant.get_state_display()}: nothing may be sent",
             f"{grant.reference} is {state}: nothing may be sent.",
             "Not in force",
             on,
         )
     if is_over_limit:
-        return Standing(
-            Case.OVER_LIMIT,
+        return CampaignStanding(
+            StandingCode.OVER_LIMIT,
             "Over its stop limit: nothing may be sent until that is decided",
             f"{grant.reference} is over its stop limit: nothing may be sent until the CIO office or IT decides.",
             "On hold",
@@ -150,7 +150,7 @@ def _held(grant: Grant, is_over_limit: bool, in_words: InWords) -> Standing | No
 
 def _sender(
     permission: CampaignPermission, today: date, from_address: str, in_words: InWords
-) -> Standing | None:
+) -> CampaignStanding | None:
     if permission.platform == Platform.LIST_SERVER:
         return None
     reference, sender = permission.grant.reference, permission.sender_grant
@@ -158,8 +158,8 @@ def _sender(
     if not why:
         return None
     since = _day(sender.state_changed_at) if sender and sender.state != GrantState.ACTIVE else None
-    return Standing(
-        Case.NO_SENDER,
+    return CampaignStanding(
+        StandingCode.NO_SENDER,
         f"{why}: nothing may be sent",
         f"{reference} may not send now: {why[0].lower()}{why[1:]}.",
         "On hold",
@@ -185,16 +185,18 @@ def _why_no_sender(sender: Grant | None, today: date, from_address: str, in_word
     return ""
 
 
-def _in_window(grant: Grant, today: date, in_words: InWords) -> Standing:
+def _in_window(grant: Grant, today: date, in_words: InWords) -> CampaignStanding:
     first, last = in_words(grant.starts_on), in_words(grant.ends_on)
     if today < grant.starts_on:
         until = "" if grant.starts_on == grant.ends_on else f" to {last}"
-        return Standing(
-            Case.BEFORE_WINDOW,
+        return CampaignStanding(
+            StandingCode.BEFORE_WINDOW,
             f"May send from {first}{until}",
             f"{grant.reference} may send from {first}{until} and not before.",
         )
-    return Standing(Case.MAY_SEND, f"May send now, until {last}", f"{grant.reference} may send until {last}.")
+    return CampaignStanding(
+        StandingCode.MAY_SEND, f"May send now, until {last}", f"{grant.reference} may send until {last}."
+    )
 
 
 def _day(moment: datetime) -> date:

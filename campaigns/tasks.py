@@ -1,12 +1,12 @@
-"""Celery's way to the room's services."""
+"""Celery tasks of campaigns."""
 
 from celery import shared_task
 from django.utils import timezone
 
-from campaigns import aftermath
+from campaigns import post_approval
 
 
 @shared_task
-def ask_outcomes() -> None:
-    """Ask what came of the campaigns that are over."""
-    aftermath.ask_outcomes(today=timezone.localdate())
+def request_results() -> None:
+    """Ask for the results of the campaigns that are over."""
+    post_approval.request_results(today=timezone.localdate())

@@ -1,4 +1,4 @@
-"""The whole case on one page, the letter of its decision, and the check of a message against an approval."""
+"""The whole request on one page, the decision letter, and the comparison of a message with the approved one."""
 
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from campaigns.answers import audience_lines, from_of
 from campaigns.letter import Letter, letter_of
 from campaigns.message_form import LARGEST
 from campaigns.selectors import KEY
-from campaigns.standing import Standing
+from campaigns.standing import CampaignStanding
 from portal.accounts.signed_in import person
 from portal.grants.models import Grant
 from portal.grants.selectors import grant_of
@@ -31,15 +31,15 @@ from portal.workflow.views.reading import show_request
 def _load_campaign(request: HttpRequest, reference: str) -> ServiceRequest:
     service_request = load(request, reference)
     if service_request.kind != KEY or service_request.state == State.DRAFT:
-        raise Http404("There is no such case.")
+        raise Http404("There is no such request.")
     return service_request
 
 
 @login_required
 @require_safe
 @csp_update({"frame-src": [SELF]})  # type: ignore[arg-type]  # typed for views without arguments
-def case(request: HttpRequest, reference: str) -> HttpResponse:
-    """Message, audience, window, checklist and conflicts of one campaign, with what may be done."""
+def overview(request: HttpRequest, reference: str) -> HttpResponse:
+    """Show the message, audience, window, conflicts and checklist of a campaign, with the actions for this person."""
     service_request = _load_campaign(request, reference)
     detail = services.detail_of(service_request)
     window = calendar_rules.detail_window(detail)
@@ -55,10 +55,10 @@ def case(request: HttpRequest, reference: str) -> HttpResponse:
         "letter": letter_of(service_request),
         "standing": _standing(service_request),
     }
-    return show_request(request, service_request, template="campaigns/case.html", extra=extra)
+    return show_request(request, service_request, template="campaigns/overview.html", extra=extra)
 
 
-def _standing(service_request: ServiceRequest) -> Standing | None:
+def _standing(service_request: ServiceRequest) -> CampaignStanding | None:
     """How the campaign that the request led to stands today."""
     grant = grant_of(service_request) if service_request.state == State.APPROVED else None
     return selectors.standings([grant]).get(grant.pk) if grant else None

@@ -189,18 +189,22 @@ TABLE: dict[str, Row] = {
         "/calendar/address/", "302 403 403 403 403 403 200 403 403", "302 403 403 403 403 403 200 403 403"
     ),
     "calendar_feed": Row("/calendar/feed/none.ics", "404", "405"),
-    "campaign_desk": Row("/campaigns/", "302 403 403 403 403 403 200 200 403", "302 | 405"),
+    "campaign_queue": Row("/campaigns/", "302 403 403 403 403 403 200 200 403", "302 | 405"),
     "campaign_dashboard": Row("/campaigns/dashboard/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
-    "campaign_signals": Row(
-        "/campaigns/signals/", "302 403 403 403 200 200 403 403 403", "302 403 403 403 422 422 403 403 403"
+    "campaign_complaint_metrics": Row(
+        "/campaigns/complaint-metrics/",
+        "302 403 403 403 200 200 403 403 403",
+        "302 403 403 403 422 422 403 403 403",
     ),
-    "campaign_after": Row("/campaigns/{campaign}/after/", "302 200 200 404 200 200 200 200 200", "302 | 405"),
+    "campaign_delivery": Row(
+        "/campaigns/{campaign}/delivery/", "302 200 200 404 200 200 200 200 200", "302 | 405"
+    ),
     "campaign_stop": Row("/campaigns/{campaign}/stop/", "302 | 405", "302 422 422 404 422 422 422 403 403"),
-    "campaign_answer": Row(
-        "/campaigns/{campaign}/answer/", "302 | 405", "302 403 403 404 409 409 409 403 403"
+    "campaign_stop_decision": Row(
+        "/campaigns/{campaign}/stop-decision/", "302 | 405", "302 403 403 404 409 409 409 403 403"
     ),
-    "campaign_outcome": Row(
-        "/campaigns/{campaign}/outcome/", "302 | 405", "302 422 422 404 403 403 403 403 403"
+    "campaign_results": Row(
+        "/campaigns/{campaign}/results/", "302 | 405", "302 422 422 404 403 403 403 403 403"
     ),
     "campaign_delegations": Row(
         "/campaigns/delegations/",
@@ -210,7 +214,14 @@ TABLE: dict[str, Row] = {
     "campaign_delegation_end": Row(
         "/campaigns/delegations/1/end/", "302 | 405", "302 403 403 403 403 403 404 403 403"
     ),
-    "campaign_case": Row("/campaigns/{campaign}/case/", "302 200 200 404 200 200 200 200 200", "302 | 405"),
+    "campaign_overview": Row(
+        "/campaigns/{campaign}/overview/", "302 200 200 404 200 200 200 200 200", "302 | 405"
+    ),
+    "campaigns/signals/": Row("/campaigns/signals/", "301", "308"),
+    "campaigns/<str:reference>/after/": Row("/campaigns/{campaign}/after/", "301", "308"),
+    "campaigns/<str:reference>/answer/": Row("/campaigns/{campaign}/answer/", "301", "308"),
+    "campaigns/<str:reference>/outcome/": Row("/campaigns/{campaign}/outcome/", "301", "308"),
+    "campaigns/<str:reference>/case/": Row("/campaigns/{campaign}/case/", "301", "308"),
     "incidents": Row("/incidents/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
     "incident_new": Row(
         "/incidents/new/", "302 403 403 403 200 200 200 403 403", "302 403 403 403 422 422 422 403 403"

@@ -144,7 +144,7 @@ def complaints_come_in(grant: Grant, *, staff: Page, reviewer: Page, cio: Page) 
     today = timezone.localdate()
     Grant.objects.filter(pk=grant.pk).update(starts_on=today, ends_on=today + timedelta(days=1))
     Notification.objects.all().delete()
-    reviewer.goto("/campaigns/signals/")
+    reviewer.goto("/campaigns/complaint-metrics/")
     for label, value in {
         "Campaign": grant.reference,
         "Day": today.isoformat(),
@@ -153,7 +153,7 @@ def complaints_come_in(grant: Grant, *, staff: Page, reviewer: Page, cio: Page) 
         "Hard bounces": "4",
     }.items():
         reviewer.get_by_label(label, exact=True).fill(value)
-    reviewer.get_by_role("button", name="Keep the figures").click()
+    reviewer.get_by_role("button", name="Save metrics").click()
     expect(reviewer.locator("main")).to_contain_text("Over its stop limit")
     cio.goto("/campaigns/")
     cio.locator("section", has_text="Over their stop limit").get_by_role("link", name=grant.reference).click()
@@ -200,10 +200,10 @@ def test_a_survey_from_its_eml_to_an_approval_that_a_changed_message_does_not_ma
     reviewer.get_by_role("button", name="Pass to the next stage").click()
     expect(reviewer.locator("main")).to_contain_text("went on to its next stage")
 
-    # The CIO office sees the whole case on one page and signs off.
+    # The CIO office sees the whole request on one page and signs off.
     cio = sign_in(browser, live_server.url, cast.cio)
     cio.goto("/campaigns/")
-    assert_accessible(cio, "campaign-desk")
+    assert_accessible(cio, "campaign-queue")
     cio.get_by_role("link", name=reference).click()
     main = cio.locator("main")
     for words in (
@@ -216,7 +216,7 @@ def test_a_survey_from_its_eml_to_an_approval_that_a_changed_message_does_not_ma
         expect(main).to_contain_text(words)
     seen = cio.frame_locator("iframe.mail-view").locator("body")
     expect(seen).to_contain_text("It takes five minutes")
-    assert_accessible(cio, "campaign-case")
+    assert_accessible(cio, "campaign-overview")
     cio.locator(".action-card summary", has_text="Approve").click()
     cio.get_by_label("Why is it approved?").fill("Short, and of use to those who are asked.")
     cio.locator("[name='approve-clauses'][value='MKT-5']").check()

@@ -14,7 +14,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaigns import aftermath, lists, services, signals
+from campaigns import complaint_metrics, lists, post_approval, services
 from campaigns.gate import CampaignGate
 from campaigns.models import CampaignPermission, ListUse
 from portal.grants.models import Grant, GrantEvent
@@ -299,7 +299,7 @@ def test_a_day_early_and_a_day_late_are_refused_in_the_institution_s_zone(cast: 
 def test_stop_now_is_refused_at_once(cast: Cast) -> None:
     grant = sending_now(cast)
     permission = CampaignPermission.objects.select_related("grant").get(pk=grant.pk)
-    aftermath.stop_now(permission=permission, actor=cast.requester, reason="Wrong link.")
+    post_approval.stop_now(permission=permission, actor=cast.requester, reason="Wrong link.")
     answer = judge()
     assert f"{grant.reference} was ended by its owner" in answer
     assert answer.endswith(PAGE.format(grant.reference))
@@ -316,8 +316,8 @@ def test_suspended_and_revoked_are_refused_and_resumed_passes(cast: Cast, action
 
 
 def over_its_limit(grant: Grant) -> None:
-    row = signals.Signal(grant.reference, timezone.localdate(), 2000, 40, 0)
-    aftermath.take_signals(rows=[row], actor=None)
+    row = complaint_metrics.DailyMetrics(grant.reference, timezone.localdate(), 2000, 40, 0)
+    post_approval.import_metrics(rows=[row], actor=None)
 
 
 def test_over_its_stop_limit_nothing_passes_until_somebody_decides(cast: Cast, settings: Any) -> None:
@@ -326,7 +326,9 @@ def test_over_its_stop_limit_nothing_passes_until_somebody_decides(cast: Cast, s
     assert f"{grant.reference} is over its stop limit" in judge()
     permission = CampaignPermission.objects.select_related("grant").get(pk=grant.pk)
     proposal = permission.proposals.get()
-    aftermath.answer_proposal(proposal=proposal, actor=cast.cio, revoke=False, reason="One angry hall.")
+    post_approval.decide_stop_proposal(
+        proposal=proposal, actor=cast.cio, revoke=False, reason="One angry hall."
+    )
     assert judge() == ""
 
 

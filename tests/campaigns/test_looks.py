@@ -66,7 +66,7 @@ def test_a_revoked_letter_is_stamped_on_the_page_and_on_paper(
     page.emulate_media(media="print")
     expect(stamp).to_be_visible()
     assert stamp.evaluate("node => getComputedStyle(node).borderTopStyle") == "double"
-    expect(page.get_by_text("Whether this still holds:")).to_be_visible()
+    expect(page.get_by_text("To see whether this still applies:")).to_be_visible()
 
 
 def test_the_form_names_the_lists_and_whom_to_ask(cast: Cast, live_server: LiveServer, browser: Any) -> None:

@@ -99,7 +99,7 @@ def test_the_preview_is_readable_and_accessible(cast: Cast, live_server: Any, br
     draft = with_message(cast, html)
     page = sign_in(browser, live_server.url, cast.requester)
     page.goto(f"/campaigns/{draft.reference}/preview/")
-    assert "Hides where it leads" in page.inner_text("main")
+    assert "Hides its destination" in page.inner_text("main")
     assert "Hidden words" in page.inner_text("main")
     assert "A cello" in page.inner_text("main")
     assert page.frames[1].inner_text("h1") == "Spring concerts"

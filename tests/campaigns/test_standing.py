@@ -13,11 +13,11 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from campaigns import aftermath, selectors, signals
+from campaigns import complaint_metrics, post_approval, selectors
 from campaigns.letter import letter_of
 from campaigns.letter_pdf import as_pdf
 from campaigns.models import CampaignPermission
-from campaigns.standing import Case, Standing
+from campaigns.standing import CampaignStanding, StandingCode
 from portal.grants.models import Grant
 from portal.grants.services import dates, managing
 from portal.grants.services.transition import change_grant
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db
 FROM = "news@mail.ttu.edu"
 
 
-def standing_now(grant: Grant) -> Standing:
+def standing_now(grant: Grant) -> CampaignStanding:
     return selectors.standings([grant])[grant.pk]
 
 
@@ -81,14 +81,14 @@ def revoked(cast: Cast) -> Grant:
 def stopped(cast: Cast) -> Grant:
     grant = sending_now(cast)
     permission = CampaignPermission.objects.select_related("grant").get(pk=grant.pk)
-    aftermath.stop_now(permission=permission, actor=cast.requester, reason="Wrong link.")
+    post_approval.stop_now(permission=permission, actor=cast.requester, reason="Wrong link.")
     return grant
 
 
 def over_its_limit(cast: Cast) -> Grant:
     grant = sending_now(cast)
-    figures = signals.Signal(grant.reference, timezone.localdate(), 2000, 40, 0)
-    aftermath.take_signals(rows=[figures], actor=None)
+    figures = complaint_metrics.DailyMetrics(grant.reference, timezone.localdate(), 2000, 40, 0)
+    post_approval.import_metrics(rows=[figures], actor=None)
     return grant
 
 
@@ -109,17 +109,17 @@ def sender_in_force(cast: Cast) -> Grant:
     return under(cast, GrantState.ACTIVE)
 
 
-CASES: list[tuple[Any, Case, int, str]] = [
-    (as_it_is, Case.MAY_SEND, 0, ""),
-    (sender_in_force, Case.MAY_SEND, 0, ""),
-    (before, Case.BEFORE_WINDOW, 3, ""),
-    (over, Case.AFTER_WINDOW, 4, "Over"),
-    (over_and_the_daily_job_did_not_run, Case.AFTER_WINDOW, 4, "Over"),
-    (stopped, Case.ENDED, 4, "Ended"),
-    (suspended, Case.SUSPENDED, 5, "Suspended"),
-    (over_its_limit, Case.OVER_LIMIT, 5, "On hold"),
-    (revoked, Case.REVOKED, 6, "Revoked"),
-    (sender_suspended, Case.NO_SENDER, 7, "On hold"),
+CASES: list[tuple[Any, StandingCode, int, str]] = [
+    (as_it_is, StandingCode.MAY_SEND, 0, ""),
+    (sender_in_force, StandingCode.MAY_SEND, 0, ""),
+    (before, StandingCode.BEFORE_WINDOW, 3, ""),
+    (over, StandingCode.AFTER_WINDOW, 4, "Over"),
+    (over_and_the_daily_job_did_not_run, StandingCode.AFTER_WINDOW, 4, "Over"),
+    (stopped, StandingCode.ENDED, 4, "Ended"),
+    (suspended, StandingCode.SUSPENDED, 5, "Suspended"),
+    (over_its_limit, StandingCode.OVER_LIMIT, 5, "On hold"),
+    (revoked, StandingCode.REVOKED, 6, "Revoked"),
+    (sender_suspended, StandingCode.NO_SENDER, 7, "On hold"),
 ]
 
 
@@ -129,13 +129,13 @@ def raw_of(grant: Grant) -> bytes:
 
 @pytest.mark.parametrize("row", CASES, ids=[row[0].__name__ for row in CASES])
 def test_command_pages_list_letter_and_gate_say_the_same(
-    cast: Cast, tmp_path: Path, capsys: Any, row: tuple[Any, Case, int, str]
+    cast: Cast, tmp_path: Path, capsys: Any, row: tuple[Any, StandingCode, int, str]
 ) -> None:
     made, case, status, stamp = row
     grant = made(cast)
     standing, raw = standing_now(grant), raw_of(grant)
-    assert (standing.case, standing.stamp) == (case, stamp)
-    assert standing.may_send is (case is Case.MAY_SEND)
+    assert (standing.code, standing.stamp) == (case, stamp)
+    assert standing.may_send is (case is StandingCode.MAY_SEND)
 
     page, address = client_of(cast.requester), grant.get_absolute_url()
     head = page.get(address).content.decode()
@@ -143,14 +143,16 @@ def test_command_pages_list_letter_and_gate_say_the_same(
     assert ("In force now" in head) is False
     assert standing.words in page.get("/grants/").content.decode()
     assert standing.sentence in page.get(f"/campaigns/{grant.reference}/verify/").content.decode()
-    assert standing.sentence in page.get(f"/campaigns/{grant.reference}/case/").content.decode()
-    assert standing.words in page.get(f"/campaigns/{grant.reference}/after/").content.decode()
+    assert standing.sentence in page.get(f"/campaigns/{grant.reference}/overview/").content.decode()
+    assert standing.words in page.get(f"/campaigns/{grant.reference}/delivery/").content.decode()
     assert (judge(raw=raw) == "") is standing.may_send
     the_command_says_it(grant, standing, status, tmp_path, capsys)
     the_letter_says_it(page, grant, standing)
 
 
-def the_command_says_it(grant: Grant, standing: Standing, status: int, folder: Path, capsys: Any) -> None:
+def the_command_says_it(
+    grant: Grant, standing: CampaignStanding, status: int, folder: Path, capsys: Any
+) -> None:
     same, other = folder / "same.eml", folder / "other.eml"
     same.write_bytes(raw_of(grant))
     other.write_bytes(message(body="Something else."))
@@ -159,7 +161,7 @@ def the_command_says_it(grant: Grant, standing: Standing, status: int, folder: P
     assert run(grant, same, "--json") == status
     facts = json.loads(capsys.readouterr().out)
     assert (facts["standing"], facts["may_send"], facts["is_approved_message"]) == (
-        str(standing.case),
+        str(standing.code),
         standing.may_send,
         True,
     )
@@ -177,7 +179,7 @@ def run(grant: Grant, file: Path, *options: str) -> int:
     return 0
 
 
-def the_letter_says_it(page: Client, grant: Grant, standing: Standing) -> None:
+def the_letter_says_it(page: Client, grant: Grant, standing: CampaignStanding) -> None:
     shown = page.get(f"/campaigns/{grant.reference}/letter/").content.decode()
     paper = text_of(page.get(f"/campaigns/{grant.reference}/letter.pdf").content)
     if not standing.stamp:
@@ -201,11 +203,16 @@ def test_the_window_is_the_institution_s_days(cast: Cast) -> None:
     first, last = grant.starts_on, grant.ends_on
     row = selectors.judged().get(pk=grant.pk)
     day = timedelta(days=1)
-    cases = [selectors.standing(row, first + offset * day).case for offset in (-1, 0, 2, 3)]
-    assert cases == [Case.BEFORE_WINDOW, Case.MAY_SEND, Case.MAY_SEND, Case.AFTER_WINDOW]
+    cases = [selectors.standing(row, first + offset * day).code for offset in (-1, 0, 2, 3)]
+    assert cases == [
+        StandingCode.BEFORE_WINDOW,
+        StandingCode.MAY_SEND,
+        StandingCode.MAY_SEND,
+        StandingCode.AFTER_WINDOW,
+    ]
     assert last == first + 2 * day
     with time_machine.travel(f"{first}T04:00:00+00:00", tick=False):  # Ten in the evening of the day before.
-        assert standing_now(grant).case is Case.BEFORE_WINDOW
+        assert standing_now(grant).code is StandingCode.BEFORE_WINDOW
 
 
 def test_a_campaign_before_its_window_is_nowhere_called_in_force(cast: Cast) -> None:
@@ -221,10 +228,10 @@ def test_a_campaign_before_its_window_is_nowhere_called_in_force(cast: Cast) -> 
 def test_unknown_states_may_not_send(cast: Cast) -> None:
     grant = sending_now(cast)
     Grant.objects.filter(pk=grant.pk).update(state=GrantState.UNPROVEN)
-    assert (standing_now(grant).case, standing_now(grant).may_send) == (Case.UNKNOWN, False)
+    assert (standing_now(grant).code, standing_now(grant).may_send) == (StandingCode.UNKNOWN, False)
     CampaignPermission.objects.filter(pk=grant.pk).update(platform="authorized", sender_grant=None)
     Grant.objects.filter(pk=grant.pk).update(state=GrantState.ACTIVE)
-    assert standing_now(grant).case is Case.NO_SENDER
+    assert standing_now(grant).code is StandingCode.NO_SENDER
 
 
 def test_the_list_costs_one_question_however_many_campaigns(

@@ -493,5 +493,5 @@ def test_a_question_of_the_office_comes_back_to_the_office(cast: Cast) -> None:
         answers={question.pk: "It is free."},
     )
     assert (fresh(request).stage, fresh(request).state) == ("cio", "in_review")
-    page = client_of(cast.cio).get(f"/campaigns/{request.reference}/case/").content.decode()
+    page = client_of(cast.cio).get(f"/campaigns/{request.reference}/overview/").content.decode()
     assert "It is free." in page

@@ -1,16 +1,10 @@
-"""`manage.py ask_outcomes`: what Celery beat runs daily, by hand or for another day."""
+"""The old name of `request_campaign_results`, kept for one version."""
 
-from typing import Any
-
-from campaigns import aftermath
-from portal.grants.management.dated import DatedCommand
+from campaigns.management.commands import request_campaign_results
+from portal.lib.old_names import OldCommandName
 
 
-class Command(DatedCommand):
-    """Ask the owners of campaigns that are over what came of them."""
+class Command(OldCommandName, request_campaign_results.Command):
+    """Run the command and name its new name."""
 
-    help = "Ask, once each, what came of the campaigns whose window is over."
-
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Run once."""
-        self.stdout.write(f"asked {aftermath.ask_outcomes(today=self.day(options))}")
+    new_name = "request_campaign_results"

@@ -10,21 +10,21 @@ from django.core.management.base import BaseCommand, CommandError
 
 from campaigns import binding, selectors
 from campaigns.models import CampaignPermission
-from campaigns.standing import Case, Standing
+from campaigns.standing import CampaignStanding, StandingCode
 from portal.message_checks.parsing import UnreadableMessage
 
 DIFFERS = 1
 """The exit status where the message is another. Errors of use end with 2."""
 STATUS = {
-    Case.MAY_SEND: 0,
-    Case.BEFORE_WINDOW: 3,
-    Case.AFTER_WINDOW: 4,
-    Case.ENDED: 4,
-    Case.SUSPENDED: 5,
-    Case.OVER_LIMIT: 5,
-    Case.REVOKED: 6,
-    Case.NO_SENDER: 7,
-    Case.UNKNOWN: 8,
+    StandingCode.MAY_SEND: 0,
+    StandingCode.BEFORE_WINDOW: 3,
+    StandingCode.AFTER_WINDOW: 4,
+    StandingCode.ENDED: 4,
+    StandingCode.SUSPENDED: 5,
+    StandingCode.OVER_LIMIT: 5,
+    StandingCode.REVOKED: 6,
+    StandingCode.NO_SENDER: 7,
+    StandingCode.UNKNOWN: 8,
 }
 """The exit status of the approved message, by the standing of its campaign."""
 
@@ -67,10 +67,10 @@ class Command(BaseCommand):
             )
         else:
             self._tell(permission.grant.reference, comparison, standing)
-        if status := STATUS[standing.case] if comparison.is_approved else DIFFERS:
+        if status := STATUS[standing.code] if comparison.is_approved else DIFFERS:
             sys.exit(status)
 
-    def _tell(self, reference: str, comparison: binding.Comparison, standing: Standing) -> None:
+    def _tell(self, reference: str, comparison: binding.Comparison, standing: CampaignStanding) -> None:
         if comparison.is_approved:
             self.stdout.write(f"This is the message that {reference} approves.")
         else:
@@ -83,7 +83,7 @@ class Command(BaseCommand):
 
 
 def _facts(
-    permission: CampaignPermission, comparison: binding.Comparison, standing: Standing
+    permission: CampaignPermission, comparison: binding.Comparison, standing: CampaignStanding
 ) -> dict[str, Any]:
     grant, sender = permission.grant, permission.sender_grant
     return {
@@ -93,7 +93,7 @@ def _facts(
         "differences": list(comparison.differences),
         "sha256": comparison.digest,
         "approved_sha256": comparison.approved_digest,
-        "standing": str(standing.case),
+        "standing": str(standing.code),
         "sentence": standing.sentence,
         "since": standing.since.isoformat() if standing.since else None,
         "state": grant.state,

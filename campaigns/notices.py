@@ -1,4 +1,4 @@
-"""Who is told what after an approval. Called by services, inside their transactions."""
+"""Notices about approved campaigns and who gets them. Services call these inside their transactions."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ from campaigns.models import CampaignPermission, CampaignRequest, ListUse, StopP
 from campaigns.standing import SENDERS
 from portal.accounts.models import people_with_role
 from portal.accounts.roles import Role
-from portal.grants import notices
+from portal.grants import notices as grant_notices
 from portal.grants.models import Grant, GrantEvent
 from portal.grants.policies import is_holder
 from portal.institution import institution
@@ -39,7 +39,7 @@ def _tell(
             thread=grant.reference,
             unique_key=f"{template}:{key}:{recipient}",
             context={
-                "path": f"/campaigns/{grant.reference}/after/",
+                "path": f"/campaigns/{grant.reference}/delivery/",
                 "reference": grant.reference,
                 "title": grant.title,
                 "ends_on": grant.ends_on,
@@ -49,15 +49,15 @@ def _tell(
 
 
 def suspended(*, grant: Grant, event: GrantEvent) -> None:
-    """The owner, the co-owner and the mailbox: by the grant's own letter."""
-    notices.changed(grant=grant, event=event)
+    """Tell the owner, the co-owner and the mailbox, with the notice that every permission sends."""
+    grant_notices.changed(grant=grant, event=event)
 
 
 def stopped(*, permission: CampaignPermission, actor: "User | None", reason: str) -> None:
-    """Everybody else who is concerned: the sponsor, the person who can stop it, the CIO office and IT."""
+    """Tell the others who are concerned: the sponsor, the person who can stop it, the CIO office and IT."""
     sponsor = permission.grant.latest_request.sponsor
     people = [permission.stopper.email, *([sponsor.email] if sponsor else []), *_office(), *_it()]
-    told_already = set(notices.people_of(permission.grant))
+    told_already = set(grant_notices.people_of(permission.grant))
     _tell(
         "campaign_stopped",
         permission,
@@ -69,29 +69,29 @@ def stopped(*, permission: CampaignPermission, actor: "User | None", reason: str
 
 
 def warned(*, permission: CampaignPermission, figures: str) -> None:
-    """The owner and IT, once a campaign."""
-    people = [*notices.people_of(permission.grant), permission.stopper.email, *_it()]
+    """Tell the owner, the person who can stop it and IT, once for each campaign."""
+    people = [*grant_notices.people_of(permission.grant), permission.stopper.email, *_it()]
     _tell("campaign_warned", permission, str(permission.pk), people, figures=figures)
 
 
 def proposed(*, proposal: StopProposal) -> None:
-    """The CIO office and IT, with the figures."""
+    """Tell the CIO office and IT that a campaign is over a stop limit, with its metrics."""
     people = [*_office(), *_it()]
     _tell("campaign_over_limit", proposal.permission, str(proposal.pk), people, figures=proposal.figures)
 
 
-def asked(*, permission: CampaignPermission) -> None:
-    """The owner and the co-owner: what came of it?"""
-    _tell("campaign_outcome", permission, str(permission.pk), notices.people_of(permission.grant))
+def results_requested(*, permission: CampaignPermission) -> None:
+    """Ask the owner and the co-owner for the results."""
+    _tell("campaign_results", permission, str(permission.pk), grant_notices.people_of(permission.grant))
 
 
 def passed(*, use: ListUse) -> None:
-    """The owner, the co-owner and the mailbox: the message went to a large list."""
+    """Tell the owner, the co-owner and the mailbox that the message passed to a large list."""
     _tell_use("campaign_list_passed", use)
 
 
 def allowed_again(*, use: ListUse) -> None:
-    """The same: it may go to that list once more."""
+    """Tell the same people that it may be sent to that list once more."""
     _tell_use("campaign_list_again", use, actor=str(use.released_by), reason=use.release_reason)
 
 
@@ -101,7 +101,7 @@ def _tell_use(template: str, use: ListUse, **context: Any) -> None:
         template,
         use.permission,
         str(use.pk),
-        notices.people_of(grant),
+        grant_notices.people_of(grant),
         path=grant.get_absolute_url(),
         list_address=use.list_address,
         queue_id=use.queue_id,
@@ -112,11 +112,11 @@ def _tell_use(template: str, use: ListUse, **context: Any) -> None:
 
 
 def sender_named(*, detail: CampaignRequest) -> None:
-    """The holders of a sender authorization: somebody of their department would send a campaign under it."""
+    """Tell the holders of a sender authorization that somebody of their department filed a campaign under it."""
     grant, service_request = detail.sender_grant, detail.service_request
     if grant is None or is_holder(grant, service_request.requester):
         return
-    for recipient in notices.people_of(grant):
+    for recipient in grant_notices.people_of(grant):
         enqueue(
             recipient=recipient,
             template="campaign_sender_named",
@@ -135,7 +135,7 @@ def sender_named(*, detail: CampaignRequest) -> None:
 
 
 def sender_changed(event: GrantEvent) -> None:
-    """The owners of campaigns under a sender authorization that came into force or left it; hears every change."""
+    """Tell the owners of open campaigns under a sender authorization whose state changed. Listens to every grant change."""
     if event.grant.kind != SENDERS or event.from_state == event.to_state or not event.from_state:
         return
     for permission in selectors.campaigns_under(event.grant):
@@ -144,7 +144,7 @@ def sender_changed(event: GrantEvent) -> None:
                 "campaign_sender_changed",
                 permission,
                 str(event.pk),
-                notices.people_of(permission.grant),
+                grant_notices.people_of(permission.grant),
                 path=permission.grant.get_absolute_url(),
                 authorization=event.grant.reference,
                 sentence=selectors.standing(permission).sentence,

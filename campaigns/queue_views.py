@@ -1,4 +1,4 @@
-"""The CIO office's desk: what waits, what is on its way, what was decided; and who decides for the office."""
+"""The queue of the CIO office and its delegations."""
 
 from typing import Any
 
@@ -23,31 +23,31 @@ SHOWN = 50
 
 @login_required
 @require_safe
-def desk(request: HttpRequest) -> HttpResponse:
-    """The office's own queue."""
+def queue(request: HttpRequest) -> HttpResponse:
+    """Show what waits for the office, what is with IT, what is over a stop limit, and the latest decisions."""
     actor = person(request)
-    if not delegation.may_sit_at_desk(actor):
-        raise NotAllowed(f"This desk is for the {institution().cio_office} and for those who decide for it.")
+    if not delegation.may_see_queue(actor):
+        raise NotAllowed(f"This queue is for the {institution().cio_office} and for those who decide for it.")
     context = {
-        "waiting": list(selectors.cases()[:SHOWN]),
+        "waiting": list(selectors.cio_queue()[:SHOWN]),
         "over_limit": list(selectors.over_limit()[:SHOWN]),
-        "coming": list(selectors.on_their_way()[:SHOWN]),
+        "coming": list(selectors.before_cio()[:SHOWN]),
         "decided": list(selectors.decided()[:10]),
         "held": delegation.delegations_of(actor, timezone.localdate()),
         "may_delegate": delegation.may_delegate(actor),
         "today": timezone.localdate(),
     }
-    return render(request, "campaigns/desk.html", context)
+    return render(request, "campaigns/queue.html", context)
 
 
 class DelegationForm(forms.Form):
-    """Who decides for the office, what, and from when to when."""
+    """Who decides for the office, on which campaigns, and on which days."""
 
     given_to: "forms.ModelChoiceField[User]" = forms.ModelChoiceField(
         label="Who decides for the office?", queryset=User.objects.none(), empty_label="Choose one"
     )
     scope = forms.ChoiceField(
-        label="What may they decide?",
+        label="Which campaigns may they decide?",
         choices=DelegationScope.choices,
         widget=forms.RadioSelect,
         initial=DelegationScope.ALL,
@@ -58,7 +58,7 @@ class DelegationForm(forms.Form):
     ends_on = forms.DateField(
         label="Last day", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
-    reason = forms.CharField(label="Why?", max_length=1000, widget=forms.Textarea(attrs={"rows": 2}))
+    reason = forms.CharField(label="Reason", max_length=1000, widget=forms.Textarea(attrs={"rows": 2}))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -71,7 +71,7 @@ class DelegationForm(forms.Form):
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def delegations(request: HttpRequest) -> HttpResponse:
-    """Who decides for the office; the office itself adds to the list."""
+    """Show who decides for the office; the office itself adds a delegation."""
     actor = person(request)
     if not actor.sees_everything:
         raise NotAllowed("This page is for reviewers, the CIO office and auditors.")
@@ -79,7 +79,7 @@ def delegations(request: HttpRequest) -> HttpResponse:
         raise NotAllowed(f"Only the {institution().cio_office} delegates its decisions.")
     form = DelegationForm(request.POST) if request.method == "POST" else DelegationForm()
     if form.is_bound and form.is_valid() and _delegate(actor, form):
-        messages.success(request, "The delegation is there.")
+        messages.success(request, "The delegation is saved. It applies from its first day.")
         return redirect("campaign_delegations")
     context = {
         "form": form,
@@ -110,10 +110,10 @@ def _delegate(actor: User, form: DelegationForm) -> bool:
 @login_required
 @require_POST
 def end_delegation(request: HttpRequest, pk: int) -> HttpResponse:
-    """Take a delegation back."""
+    """End a delegation before its last day."""
     actor = person(request)
     if not delegation.may_delegate(actor):
-        raise NotAllowed(f"Only the {institution().cio_office} takes delegations back.")
+        raise NotAllowed(f"Only the {institution().cio_office} ends delegations.")
     delegation.end(delegation=get_object_or_404(Delegation, pk=pk), actor=actor)
-    messages.success(request, "The delegation is taken back.")
+    messages.success(request, "The delegation is ended.")
     return redirect("campaign_delegations")

@@ -1,4 +1,4 @@
-"""After the approval: stop now, signals over a limit, the office's word, and what came of it (MKT-5)."""
+"""Delivery and results: stopping a campaign, metrics over a limit, the decision on them, and the results (MKT-5)."""
 
 import io
 from datetime import timedelta
@@ -9,12 +9,13 @@ import pytest
 import time_machine
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser
 
-from campaigns import aftermath, signals
-from campaigns.models import CampaignPermission, DeliverySignal, StopProposal
-from campaigns.signals import Signal, SignalsRefused, read_signals
+from campaigns import complaint_metrics, post_approval
+from campaigns.complaint_metrics import DailyMetrics, MetricsRefused, read_metrics
+from campaigns.models import CampaignPermission, ComplaintMetrics, StopProposal
 from portal.grants.models import Grant
 from portal.grants.states import GrantState
 from portal.lib.problems import NotAllowed, WrongState
@@ -47,9 +48,9 @@ def fresh(permission: CampaignPermission) -> CampaignPermission:
 
 def figures(
     permission: CampaignPermission, sent: int, complaints: int, bounces: int = 0, *, days_ago: int = 0
-) -> Signal:
+) -> DailyMetrics:
     day = timezone.localdate() - timedelta(days=days_ago)
-    return Signal(permission.grant.reference, day, sent, complaints, bounces)
+    return DailyMetrics(permission.grant.reference, day, sent, complaints, bounces)
 
 
 def told(template_words: str) -> set[str]:
@@ -65,7 +66,7 @@ def test_those_concerned_stop_it_at_once_and_everyone_is_told(
     cast: Cast, permission: CampaignPermission, name: str, state: str
 ) -> None:
     assert permission.grant.is_in_force_today
-    aftermath.stop_now(permission=permission, actor=getattr(cast, name), reason="The link is wrong.")
+    post_approval.stop_now(permission=permission, actor=getattr(cast, name), reason="The link is wrong.")
     grant = Grant.objects.get(pk=permission.grant_id)
     assert grant.state == state
     assert not grant.is_in_force_today
@@ -77,19 +78,19 @@ def test_those_concerned_stop_it_at_once_and_everyone_is_told(
 def test_others_cannot_stop_it_and_nobody_twice(cast: Cast, permission: CampaignPermission) -> None:
     for name in ("outsider", "auditor", "admin"):
         with pytest.raises(NotAllowed):
-            aftermath.stop_now(permission=permission, actor=getattr(cast, name), reason="x")
+            post_approval.stop_now(permission=permission, actor=getattr(cast, name), reason="x")
     with pytest.raises(ValidationError):
-        aftermath.stop_now(permission=permission, actor=cast.cio, reason=" ")
-    aftermath.stop_now(permission=permission, actor=cast.cio, reason="x")
+        post_approval.stop_now(permission=permission, actor=cast.cio, reason=" ")
+    post_approval.stop_now(permission=permission, actor=cast.cio, reason="x")
     with pytest.raises(WrongState):
-        aftermath.stop_now(permission=fresh(permission), actor=cast.reviewer, reason="x")
+        post_approval.stop_now(permission=fresh(permission), actor=cast.reviewer, reason="x")
 
 
 def test_the_person_who_can_stop_it_at_any_hour_can(cast: Cast, permission: CampaignPermission) -> None:
     CampaignPermission.objects.filter(pk=permission.pk).update(stopper=cast.outsider)
     client = client_of(cast.outsider)
     reference = permission.grant.reference
-    assert client.get(f"/campaigns/{reference}/after/").status_code == 200
+    assert client.get(f"/campaigns/{reference}/delivery/").status_code == 200
     assert client.get(f"/grants/{reference}/").status_code == 404
     answer = client.post(f"/campaigns/{reference}/stop/", {"stop-reason": "Wrong list."})
     assert answer.status_code == 302
@@ -100,24 +101,24 @@ def test_the_person_who_can_stop_it_at_any_hour_can(cast: Cast, permission: Camp
 def test_a_campaign_over_its_limit_is_put_to_the_office_and_revoked_by_a_person(
     cast: Cast, permission: CampaignPermission
 ) -> None:
-    aftermath.take_signals(rows=[figures(permission, 10_000, 9)], actor=cast.reviewer)
+    post_approval.import_metrics(rows=[figures(permission, 10_000, 9)], actor=cast.reviewer)
     assert told("Many complaints") == set()
-    aftermath.take_signals(rows=[figures(permission, 10_000, 15, days_ago=1)], actor=cast.reviewer)
+    post_approval.import_metrics(rows=[figures(permission, 10_000, 15, days_ago=1)], actor=cast.reviewer)
     assert "requester@ttu.edu" in told("Many complaints")  # 24 of 20,000: over the warning, not over the stop
     assert not StopProposal.objects.exists()
-    aftermath.take_signals(rows=[figures(permission, 10_000, 60)], actor=cast.reviewer)
+    post_approval.import_metrics(rows=[figures(permission, 10_000, 60)], actor=cast.reviewer)
     proposal = StopProposal.objects.get()
     assert "75 complaints (0.38 %" in proposal.figures
     assert "cio@ttu.edu" in told("Over its stop limit")
     assert Grant.objects.get(pk=permission.grant_id).is_in_force_today  # a person decides
-    aftermath.take_signals(rows=[figures(permission, 10_000, 70)], actor=cast.reviewer)
+    post_approval.import_metrics(rows=[figures(permission, 10_000, 70)], actor=cast.reviewer)
     assert StopProposal.objects.get().figures != proposal.figures  # one proposal, the newest figures
 
     page = client_of(cast.cio).get("/campaigns/").content.decode()
     assert "Over their stop limit" in page
     answer = client_of(cast.cio).post(
-        f"/campaigns/{permission.grant.reference}/answer/",
-        {"answer-decision": "revoke", "answer-reason": "Students complain."},
+        f"/campaigns/{permission.grant.reference}/stop-decision/",
+        {"decision-decision": "revoke", "decision-reason": "Students complain."},
     )
     assert answer.status_code == 302
     grant = Grant.objects.get(pk=permission.grant_id)
@@ -127,19 +128,22 @@ def test_a_campaign_over_its_limit_is_put_to_the_office_and_revoked_by_a_person(
     concerned = {row.recipient for row in Notification.objects.filter(text__contains="Students complain.")}
     assert {"requester@ttu.edu", "colleague@ttu.edu", "cio@ttu.edu"} <= concerned
     again = client_of(cast.cio).post(
-        f"/campaigns/{permission.grant.reference}/answer/", {"answer-decision": "keep", "answer-reason": "x"}
+        f"/campaigns/{permission.grant.reference}/stop-decision/",
+        {"decision-decision": "keep", "decision-reason": "x"},
     )
     assert again.status_code == 409
 
 
 def test_the_office_may_let_it_go_on(cast: Cast, permission: CampaignPermission) -> None:
-    aftermath.take_signals(rows=[figures(permission, 1_000, 0, 80)], actor=None)
+    post_approval.import_metrics(rows=[figures(permission, 1_000, 0, 80)], actor=None)
     proposal = StopProposal.objects.select_related("permission__grant").get()
     with pytest.raises(NotAllowed):
-        aftermath.answer_proposal(proposal=proposal, actor=cast.requester, revoke=False, reason="Please.")
+        post_approval.decide_stop_proposal(
+            proposal=proposal, actor=cast.requester, revoke=False, reason="Please."
+        )
     with pytest.raises(ValidationError):
-        aftermath.answer_proposal(proposal=proposal, actor=cast.cio, revoke=False, reason="")
-    aftermath.answer_proposal(
+        post_approval.decide_stop_proposal(proposal=proposal, actor=cast.cio, revoke=False, reason="")
+    post_approval.decide_stop_proposal(
         proposal=proposal, actor=cast.cio, revoke=False, reason="An old list, now cleaned."
     )
     assert Grant.objects.get(pk=permission.grant_id).state == GrantState.ACTIVE
@@ -153,8 +157,8 @@ def test_by_configuration_the_portal_revokes_it(
     from portal.institution import institution
 
     place = replace(institution(), campaigns_stop_by_themselves=True)
-    monkeypatch.setattr(aftermath, "institution", lambda: place)
-    aftermath.take_signals(rows=[figures(permission, 1_000, 9)], actor=None)
+    monkeypatch.setattr(post_approval, "institution", lambda: place)
+    post_approval.import_metrics(rows=[figures(permission, 1_000, 9)], actor=None)
     grant = Grant.objects.get(pk=permission.grant_id)
     assert grant.state == GrantState.REVOKED
     assert "9 complaints" in grant.state_reason
@@ -164,17 +168,17 @@ def test_by_configuration_the_portal_revokes_it(
 def test_few_messages_prove_nothing_and_a_lower_limit_of_the_request_holds(
     cast: Cast, permission: CampaignPermission
 ) -> None:
-    aftermath.take_signals(rows=[figures(permission, 99, 50)], actor=None)
+    post_approval.import_metrics(rows=[figures(permission, 99, 50)], actor=None)
     assert not StopProposal.objects.exists()
-    DeliverySignal.objects.all().delete()
+    ComplaintMetrics.objects.all().delete()
     CampaignPermission.objects.filter(pk=permission.pk).update(stop_complaint_percent="0.10")
-    aftermath.take_signals(rows=[figures(fresh(permission), 10_000, 10)], actor=None)
+    post_approval.import_metrics(rows=[figures(fresh(permission), 10_000, 10)], actor=None)
     assert "stop at 0.10 %" in StopProposal.objects.get().figures
 
 
 def test_a_stopped_campaign_is_not_proposed_again(cast: Cast, permission: CampaignPermission) -> None:
-    aftermath.stop_now(permission=permission, actor=cast.requester, reason="x")
-    aftermath.take_signals(rows=[figures(fresh(permission), 1_000, 50)], actor=None)
+    post_approval.stop_now(permission=permission, actor=cast.requester, reason="x")
+    post_approval.import_metrics(rows=[figures(fresh(permission), 1_000, 50)], actor=None)
     assert not StopProposal.objects.exists()
 
 
@@ -185,10 +189,10 @@ def test_a_file_is_taken_twice_and_counts_once(permission: CampaignPermission, t
     file.write_text(f"{HEAD}{permission.grant.reference},{day},5000,2,10\n")
     for _ in range(2):
         out = io.StringIO()
-        call_command("import_signals", str(file), stdout=out)
+        call_command("import_complaint_metrics", str(file), stdout=out)
         assert out.getvalue() == "1 rows of 1 campaigns\n"
-    assert signals.totals_of(permission).sent == 5000
-    assert DeliverySignal.objects.count() == 1
+    assert complaint_metrics.totals_of(permission).sent == 5000
+    assert ComplaintMetrics.objects.count() == 1
 
 
 @pytest.mark.parametrize(
@@ -198,30 +202,30 @@ def test_a_file_is_taken_twice_and_counts_once(permission: CampaignPermission, t
         ("TM-C-1001,2026-02-03,one,0,0\n", "Line 2: sent must be a whole number"),
         ("TM-C-1001,2026-02-03,-1,0,0\n", "Line 2: sent must be a whole number"),
         ("TM-C-1001,2026-02-03,1,2,0\n", "Line 2: there cannot be more"),
-        ("TM-C-1001,2999-02-03,1,0,0\n", "Line 2: the day is still to come"),
+        ("TM-C-1001,2999-02-03,1,0,0\n", "Line 2: the day is in the future"),
         ("TM-C-1001,2026-02-03,1,0\n", "Line 2: it must have 5 columns"),
         ("TM-C-1001,2026-02-03,1,0,0,9\n", "Line 2: it must have 5 columns"),
         ("TM-C-1001,2026-02-03,1,0,0\nTM-C-1001,no,1,0,0\n", "Line 3: the day must be"),
     ],
 )
 def test_a_bad_line_is_named(rows: str, sentence: str) -> None:
-    with pytest.raises(SignalsRefused, match=sentence):
-        read_signals(io.StringIO(HEAD + rows))
+    with pytest.raises(MetricsRefused, match=sentence):
+        read_metrics(io.StringIO(HEAD + rows))
 
 
 def test_nothing_of_a_file_with_a_stranger_is_kept(permission: CampaignPermission, tmp_path: Path) -> None:
     file = tmp_path / "signals.csv"
     day = timezone.localdate().isoformat()
     file.write_text(f"{HEAD}{permission.grant.reference},{day},5000,2,10\nTM-C-9999,{day},1,0,0\n")
-    with pytest.raises(CommandError, match="TM-C-9999 is no approved campaign"):
-        call_command("import_signals", str(file))
-    assert not DeliverySignal.objects.exists()
+    with pytest.raises(CommandError, match="TM-C-9999 is not an approved campaign"):
+        call_command("import_complaint_metrics", str(file))
+    assert not ComplaintMetrics.objects.exists()
     with pytest.raises(CommandError, match="The first line must be"):
-        call_command("import_signals", str(_written(tmp_path / "b.csv", b"a,b\n")))
+        call_command("import_complaint_metrics", str(_written(tmp_path / "b.csv", b"a,b\n")))
     with pytest.raises(CommandError, match="not UTF-8"):
-        call_command("import_signals", str(_written(tmp_path / "c.csv", b"\xff\xfe\x00")))
+        call_command("import_complaint_metrics", str(_written(tmp_path / "c.csv", b"\xff\xfe\x00")))
     with pytest.raises(CommandError, match="cannot be read"):
-        call_command("import_signals", str(tmp_path / "none.csv"))
+        call_command("import_complaint_metrics", str(tmp_path / "none.csv"))
 
 
 def _written(path: Path, content: bytes) -> Path:
@@ -249,9 +253,9 @@ def test_the_page_takes_one_day(
         "complaints": "1",
         "hard_bounces": "0",
     } | changed
-    assert client_of(cast.reviewer).post("/campaigns/signals/", typed).status_code == status
-    assert DeliverySignal.objects.count() == (1 if status == 302 else 0)
-    assert client_of(cast.requester).post("/campaigns/signals/", typed).status_code == 403
+    assert client_of(cast.reviewer).post("/campaigns/complaint-metrics/", typed).status_code == status
+    assert ComplaintMetrics.objects.count() == (1 if status == 302 else 0)
+    assert client_of(cast.requester).post("/campaigns/complaint-metrics/", typed).status_code == 403
 
 
 # ---------------------------------------------------------------- what came of it
@@ -260,26 +264,68 @@ def test_the_owner_is_asked_once_and_notes_what_came_of_it(
 ) -> None:
     last = permission.grant.ends_on
     with pytest.raises(WrongState):
-        aftermath.note_outcome(permission=permission, actor=cast.requester, sent=1, opened=None, complaints=0)
-    assert aftermath.ask_outcomes(today=last) == 0
+        post_approval.record_results(
+            permission=permission, actor=cast.requester, sent=1, opened=None, complaints=0
+        )
+    assert post_approval.request_results(today=last) == 0
     with time_machine.travel(timezone.now() + timedelta(days=5), tick=True):
         out = io.StringIO()
-        call_command("ask_outcomes", stdout=out)
+        call_command("request_campaign_results", stdout=out)
         assert out.getvalue() == "asked 1\n"
-        assert told("What came of it") == {"requester@ttu.edu", "colleague@ttu.edu"} | (
+        assert told("Results wanted") == {"requester@ttu.edu", "colleague@ttu.edu"} | (
             {permission.grant.functional_mailbox} if permission.grant.functional_mailbox else set()
         )
-        assert aftermath.ask_outcomes(today=timezone.localdate()) == 0
+        assert post_approval.request_results(today=timezone.localdate()) == 0
         client = client_of(cast.requester)
-        path = f"/campaigns/{permission.grant.reference}/outcome/"
-        bad = client.post(path, {"outcome-sent": "10", "outcome-opened": "", "outcome-complaints": "11"})
+        path = f"/campaigns/{permission.grant.reference}/results/"
+        bad = client.post(path, {"results-sent": "10", "results-opened": "", "results-complaints": "11"})
         assert bad.status_code == 422
-        good = client.post(path, {"outcome-sent": "900", "outcome-opened": "", "outcome-complaints": "1"})
+        good = client.post(path, {"results-sent": "900", "results-opened": "", "results-complaints": "1"})
         assert good.status_code == 302
-        page = client_of(cast.auditor).get(f"/campaigns/{permission.grant.reference}/after/").content.decode()
+        page = (
+            client_of(cast.auditor).get(f"/campaigns/{permission.grant.reference}/delivery/").content.decode()
+        )
         assert "not measured" in page
         with pytest.raises(NotAllowed):
-            aftermath.note_outcome(permission=permission, actor=cast.cio, sent=1, opened=None, complaints=0)
+            post_approval.record_results(
+                permission=permission, actor=cast.cio, sent=1, opened=None, complaints=0
+            )
+
+
+# ---------------------------------------------------------------- old names
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("/campaigns/signals/?campaign=TM-C-1", "/campaigns/complaint-metrics/?campaign=TM-C-1"),
+        ("/campaigns/TM-C-1/after/", "/campaigns/TM-C-1/delivery/"),
+        ("/campaigns/TM-C-1/case/", "/campaigns/TM-C-1/overview/"),
+    ],
+)
+def test_old_addresses_lead_to_the_new_ones(client: Client, old: str, new: str) -> None:
+    found = client.get(old)
+    assert (found.status_code, found["Location"]) == (301, new)
+
+
+def test_a_form_that_was_open_during_the_rename_is_still_saved(
+    cast: Cast, permission: CampaignPermission
+) -> None:
+    typed = {"stop-reason": "x", "decision-reason": "x"}
+    answered = client_of(cast.requester).post(f"/campaigns/{permission.grant.reference}/answer/", typed)
+    assert answered.status_code == 308  # RFC 9110: the browser repeats the POST with its body
+    assert answered["Location"] == f"/campaigns/{permission.grant.reference}/stop-decision/"
+
+
+def test_old_command_names_work_and_say_the_new_ones(
+    permission: CampaignPermission, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = f"{permission.grant.reference},{timezone.localdate()},5000,1,2\n"
+    call_command("import_signals", str(_written(tmp_path / "a.csv", (HEAD + row).encode())))
+    call_command("ask_outcomes")
+    told = capsys.readouterr()
+    assert told.out == "1 rows of 1 campaigns\nasked 0\n"
+    assert "import_complaint_metrics" in told.err
+    assert "request_campaign_results" in told.err
+    assert ComplaintMetrics.objects.get().sent == 5000
 
 
 # ---------------------------------------------------------------- pages
@@ -290,13 +336,13 @@ def test_the_pages_are_accessible(cast: Cast, live_server: Any, browser: Browser
     Grant.objects.filter(pk=grant.pk).update(starts_on=today, ends_on=today + timedelta(days=3))
     found = CampaignPermission.objects.select_related("grant").get(grant=grant)
     page = sign_in(browser, live_server.url, cast.reviewer)
-    page.goto("/campaigns/signals/")
-    assert_accessible(page, "campaign-signals")
-    aftermath.take_signals(
+    page.goto("/campaigns/complaint-metrics/")
+    assert_accessible(page, "campaign-complaint-metrics")
+    post_approval.import_metrics(
         rows=[figures(found, 4000, 20), figures(found, 4000, 4, 9, days_ago=40)], actor=None
     )
-    page.goto(f"/campaigns/{grant.reference}/after/")
-    assert_accessible(page, "campaign-after")
+    page.goto(f"/campaigns/{grant.reference}/delivery/")
+    assert_accessible(page, "campaign-delivery")
     page.goto("/campaigns/dashboard/")
     assert_accessible(page, "campaign-dashboard-complaints")
     page.goto(grant.get_absolute_url())

@@ -1,4 +1,4 @@
-"""The CIO office's desk: the case on one page, the decision with its clauses, the letter, and delegation."""
+"""The CIO office's queue: the request on one page, the decision with its clauses, the letter, and delegation."""
 
 from datetime import date, timedelta
 from io import BytesIO
@@ -52,7 +52,7 @@ def test_the_case_is_one_page(cast: Cast) -> None:
     first = approve(cast, submitted(cast), actor=cast.cio)
     day = first.starts_on + timedelta(days=1)
     request = submitted(cast, requester=cast.colleague, first=day, people={"students": 10, "staff": 7})
-    page = client_of(cast.cio).get(f"/campaigns/{request.reference}/case/").content.decode()
+    page = client_of(cast.cio).get(f"/campaigns/{request.reference}/overview/").content.decode()
     for words in (
         "How do you eat on campus?",
         "Students: 10",
@@ -65,15 +65,18 @@ def test_the_case_is_one_page(cast: Cast) -> None:
     ):
         assert words in page
     assert first.reference in page
-    own = client_of(cast.colleague).get(f"/campaigns/{request.reference}/case/").content.decode()
+    own = client_of(cast.colleague).get(f"/campaigns/{request.reference}/overview/").content.decode()
     assert "Approve" not in own
-    assert client_of(cast.outsider).get(f"/campaigns/{request.reference}/case/").status_code == 404
+    assert client_of(cast.outsider).get(f"/campaigns/{request.reference}/overview/").status_code == 404
 
 
 def test_a_link_shows_and_a_post_decides(cast: Cast) -> None:
     request = submitted(cast)
     client = client_of(cast.cio)
-    for address in (f"/campaigns/{request.reference}/case/", f"/requests/{request.reference}/do/approve/"):
+    for address in (
+        f"/campaigns/{request.reference}/overview/",
+        f"/requests/{request.reference}/do/approve/",
+    ):
         client.get(address)
         assert fresh(request).state == "in_review"
     detail = request.campaign
@@ -152,7 +155,7 @@ def test_a_delegate_decides_for_the_office_and_each_step_says_so(cast: Cast) -> 
     for address in (
         f"/requests/{request.reference}/",
         f"/campaigns/{request.reference}/letter/",
-        f"/campaigns/{request.reference}/case/",
+        f"/campaigns/{request.reference}/overview/",
         f"/grants/{request.reference}/",
     ):
         assert "for the Office of the CIO, delegated by Cio" in client.get(address).content.decode()

@@ -1,4 +1,4 @@
-"""Deliverability signals: taking them in, from a page or a file, and what they add up to."""
+"""Complaint metrics of campaigns: sent messages, complaints and hard bounces a day, entered or imported, and their totals."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Max, Sum
 from django.utils import timezone
 
-from campaigns.models import CampaignPermission, DeliverySignal
+from campaigns.models import CampaignPermission, ComplaintMetrics
 from portal.institution import institution
 from portal.lib.dates import parse_day
 
@@ -23,13 +23,13 @@ MOST_ROWS = 10_000
 LARGEST_COUNT = 100_000_000
 
 
-class SignalsRefused(ValueError):
-    """The rows are not taken; `str(error)` names each line with one sentence."""
+class MetricsRefused(ValueError):
+    """The rows are refused as a whole; `str(error)` has one sentence for each bad line."""
 
 
 @dataclass(frozen=True)
-class Signal:
-    """One day of one campaign."""
+class DailyMetrics:
+    """The metrics of one campaign on one day, as a platform or a mailbox provider reports them."""
 
     reference: str
     day: date
@@ -39,8 +39,8 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class Totals:
-    """What a campaign's signals add up to, and the limits that hold for it."""
+class MetricTotals:
+    """The sums of a campaign's metrics, and the stop limits that apply to it (percentages)."""
 
     sent: int
     complaints: int
@@ -61,12 +61,12 @@ class Totals:
 
     @property
     def is_judged(self) -> bool:
-        """Whether enough was sent for the figures to prove something."""
+        """Whether enough was sent for the percentages to mean anything (`signals_least_sent` of the institution)."""
         return self.sent >= institution().signals_least_sent
 
     @property
     def is_over_stop(self) -> bool:
-        """Whether a stop limit is reached."""
+        """Whether a stop limit is reached; never before enough was sent."""
         return self.is_judged and (
             self.complaint_percent >= float(self.complaint_limit)
             or self.bounce_percent >= float(self.bounce_limit)
@@ -74,7 +74,7 @@ class Totals:
 
     @property
     def is_over_warn(self) -> bool:
-        """Whether a warn limit is reached."""
+        """Whether a warning limit is reached; never before enough was sent."""
         place = institution()
         return self.is_judged and (
             self.complaint_percent >= place.warn_complaint_percent
@@ -89,13 +89,13 @@ class Totals:
         )
 
 
-def totals_of(permission: CampaignPermission) -> Totals:
-    """All signals of a campaign together; one query."""
-    found = permission.signals.aggregate(
+def totals_of(permission: CampaignPermission) -> MetricTotals:
+    """Return the sums of all metrics of a campaign; one query."""
+    found = permission.complaint_metrics.aggregate(
         sent=Sum("sent"), complaints=Sum("complaints"), hard_bounces=Sum("hard_bounces"), last=Max("day")
     )
     place = institution()
-    return Totals(
+    return MetricTotals(
         sent=found["sent"] or 0,
         complaints=found["complaints"] or 0,
         hard_bounces=found["hard_bounces"] or 0,
@@ -105,25 +105,28 @@ def totals_of(permission: CampaignPermission) -> Totals:
     )
 
 
-def read_signals(file: TextIO) -> list[Signal]:
-    """The rows of a CSV file with the columns of `COLUMNS`. Raises SignalsRefused, naming every bad line."""
+def read_metrics(file: TextIO) -> list[DailyMetrics]:
+    """Return the rows of a CSV file with the columns `COLUMNS`.
+
+    Raises MetricsRefused with the first 20 bad lines, or for more than `MOST_ROWS` lines.
+    """
     reader = csv.DictReader(file)
     if tuple(name.strip().lower() for name in reader.fieldnames or ()) != COLUMNS:
-        raise SignalsRefused(f"The first line must be: {','.join(COLUMNS)}")
+        raise MetricsRefused(f"The first line must be: {','.join(COLUMNS)}")
     found, problems = [], []
     for row in reader:
         if reader.line_num > MOST_ROWS + 1:
-            raise SignalsRefused(f"The file has more than {MOST_ROWS:,} lines. Split it.")
+            raise MetricsRefused(f"The file has more than {MOST_ROWS:,} lines. Split it.")
         try:
-            found.append(_signal(row))
+            found.append(_daily_metrics(row))
         except ValueError as error:
             problems.append(f"Line {reader.line_num}: {error}")
     if problems:
-        raise SignalsRefused("\n".join(problems[:20]))
+        raise MetricsRefused("\n".join(problems[:20]))
     return found
 
 
-def _signal(row: dict[str, str | None]) -> Signal:
+def _daily_metrics(row: dict[str, str | None]) -> DailyMetrics:
     if None in row.values() or None in row:
         raise ValueError(f"it must have {len(COLUMNS)} columns.")
     values = {(name or "").strip().lower(): (value or "").strip() for name, value in row.items()}
@@ -132,7 +135,7 @@ def _signal(row: dict[str, str | None]) -> Signal:
     except ValueError:
         raise ValueError("the day must be such as 2027-02-15.") from None
     counts = [_count(values[name], name) for name in COLUMNS[2:]]
-    return checked(Signal(values["campaign"].upper(), day, *counts))
+    return checked(DailyMetrics(values["campaign"].upper(), day, *counts))
 
 
 def _count(text: str, name: str) -> int:
@@ -141,37 +144,35 @@ def _count(text: str, name: str) -> int:
     return int(text)
 
 
-def checked(signal: Signal) -> Signal:
-    """The same signal. Raises ValueError for figures that cannot be."""
-    if signal.complaints > signal.sent or signal.hard_bounces > signal.sent:
+def checked(metrics: DailyMetrics) -> DailyMetrics:
+    """Return `metrics` unchanged. Raises ValueError for impossible numbers or a day in the future."""
+    if metrics.complaints > metrics.sent or metrics.hard_bounces > metrics.sent:
         raise ValueError("there cannot be more complaints or bounces than messages.")
-    if signal.day > timezone.localdate():
-        raise ValueError("the day is still to come.")
-    return signal
+    if metrics.day > timezone.localdate():
+        raise ValueError("the day is in the future.")
+    return metrics
 
 
 @transaction.atomic
-def record(*, signals: Sequence[Signal], actor: "User | None") -> list[CampaignPermission]:
-    """Keep the signals; the same campaign and day again replaces its figures. Returns the campaigns concerned.
+def save_metrics(*, rows: Sequence[DailyMetrics], actor: "User | None") -> list[CampaignPermission]:
+    """Save metrics and return the campaigns they are about; a row for a day that is known replaces it.
 
-    Raises SignalsRefused, and keeps nothing, where one names no approved campaign.
+    Raises MetricsRefused, and saves nothing, if a row names no approved campaign.
     """
-    permissions = _permissions({signal.reference for signal in signals})
+    permissions = _permissions({row.reference for row in rows})
     problems = [
-        f"{signal.reference} is no approved campaign."
-        for signal in signals
-        if signal.reference not in permissions
+        f"{row.reference} is not an approved campaign." for row in rows if row.reference not in permissions
     ]
     if problems:
-        raise SignalsRefused("\n".join(dict.fromkeys(problems)))
-    for signal in signals:
-        DeliverySignal.objects.update_or_create(
-            permission=permissions[signal.reference],
-            day=signal.day,
+        raise MetricsRefused("\n".join(dict.fromkeys(problems)))
+    for row in rows:
+        ComplaintMetrics.objects.update_or_create(
+            permission=permissions[row.reference],
+            day=row.day,
             defaults={
-                "sent": signal.sent,
-                "complaints": signal.complaints,
-                "hard_bounces": signal.hard_bounces,
+                "sent": row.sent,
+                "complaints": row.complaints,
+                "hard_bounces": row.hard_bounces,
                 "entered_by": actor,
                 "entered_at": timezone.now(),
             },
@@ -180,5 +181,5 @@ def record(*, signals: Sequence[Signal], actor: "User | None") -> list[CampaignP
 
 
 def _permissions(references: Iterable[str]) -> dict[str, CampaignPermission]:
-    rows = CampaignPermission.objects.filter(grant__reference__in=list(references)).select_related("grant")
-    return {row.grant.reference: row for row in rows}
+    found = CampaignPermission.objects.filter(grant__reference__in=list(references)).select_related("grant")
+    return {one.grant.reference: one for one in found}
