@@ -118,6 +118,7 @@ def check() -> None:
         ]
     )
     call([BIN / "djlint", "templates", "--lint", "--quiet"])
+    call([BIN / "djlint", "templates", "--check", "--quiet"])
     call([PYTHON, "scripts/import_layers.py"], secret)
     manage("check", "--deploy", "--fail-level", "WARNING", extra=PRODUCTION | secret)
     manage("makemigrations", "--check", "--dry-run", extra=PRODUCTION | secret)

@@ -11,6 +11,7 @@ from django.template import Context, Template
 from portal.ui.fields import problems_of
 from portal.ui.parts import Hinted
 from portal.ui.samples import SampleForm, SampleRow, bound_form
+from tests.support.pages import flat
 
 
 def tree(html: str) -> Any:
@@ -119,8 +120,8 @@ def test_the_summary_reads_formsets_and_says_nothing_for_good_forms() -> None:
 
 def test_rows_keep_their_management_form_and_template() -> None:
     rows = forms.formset_factory(SampleRow, extra=1, max_num=3, can_delete=True)(prefix="addresses")
-    html = Template('{% include "components/formset.html" with formset=rows %}').render(
-        Context({"rows": rows})
+    html = flat(
+        Template('{% include "components/formset.html" with formset=rows %}').render(Context({"rows": rows}))
     )
     assert 'name="addresses-TOTAL_FORMS"' in html
     assert 'name="addresses-__prefix__-address"' in html

@@ -104,6 +104,20 @@ def step_progress(number: int, total: int, title: str = "") -> dict[str, Any]:
 
 
 # ------------------------------------------------------------------ frame and parts
+@register.simple_block_tag
+def filled(content: SafeString, element: str, css: str) -> SafeString:
+    """The content in an element of class `css`; nothing where the content is white space alone."""
+    return (
+        format_html('<{0} class="{1}">{2}</{0}>', element, css, content) if content.strip() else SafeString()
+    )
+
+
+@register.filter
+def one_a_line(lines: Iterable[str]) -> str:
+    """The lines as one text, for `<pre>`."""
+    return "\n".join(lines)
+
+
 @register.simple_tag(name="institution")
 def institution_tag() -> Institution:
     """The institution, for templates that are rendered without a request: `{% institution as place %}`."""
