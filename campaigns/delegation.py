@@ -1,4 +1,4 @@
-"""Who decides for the CIO office, from when to when, and of which campaigns."""
+"""Who decides for the CIO office, from when to when, and which of its requests, whatever their kind."""
 
 from datetime import date
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from portal.workflow.states import Action
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-STAGE = "cio"
+KIND = "campaign"
 ELIGIBLE = (Role.REVIEWER, Role.POSTMASTER)
 """Delegates see every request already; a delegation gives the decision, not the sight of other people's cases."""
 LONGEST_DAYS = 366
@@ -45,11 +45,21 @@ def in_force(today: date) -> "QuerySet[Delegation]":
     ).select_related("given_by", "given_to")
 
 
-def covers(delegation: Delegation, *, is_survey: bool) -> bool:
-    """Whether a delegation's scope takes in a survey, or a mailing."""
+def covers(delegation: Delegation, service_request: ServiceRequest) -> bool:
+    """Whether a delegation's scope takes in a request that the office decides."""
     if delegation.scope == DelegationScope.ALL:
         return True
-    return (delegation.scope == DelegationScope.SURVEYS) == is_survey
+    if service_request.kind != KIND:
+        return False
+    if delegation.scope == DelegationScope.CAMPAIGNS:
+        return True
+    return (delegation.scope == DelegationScope.SURVEYS) == services.detail_of(service_request).is_survey
+
+
+def is_the_offices(service_request: ServiceRequest) -> bool:
+    """Whether the stage that has the request, or had it last, is the office's own."""
+    stage = service_request.current_stage
+    return stage is not None and stage.role is Role.CIO
 
 
 def capacity(service_request: ServiceRequest, actor: User) -> str:
@@ -57,18 +67,19 @@ def capacity(service_request: ServiceRequest, actor: User) -> str:
 
     Nobody passes a case on as IT and then decides it for the CIO: those are four eyes.
     """
-    if service_request.stage != STAGE or not actor.has_role(*ELIGIBLE):
+    if not is_the_offices(service_request) or not actor.has_role(*ELIGIBLE):
         return ""
     held = delegations_of(actor, timezone.localdate())
     if not held or _passed_it_on(service_request, actor):
         return ""
-    detail = services.detail_of(service_request)
-    fitting = next((one for one in held if covers(one, is_survey=detail.is_survey)), None)
+    fitting = next((one for one in held if covers(one, service_request)), None)
     return f"for the {institution().cio_office}, delegated by {fitting.given_by}"[:100] if fitting else ""
 
 
 def deputies(service_request: ServiceRequest) -> list[User]:
     """The people who may decide the request for the office today, each once."""
+    if not is_the_offices(service_request):
+        return []
     held = in_force(timezone.localdate())
     people = {one.given_to.pk: one.given_to for one in held if one.given_to.is_active}
     return [person for person in people.values() if capacity(service_request, person)]

@@ -8,7 +8,6 @@ from django.urls import reverse
 
 from campaigns import (
     calendar_rules,
-    delegation,
     forms,
     notices,
     rules,
@@ -126,14 +125,6 @@ class CampaignsKind(GrantingKind):
         """Every rule of the room, over fresh rows."""
         services.forget(service_request)
         return rules.check(service_request)
-
-    def stands_in(self, service_request: ServiceRequest, actor: "User") -> str:
-        """For whom a delegate of the CIO office decides."""
-        return delegation.capacity(service_request, actor)
-
-    def deputies(self, service_request: ServiceRequest) -> "Sequence[User]":
-        """The delegates who may decide it today."""
-        return delegation.deputies(service_request)
 
     def would_allow(self, service_request: ServiceRequest) -> str:
         """What would be sent, to whom and when."""

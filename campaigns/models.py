@@ -269,9 +269,10 @@ class ListUse(models.Model):
 
 
 class DelegationScope(models.TextChoices):
-    """Which campaigns a delegate decides."""
+    """Which requests a delegate decides."""
 
-    ALL = "all", "Every campaign and survey"
+    ALL = "all", "Everything that the office decides"
+    CAMPAIGNS = "campaigns", "Every campaign and survey"
     SURVEYS = "surveys", "Surveys only"
     MAILINGS = "mailings", "Marketing and notices only"
 

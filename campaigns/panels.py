@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from campaigns import delegation, lists, selectors
-from campaigns.models import CampaignPermission, ListUse, StopProposal
+from campaigns.models import CampaignPermission, DelegationScope, ListUse, StopProposal
 from campaigns.standing import SENDERS
 from portal.grants.models import Grant
 from portal.ui.panels import Panel
@@ -24,9 +24,13 @@ def _verification(grant: Grant) -> dict[str, str]:
 def _delegated(actor: "User") -> dict[str, Any]:
     if not actor.has_role(*delegation.ELIGIBLE):
         return {}
-    if not delegation.delegations_of(actor, timezone.localdate()):
+    held = delegation.delegations_of(actor, timezone.localdate())
+    if not held:
         return {}
-    return {"count": selectors.cio_queue().count(), "address": reverse("campaign_queue")}
+    rows = selectors.waiting_for_the_office()
+    if all(one.scope != DelegationScope.ALL for one in held):
+        rows = rows.filter(kind=delegation.KIND)
+    return {"count": rows.count(), "address": reverse("campaign_queue")}
 
 
 def _delivery(grant: Grant) -> dict[str, Any]:

@@ -30,6 +30,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         raise NotAllowed(f"This queue is for the {institution().cio_office} and for those who decide for it.")
     context = {
         "waiting": list(selectors.cio_queue()[:SHOWN]),
+        "others": list(selectors.other_requests()[:SHOWN]),
         "over_limit": list(selectors.over_limit()[:SHOWN]),
         "coming": list(selectors.before_cio()[:SHOWN]),
         "decided": list(selectors.decided()[:10]),

@@ -2,7 +2,7 @@
 
 from celery.schedules import crontab
 
-from campaigns import notices, selectors
+from campaigns import delegation, notices, selectors
 from campaigns.clauses import CHAPTER
 from campaigns.gate import GATE
 from campaigns.kind import CampaignsKind
@@ -22,11 +22,13 @@ from portal.sending_calendar.bookings import BOOKING_SOURCES
 from portal.standards.editions import CHAPTERS
 from portal.workflow.panels import QUEUE_PANELS
 from portal.workflow.registry import KINDS
+from portal.workflow.stand_ins import STAND_INS
 
 REGISTRATION = AppRegistration(
     KINDS.contribution(CampaignsKind()),
     CHAPTERS.contribution(CHAPTER),
     AUDIENCES.contribution(Audience(CampaignsKind.key, Role.CIO)),
+    STAND_INS.contribution(delegation),
     GATES.contribution(GATE),
     BOOKING_SOURCES.contribution(selectors.bookings),
     MESSAGE_CHECKS.contribution(CAMPAIGN_CHECK),

@@ -9,6 +9,7 @@ from django.utils import timezone
 from campaigns.models import CampaignPermission, CampaignRequest, StopProposal
 from campaigns.standing import SENDERS, CampaignStanding, InWords, standing_of
 from portal.accounts.models import DirectoryAddress, User
+from portal.accounts.roles import Role
 from portal.grants.models import Grant, GrantQuerySet
 from portal.grants.states import GrantState
 from portal.sending_calendar.windows import Booking, Window
@@ -176,6 +177,17 @@ def cio_queue() -> QuerySet[ServiceRequest]:
     """Return the campaigns that wait for the CIO office, the first due first."""
     live = ServiceRequest.objects.filter(kind=KEY, state__in=LIVE_STATES, stage="cio")
     return live.select_related("requester", "assignee", "campaign").order_by("due_on", "id")
+
+
+def waiting_for_the_office() -> QuerySet[ServiceRequest]:
+    """The requests of every kind at a stage of the CIO office, what is due first on top."""
+    live = ServiceRequest.objects.filter(state__in=LIVE_STATES, stage_role=str(Role.CIO))
+    return live.select_related("requester", "assignee").order_by("due_on", "id")
+
+
+def other_requests() -> QuerySet[ServiceRequest]:
+    """Those of them that are no campaigns, such as large-volume relay mail (MKT-4)."""
+    return waiting_for_the_office().exclude(kind=KEY)
 
 
 def over_limit() -> "QuerySet[StopProposal]":

@@ -29,6 +29,10 @@ def _always(service_request: "ServiceRequest") -> bool:
     return True
 
 
+def _unsaid(service_request: "ServiceRequest") -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Stage:
     """One desk on a request's way: whose it is, its target in business days, and when it applies."""
@@ -38,6 +42,8 @@ class Stage:
     label: str
     target_days: int
     applies: Callable[["ServiceRequest"], bool] = _always
+    reason: Callable[["ServiceRequest"], str] = _unsaid
+    """Why a request takes this stage, in a sentence for the requester; "" where the stage says it."""
 
 
 @dataclass(frozen=True)
@@ -194,17 +200,6 @@ class Kind(ABC):
         """The stages this request passes, in order; never empty (an empty route would approve by itself)."""
         stages = [stage for stage in self.stages if stage.applies(service_request)]
         return stages or [self.stages[0]]
-
-    def stands_in(self, service_request: "ServiceRequest", actor: "User") -> str:
-        """In whose stead somebody without the role of the present stage may decide ("for the CIO"); "" for nobody.
-
-        Whoever is a party to the request never decides it, whatever this says. The words stay with each step.
-        """
-        return ""
-
-    def deputies(self, service_request: "ServiceRequest") -> "Sequence[User]":
-        """Who may decide the present stage in somebody's stead, and is told of it like the people of the stage."""
-        return ()
 
     # ------------------------------------------------------------------ the decision
     approve_form_class: "type[ApproveForm] | None" = None

@@ -8,6 +8,7 @@ from portal.accounts.models import people_with_role
 from portal.accounts.roles import Role
 from portal.institution import institution
 from portal.lib.problems import NotAllowed, WrongState
+from portal.workflow import stand_ins
 from portal.workflow.models import Part, Participation
 from portal.workflow.states import BY_ACTION, TRANSITIONS, Action, Party, State
 
@@ -61,7 +62,7 @@ def sits_at_stage(service_request: "ServiceRequest", actor: "User") -> bool:
     role = service_request.stage_role or _role_of_last_stage(service_request)
     if not role or not actor.is_active:
         return False
-    return actor.has_role(Role(role)) or bool(service_request.kind_entry.stands_in(service_request, actor))
+    return actor.has_role(Role(role)) or bool(stand_ins.capacity(service_request, actor))
 
 
 # ---------------------------------------------------------------- four eyes
@@ -145,7 +146,7 @@ def people_who_may_decide(service_request: "ServiceRequest") -> "list[User]":
     if not service_request.stage_role:
         return []
     people = {person.pk: person for person in people_with_role([Role(service_request.stage_role)])}
-    people |= {person.pk: person for person in service_request.kind_entry.deputies(service_request)}
+    people |= {person.pk: person for person in stand_ins.deputies(service_request)}
     rows = Participation.objects.filter(service_request=service_request, person__in=people).order_by("pk")
     cached = _cached_parts(service_request)
     cached |= {pk: [] for pk in people}
@@ -159,7 +160,7 @@ def capacity_of(service_request: "ServiceRequest", actor: "User") -> str:
     role = service_request.stage_role or _role_of_last_stage(service_request)
     if not role or actor.has_role(Role(role)):
         return ""
-    return service_request.kind_entry.stands_in(service_request, actor)
+    return stand_ins.capacity(service_request, actor)
 
 
 def _role_of_last_stage(service_request: "ServiceRequest") -> str:

@@ -18,10 +18,12 @@ from portal.sending_calendar.windows import Window
 from portal.sending_calendar.words import words_of
 from portal.workflow.models import Event, ServiceRequest
 from portal.workflow.policies import available_actions
-from portal.workflow.services import reviewing
+from portal.workflow.services import requesting, reviewing
 from portal.workflow.states import Action
+from relay import services as relay
 from tests.campaigns.cast import free_days, message, passed_on, submitted
-from tests.cast import Cast, approve, client_of, fresh
+from tests.cast import Cast, approve, client_of, fresh, relay_draft
+from tests.cast import submitted as relay_submitted
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +38,16 @@ def delegate(cast: Cast, to: User | None = None, **facts: object) -> Delegation:
         ends_on=facts.get("ends_on", today + timedelta(days=9)),  # type: ignore[arg-type]
         reason="Holiday",
     )
+
+
+def large_relay_mail(cast: Cast, **facts: object) -> ServiceRequest:
+    """A relay request above the limits, at the office's stage."""
+    draft = relay_draft(cast, **facts)  # type: ignore[arg-type]
+    relay.write_columns(detail=relay.detail_of(draft), columns={"most_per_day": 9000})
+    requesting.submit(service_request=fresh(draft), actor=draft.requester, revision=draft.revision)
+    request = fresh(draft)
+    reviewing.advance(service_request=request, actor=cast.reviewer, revision=request.revision)
+    return fresh(draft)
 
 
 def anew(person: User) -> User:
@@ -202,6 +214,66 @@ def test_a_delegation_has_its_scope(cast: Cast, scope: str, kind: str, may: bool
     assert (Action.APPROVE in actions(request, cast.second_reviewer)) is may
 
 
+@pytest.mark.parametrize(
+    ("scope", "may"), [("all", True), ("campaigns", False), ("surveys", False), ("mailings", False)]
+)
+def test_a_delegate_decides_every_kind_at_the_offices_stage(cast: Cast, scope: str, may: bool) -> None:
+    request = large_relay_mail(cast)
+    assert Action.APPROVE not in actions(request, cast.second_reviewer)
+    delegate(cast, cast.second_reviewer, scope=scope)
+    assert (Action.APPROVE in actions(request, cast.second_reviewer)) is may
+    client = client_of(anew(cast.second_reviewer))
+    assert (client.get("/campaigns/").status_code, client.get("/queue/").status_code) == (200, 200)
+    assert request.reference in client.get("/campaigns/").content.decode()
+    count = int(may)
+    assert f"{count} request" in client.get("/queue/").content.decode()
+    if not may:
+        with pytest.raises(NotAllowed):
+            approve(cast, fresh(request), actor=anew(cast.second_reviewer))
+        return
+    approve(cast, fresh(request), actor=anew(cast.second_reviewer))
+    event = Event.objects.get(service_request=request, action="approve")
+    assert event.who == "Second Reviewer, for the Office of the CIO, delegated by Cio"
+
+
+def test_a_delegate_does_not_decide_what_they_passed_on_or_are_a_party_to(cast: Cast) -> None:
+    delegate(cast)
+    delegate(cast, cast.second_reviewer)
+    passed = large_relay_mail(cast)
+    shared = large_relay_mail(cast, address="129.118.10.21", co_owner=cast.second_reviewer)
+    assert Action.APPROVE not in actions(passed, cast.reviewer)
+    assert Action.APPROVE in actions(passed, cast.second_reviewer)
+    for person in (cast.reviewer, cast.second_reviewer):
+        with pytest.raises(NotAllowed):
+            approve(cast, fresh(shared), actor=anew(person))
+
+
+def test_a_delegation_reaches_no_stage_of_another_office(cast: Cast) -> None:
+    delegate(cast, cast.postmaster)
+    request = relay_submitted(cast)
+    assert request.stage == "review"
+    assert actions(request, cast.postmaster) == [Action.COMMENT]
+    assert Action.APPROVE not in actions(request, cast.postmaster)
+
+
+def test_the_delegate_is_told_of_relay_mail_that_waits_for_the_office(cast: Cast) -> None:
+    delegate(cast, cast.second_reviewer)
+    large_relay_mail(cast)
+    told = set(OutboxMessage.objects.filter(subject__contains="waits").values_list("recipient", flat=True))
+    assert cast.second_reviewer.email in told
+
+
+def test_delegations_from_before_stay_with_campaigns(cast: Cast) -> None:
+    from importlib import import_module
+
+    from django.apps import apps
+
+    given = delegate(cast)
+    import_module("campaigns.migrations.0004_delegations_by_kind").keep_their_scope(apps, None)
+    given.refresh_from_db()
+    assert given.scope == DelegationScope.CAMPAIGNS
+
+
 def test_a_delegation_has_its_days_and_ends_with_the_office_of_its_giver(cast: Cast) -> None:
     request = submitted(cast)
     today = timezone.localdate()
@@ -322,7 +394,7 @@ def test_a_delegate_is_told_and_finds_the_desk_from_the_queue(cast: Cast) -> Non
     )
     assert told == {cast.cio.email, cast.reviewer.email}
     page = client_of(cast.reviewer).get("/queue/").content.decode()
-    assert "1 campaign and survey for the Office of the CIO" in page
+    assert "1 request for the Office of the CIO" in page
     own = submitted(cast, requester=cast.reviewer, first=free_days(weeks=9))
     assert not Notification.objects.filter(
         unique_key__startswith="request_waits", recipient=cast.reviewer.email, thread=own.reference
