@@ -259,7 +259,7 @@ def test_a_delegation_reaches_no_stage_of_another_office(cast: Cast) -> None:
 def test_the_delegate_is_told_of_relay_mail_that_waits_for_the_office(cast: Cast) -> None:
     delegate(cast, cast.second_reviewer)
     large_relay_mail(cast)
-    told = set(OutboxMessage.objects.filter(subject__contains="waits").values_list("recipient", flat=True))
+    told = set(Notification.objects.filter(subject__contains="waits").values_list("recipient", flat=True))
     assert cast.second_reviewer.email in told
 
 
