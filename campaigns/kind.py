@@ -68,6 +68,7 @@ class CampaignsKind(GrantingKind):
     clauses = ("MKT-1", "MKT-2", "MKT-3", "MKT-4", "MKT-5", "OVR-4", "OVR-5", "REL-3", "AUT-3")
     owner_clause = "MKT-4"
     subject_label = "Audience"
+    detail_model = CampaignRequest
     steps = (
         Step("sort", "What it is", forms.SortStep),
         Step("content", "What it says", forms.ContentStep),
@@ -101,7 +102,6 @@ class CampaignsKind(GrantingKind):
 
     def summarise(self, service_request: ServiceRequest) -> tuple[str, str]:
         """The message's subject or the sort of mail; the audience is the subject."""
-        services.forget(service_request)
         detail = services.detail_of(service_request)
         title = " – ".join(
             filter(None, (detail.message.subject if detail.message else "", detail.sender_of_record))
@@ -122,8 +122,7 @@ class CampaignsKind(GrantingKind):
 
     # ------------------------------------------------------------------ checks and decision
     def check(self, service_request: ServiceRequest) -> list[Finding]:
-        """Every rule of the room, over fresh rows."""
-        services.forget(service_request)
+        """Every rule of the room."""
         return rules.check(service_request)
 
     def would_allow(self, service_request: ServiceRequest) -> str:

@@ -7,6 +7,7 @@ from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from portal.grants.models import Grant
+from portal.workflow.details import Detail
 from portal.workflow.models import ServiceRequest
 
 USER = settings.AUTH_USER_MODEL
@@ -91,8 +92,10 @@ class CampaignMessage(models.Model):
         return f"{self.service_request_id} {self.canonical_sha256[:12]}"
 
 
-class CampaignRequest(models.Model):
+class CampaignRequest(Detail):
     """The answers of one campaign request; department, purpose and people are on the request itself."""
+
+    joined = ("message", "sender_grant", "stopper")
 
     service_request = models.OneToOneField(
         ServiceRequest, on_delete=models.CASCADE, primary_key=True, related_name="campaign"

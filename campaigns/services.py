@@ -24,17 +24,12 @@ if TYPE_CHECKING:
 
 def detail_of(service_request: ServiceRequest) -> CampaignRequest:
     """The request's own row, with its audiences and message; read once for an instance."""
-    cached: CampaignRequest | None = service_request.__dict__.get("_campaign_detail")
-    if cached is None:
-        rows = CampaignRequest.objects.select_related("message", "sender_grant", "stopper")
-        cached = rows.prefetch_related("audiences").get(service_request=service_request)
-        service_request.__dict__["_campaign_detail"] = cached
-    return cached
+    return CampaignRequest.of(service_request)
 
 
 def forget(service_request: ServiceRequest) -> None:
     """Read the row anew next time."""
-    service_request.__dict__.pop("_campaign_detail", None)
+    CampaignRequest.forget(service_request)
 
 
 def audience_of(service_request: ServiceRequest) -> dict[str, int]:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from portal.workflow.kinds import Answer, AnswerGroup, Step
 from portal.workflow.models import ServiceRequest
 from relay import services
+from relay.models import RelayRequest
 
 
 def answer_groups(service_request: ServiceRequest, steps: Sequence[Step]) -> list[AnswerGroup]:
     """One group for each page; answers that a branch never asked for are left out."""
-    detail, sr = services.detail_of(service_request), service_request
+    detail, sr = RelayRequest.of(service_request), service_request
     groups = {
         "system": [
             Answer("system_kind", "Kind of system", detail.get_system_kind_display()),

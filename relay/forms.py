@@ -13,6 +13,7 @@ from portal.workflow.fields import RowsField
 from portal.workflow.findings import Finding
 from portal.workflow.forms import StepForm
 from portal.workflow.models import ServiceRequest
+from portal.workflow.services import answering
 from relay import rules, services
 from relay.models import Capability, Contents, Recipients, RelayRequest, SystemKind, Tls
 
@@ -45,16 +46,16 @@ class RelayStep(StepForm):
     @property
     def detail(self) -> RelayRequest:
         """The request's own row."""
-        return services.detail_of(self.service_request)
+        return RelayRequest.of(self.service_request)
 
     def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
         """The columns of this page."""
-        detail = services.detail_of(service_request)
+        detail = RelayRequest.of(service_request)
         return {name: getattr(detail, name) for name in self.columns}
 
     def save(self) -> None:
         """Write the columns of this page."""
-        services.write_columns(
+        answering.write_columns(
             detail=self.detail, columns={name: self.cleaned_data[name] for name in self.columns}
         )
 

@@ -30,6 +30,7 @@ from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Cut, Limit, Stage, Step, Terms
 from portal.workflow.models import Counter, ServiceRequest
+from portal.workflow.services import answering
 from portal.workflow.services.reviewing import ApprovalBlocked
 from relay import forms, proving, rules, services, subjects, volume
 from relay.answers import answer_groups
@@ -43,7 +44,7 @@ from relay.standing import standing_findings
 
 
 def _has_mail_server(service_request: ServiceRequest) -> bool:
-    mail_server = services.detail_of(service_request).system_kind == SystemKind.MAIL_SERVER
+    mail_server = RelayRequest.of(service_request).system_kind == SystemKind.MAIL_SERVER
     return mail_server and not _is_unchanged(service_request)
 
 
@@ -60,7 +61,7 @@ def _needs_postmaster(service_request: ServiceRequest) -> bool:
 
 def _is_large(service_request: ServiceRequest) -> bool:
     # A renewal without changes as well: MKT-4 asks for the CIO's approval of the mail, not of the form.
-    return volume.is_large(services.detail_of(service_request))
+    return volume.is_large(RelayRequest.of(service_request))
 
 
 def _is_unchanged(service_request: ServiceRequest) -> bool:
@@ -83,6 +84,7 @@ class RelayKind(SampledKind):
     clauses = ("REL-0", "REL-1", "REL-2", "REL-3", "WKS-1", "OVR-1", "OVR-2", "OVR-5", "MKT-2", "MKT-4")
     owner_clause = "REL-1"
     subject_label = "Host"
+    detail_model = RelayRequest
     steps = (
         Step("system", "The system", forms.SystemStep),
         Step("network", "Where it is", forms.NetworkStep),
@@ -109,18 +111,18 @@ class RelayKind(SampledKind):
     def prefill(self, service_request: ServiceRequest, answers: str) -> None:
         """The kind of system, where the guide asked for it."""
         if answers in SystemKind.values and answers != SystemKind.WORKSTATION:
-            detail = services.detail_of(service_request)
-            services.write_columns(detail=detail, columns={"system_kind": answers})
+            detail = RelayRequest.of(service_request)
+            answering.write_columns(detail=detail, columns={"system_kind": answers})
 
     def summarise(self, service_request: ServiceRequest) -> tuple[str, str]:
         """What it is and where; the host is the subject."""
-        detail = services.detail_of(service_request)
+        detail = RelayRequest.of(service_request)
         what = SHORT_NAMES.get(SystemKind(detail.system_kind), "System") if detail.system_kind else "System"
         return f"{what} {detail.hostname}".strip(), detail.hostname
 
     def search_terms(self, service_request: ServiceRequest) -> set[str]:
         """Host, addresses, senders."""
-        detail = services.detail_of(service_request)
+        detail = RelayRequest.of(service_request)
         return {
             detail.hostname,
             *services.addresses_of(service_request),
@@ -133,13 +135,12 @@ class RelayKind(SampledKind):
 
     # ------------------------------------------------------------------ checks and decision
     def check(self, service_request: ServiceRequest) -> list[Finding]:
-        """Every rule of the room, over fresh rows."""
-        services.forget(service_request)
+        """Every rule of the room."""
         return rules.check(service_request)
 
     def would_allow(self, service_request: ServiceRequest) -> str:
         """Which address may relay as whom, to whom."""
-        detail = services.detail_of(service_request)
+        detail = RelayRequest.of(service_request)
         return _sentence(
             services.addresses_of(service_request),
             services.senders_of(service_request),
@@ -161,7 +162,7 @@ class RelayKind(SampledKind):
 
     def choices(self, service_request: ServiceRequest) -> list[Choice]:
         """A reviewer may cut senders, addresses and domains where there are several, and narrow the recipients."""
-        detail = services.detail_of(service_request)
+        detail = RelayRequest.of(service_request)
         labels = {scope.value: scope.label for scope in Recipients}
         scopes = [scope.value for scope in services.narrower(detail.recipients)]
         domains = detail.recipient_domains.split() if detail.recipients == Recipients.DOMAINS else []
@@ -175,7 +176,7 @@ class RelayKind(SampledKind):
 
     def limits(self, service_request: ServiceRequest) -> list[Limit]:
         """A reviewer may lower how much is sent."""
-        detail = services.detail_of(service_request)
+        detail = RelayRequest.of(service_request)
         asked = [
             ("per_day", "Most recipients on one day", volume.per_day(detail)),
             (

@@ -7,6 +7,7 @@ from simple_history.models import HistoricalRecords
 
 from portal.grants.models import Grant
 from portal.lib.networks import Network
+from portal.workflow.details import Detail
 from portal.workflow.models import ServiceRequest
 
 
@@ -66,7 +67,7 @@ class Tls(models.TextChoices):
     UNKNOWN = "unknown", "I do not know"
 
 
-class RelayRequest(models.Model):
+class RelayRequest(Detail):
     """The answers of one relay request."""
 
     service_request = models.OneToOneField(

@@ -100,7 +100,7 @@ def _is_edge(network: IPv4Network) -> bool:
 
 def clashes(service_request: ServiceRequest) -> list[Finding]:
     """What another grant holds by now. Asks the database alone: an approval asks it again under its lock."""
-    rows = services.detail_of(service_request).addresses.all()
+    rows = RelayRequest.of(service_request).addresses.all()
     return _taken(service_request, [parse_network(row.network) for row in rows])
 
 
@@ -280,7 +280,7 @@ def can_wait(finding: Finding) -> bool:
 
 
 def _consents(service_request: ServiceRequest) -> Mapping[str, Any]:
-    return {row.address: row for row in services.detail_of(service_request).senders.all()}
+    return {row.address: row for row in RelayRequest.of(service_request).senders.all()}
 
 
 def _sender(box: Mailbox, consent: Any) -> Finding:
@@ -404,7 +404,7 @@ def bounce_findings(service_request: ServiceRequest, address: str, senders: Sequ
 # ---------------------------------------------------------------- the whole request
 def check(service_request: ServiceRequest) -> list[Finding]:
     """Every check of a relay request, in the order of the standards."""
-    detail = services.detail_of(service_request)
+    detail = RelayRequest.of(service_request)
     networks = [parse_network(row.network) for row in detail.addresses.all()]
     senders = [row.address for row in detail.senders.all()]
     return [

@@ -13,6 +13,7 @@ from portal.lib.problems import NotAllowed, WrongState
 from portal.outbox.services import enqueue
 from portal.workflow.kinds import TERM, Cut
 from portal.workflow.models import Event, ServiceRequest
+from portal.workflow.services import answering
 from portal.workflow.states import OPEN_STATES
 from relay import volume
 from relay.models import (
@@ -30,30 +31,16 @@ if TYPE_CHECKING:
     from portal.workflow.kinds import Terms
 
 
-def detail_of(service_request: ServiceRequest) -> RelayRequest:
-    """The request's own row, with its addresses and senders; read once for an instance."""
-    cached: RelayRequest | None = service_request.__dict__.get("_relay_detail")
-    if cached is None:
-        rows = RelayRequest.objects.prefetch_related("addresses", "senders")
-        cached = service_request.__dict__["_relay_detail"] = rows.get(service_request=service_request)
-    return cached
-
-
-def forget(service_request: ServiceRequest) -> None:
-    """Read the row anew next time."""
-    service_request.__dict__.pop("_relay_detail", None)
-
-
 def addresses_of(service_request: ServiceRequest) -> list[str]:
     """The networks of the request as people write them."""
     from portal.lib.networks import parse_network
 
-    return [shown(parse_network(row.network)) for row in detail_of(service_request).addresses.all()]
+    return [shown(parse_network(row.network)) for row in RelayRequest.of(service_request).addresses.all()]
 
 
 def senders_of(service_request: ServiceRequest) -> list[str]:
     """The senders of the request."""
-    return [row.address for row in detail_of(service_request).senders.all()]
+    return [row.address for row in RelayRequest.of(service_request).senders.all()]
 
 
 def related_permissions(service_request: ServiceRequest) -> list[RelayPermission]:
@@ -73,18 +60,11 @@ def related_permissions(service_request: ServiceRequest) -> list[RelayPermission
     )
 
 
-def write_columns(*, detail: RelayRequest, columns: Mapping[str, Any]) -> None:
-    """Write columns of the detail row, with its history."""
-    for name, value in columns.items():
-        setattr(detail, name, value)
-    detail.save(update_fields=list(columns))
-
-
 def write_addresses(*, detail: RelayRequest, networks: Sequence[Network]) -> None:
     """Replace the addresses of a request."""
     detail.addresses.all().delete()
     RelayAddress.objects.bulk_create(RelayAddress(relay_request=detail, network=str(n)) for n in networks)
-    forget(detail.service_request)
+    RelayRequest.forget(detail.service_request)
 
 
 def write_senders(*, detail: RelayRequest, addresses: Sequence[str]) -> None:
@@ -94,12 +74,12 @@ def write_senders(*, detail: RelayRequest, addresses: Sequence[str]) -> None:
     RelaySender.objects.bulk_create(
         RelaySender(relay_request=detail, address=address) for address in addresses if address not in there
     )
-    forget(detail.service_request)
+    RelayRequest.forget(detail.service_request)
 
 
 def write_permission(*, grant: Grant, service_request: ServiceRequest, terms: "Terms") -> RelayPermission:
     """Write what a grant allows: the request's answers, less what the reviewer cut."""
-    detail = detail_of(service_request)
+    detail = RelayRequest.of(service_request)
     permission, _ = RelayPermission.objects.update_or_create(
         grant=grant, defaults={"hostname": detail.hostname, **permitted_mail(detail, terms)}
     )
@@ -159,7 +139,7 @@ def _lowered(name: str, asked: int | None, terms: "Terms") -> int | None:
 
 def cuts(service_request: ServiceRequest, terms: "Terms", found: Sequence[Cut]) -> list[Cut]:
     """The cuts of a decision, `found` by the engine, with recipients and volume in the words of the answers."""
-    detail = detail_of(service_request)
+    detail = RelayRequest.of(service_request)
     granted = permitted_mail(detail, terms)
     others = [cut for cut in found if cut.field in ("senders", "addresses", TERM)]
     asked_per_day = volume.per_day(detail)
@@ -213,10 +193,10 @@ _COPIED = (
 
 def copy_answers(*, grant: Grant, service_request: ServiceRequest) -> None:
     """Fill a renewal's draft: the answers in force, with the addresses and senders that the grant allows."""
-    old, new = detail_of(grant.latest_request), detail_of(service_request)
+    old, new = RelayRequest.of(grant.latest_request), RelayRequest.of(service_request)
     permission = grant.relay
     columns = {name: getattr(old, name) for name in _COPIED}
-    write_columns(detail=new, columns=columns | _mail_in_force(permission, old))
+    answering.write_columns(detail=new, columns=columns | _mail_in_force(permission, old))
     RelayAddress.objects.bulk_create(
         RelayAddress(relay_request=new, network=row.network) for row in permission.addresses.all()
     )
@@ -230,7 +210,7 @@ def copy_answers(*, grant: Grant, service_request: ServiceRequest) -> None:
         )
         for row in permission.senders.all()
     )
-    forget(service_request)
+    RelayRequest.forget(service_request)
 
 
 def _mail_in_force(permission: RelayPermission, old: RelayRequest) -> dict[str, Any]:
@@ -273,7 +253,7 @@ def ask_consent(*, service_request: ServiceRequest, needed: Mapping[str, str], a
             _tell_of(service_request, sender, actor)
             count += 1
         sender.save()
-    forget(service_request)
+    RelayRequest.forget(service_request)
     return count
 
 

@@ -6,6 +6,7 @@ from datetime import date
 from portal.workflow.kinds import Answer, AnswerGroup, Step
 from portal.workflow.models import ServiceRequest
 from senders import services
+from senders.models import SenderRequest
 
 _OPTIONAL = {"identity_reason", "spf_term", "tx_ramp", "accessibility", "security_review", "agreement_number"}
 
@@ -16,7 +17,7 @@ def _day(day: date | None) -> str:
 
 def answer_groups(service_request: ServiceRequest, steps: Sequence[Step]) -> list[AnswerGroup]:
     """One group for each page; optional answers that were not given are left out."""
-    detail, sr = services.detail_of(service_request), service_request
+    detail, sr = SenderRequest.of(service_request), service_request
     groups = {
         "service": [
             Answer("service_name", "Service", detail.service_name),

@@ -15,6 +15,7 @@ from portal.workflow.fields import PersonField, RowsField
 from portal.workflow.findings import Finding
 from portal.workflow.forms import StepForm
 from portal.workflow.models import ServiceRequest
+from portal.workflow.services import answering
 from senders import rules, services
 from senders.models import Agreement, Classification, Identity, SenderRequest, ServiceModel
 from senders.plan import LONGEST_ROW, KeyPlan, parse_key_plan
@@ -44,16 +45,16 @@ class SendersStep(StepForm):
     @property
     def detail(self) -> SenderRequest:
         """The request's own row."""
-        return services.detail_of(self.service_request)
+        return SenderRequest.of(self.service_request)
 
     def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
         """The columns of this page."""
-        detail = services.detail_of(service_request)
+        detail = SenderRequest.of(service_request)
         return {name: getattr(detail, name) for name in self.columns}
 
     def save(self) -> None:
         """Write the columns of this page."""
-        services.write_columns(
+        answering.write_columns(
             detail=self.detail, columns={name: self.cleaned_data[name] for name in self.columns}
         )
 

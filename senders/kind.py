@@ -26,6 +26,7 @@ from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
 from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
 from portal.workflow.models import Counter, ServiceRequest
+from portal.workflow.services import answering
 from portal.workflow.services.reviewing import ApprovalBlocked
 from senders import (
     dns_checks,
@@ -56,7 +57,7 @@ def _is_new_or_changed(service_request: ServiceRequest) -> bool:
 
 
 def _is_mail_domain(service_request: ServiceRequest) -> bool:
-    asked = services.detail_of(service_request).identity == Identity.MAIL_DOMAIN
+    asked = SenderRequest.of(service_request).identity == Identity.MAIL_DOMAIN
     return asked and not _is_unchanged(service_request)
 
 
@@ -72,6 +73,7 @@ class SendersKind(SampledKind):
     owner_clause = "AUT-1"
     subject_label = "Domain"
     needs_proof = True
+    detail_model = SenderRequest
     steps = (
         Step("service", "The service", forms.ServiceStep),
         Step("agreement", "The agreement", forms.AgreementStep),
@@ -97,11 +99,11 @@ class SendersKind(SampledKind):
     def prefill(self, service_request: ServiceRequest, answers: str) -> None:
         """The identity, where the guide asked for it."""
         if answers in (Identity.SUBDOMAIN, Identity.MAIL_DOMAIN):
-            services.write_columns(detail=services.detail_of(service_request), columns={"identity": answers})
+            answering.write_columns(detail=SenderRequest.of(service_request), columns={"identity": answers})
 
     def summarise(self, service_request: ServiceRequest) -> tuple[str, str]:
         """Which service, as whom; the domain in From is the subject."""
-        detail = services.detail_of(service_request)
+        detail = SenderRequest.of(service_request)
         who = (
             f"{detail.service_name} as @{detail.sending_domain}"
             if detail.sending_domain
@@ -111,7 +113,7 @@ class SendersKind(SampledKind):
 
     def search_terms(self, service_request: ServiceRequest) -> set[str]:
         """Service, vendor, number, addresses and domains."""
-        detail = services.detail_of(service_request)
+        detail = SenderRequest.of(service_request)
         words = {
             detail.service_name,
             detail.vendor,
@@ -129,13 +131,12 @@ class SendersKind(SampledKind):
 
     # ------------------------------------------------------------------ checks and decision
     def check(self, service_request: ServiceRequest) -> list[Finding]:
-        """Every rule of the room, over fresh rows."""
-        services.forget(service_request)
+        """Every rule of the room."""
         return rules.check(service_request)
 
     def would_allow(self, service_request: ServiceRequest) -> str:
         """Who would send as whom."""
-        detail = services.detail_of(service_request)
+        detail = SenderRequest.of(service_request)
         return _sentence(detail, services.addresses_of(service_request))
 
     def default_terms(self, service_request: ServiceRequest, today: date) -> Terms:
@@ -143,7 +144,7 @@ class SendersKind(SampledKind):
 
         A renewal or a change goes on from today: the permission has begun.
         """
-        detail = services.detail_of(service_request)
+        detail = SenderRequest.of(service_request)
         begins = today
         if service_request.intention == "new" and detail.contract_starts_on:
             begins = max(today, detail.contract_starts_on)

@@ -9,6 +9,7 @@ from portal.samples.models import (
     SignedSample,
     new_token,  # noqa: F401 - migration 0001 names it here
 )
+from portal.workflow.details import Detail
 from portal.workflow.models import ServiceRequest
 
 
@@ -52,7 +53,7 @@ class KeyKind(models.TextChoices):
     TXT = "TXT", "The key itself"
 
 
-class SenderRequest(models.Model):
+class SenderRequest(Detail):
     """The answers of one request; the sponsor is on the request itself."""
 
     service_request = models.OneToOneField(

@@ -22,7 +22,7 @@ from senders.plan import KeyPlan, Plan
 
 def check(service_request: ServiceRequest) -> list[Finding]:
     """Every check of the request, in the order of the standards. Asks the DNS within its deadline."""
-    detail, plan = services.detail_of(service_request), services.plan_of(service_request)
+    detail, plan = SenderRequest.of(service_request), services.plan_of(service_request)
     adopt_attachments(service_request=service_request)
     return [
         _model(detail),

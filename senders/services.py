@@ -1,10 +1,11 @@
 """Writes of the senders room, and the small reads that its forms and rules share."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from portal.grants.models import GrantEvent
 from portal.workflow.models import ServiceRequest
+from portal.workflow.services import answering
 from senders.models import (
     AuthorizedAddress,
     AuthorizedSelector,
@@ -22,29 +23,14 @@ if TYPE_CHECKING:
     from portal.workflow.kinds import Terms
 
 
-def detail_of(service_request: ServiceRequest) -> SenderRequest:
-    """The request's own row, with addresses and selectors; read once for an instance."""
-    cached: SenderRequest | None = service_request.__dict__.get("_senders_detail")
-    if cached is None:
-        rows = SenderRequest.objects.prefetch_related("addresses", "selectors")
-        cached = rows.get(service_request=service_request)
-        service_request.__dict__["_senders_detail"] = cached
-    return cached
-
-
-def forget(service_request: ServiceRequest) -> None:
-    """Read the row anew next time."""
-    service_request.__dict__.pop("_senders_detail", None)
-
-
 def addresses_of(service_request: ServiceRequest) -> list[str]:
     """The From addresses that the request names."""
-    return [row.address for row in detail_of(service_request).addresses.all()]
+    return [row.address for row in SenderRequest.of(service_request).addresses.all()]
 
 
 def keys_of(service_request: ServiceRequest) -> list[KeyPlan]:
     """The DKIM plan of the request."""
-    return _keys(detail_of(service_request).selectors.all())
+    return _keys(SenderRequest.of(service_request).selectors.all())
 
 
 def _keys(rows: Iterable[SelectorWish] | Iterable[AuthorizedSelector]) -> list[KeyPlan]:
@@ -53,7 +39,7 @@ def _keys(rows: Iterable[SelectorWish] | Iterable[AuthorizedSelector]) -> list[K
 
 def plan_of(service_request: ServiceRequest) -> Plan:
     """What the request asks, as plain values."""
-    detail = detail_of(service_request)
+    detail = SenderRequest.of(service_request)
     return _plan(detail, addresses_of(service_request), keys_of(service_request))
 
 
@@ -61,7 +47,7 @@ def granted_plan(service_request: ServiceRequest, terms: "Terms") -> Plan:
     """What an approval with `terms` would allow: the request's plan, less the addresses that the reviewer cut."""
     kept = terms.keep.get("addresses", addresses_of(service_request))
     addresses = [one for one in addresses_of(service_request) if one in kept]
-    return _plan(detail_of(service_request), addresses, keys_of(service_request))
+    return _plan(SenderRequest.of(service_request), addresses, keys_of(service_request))
 
 
 def authorized_plan(grant: "Grant") -> Plan:
@@ -85,30 +71,23 @@ def _plan(
     )
 
 
-def write_columns(*, detail: SenderRequest, columns: Mapping[str, Any]) -> None:
-    """Write columns of the detail row, with its history."""
-    for name, value in columns.items():
-        setattr(detail, name, value)
-    detail.save(update_fields=list(columns))
-
-
 def write_addresses(*, service_request: ServiceRequest, addresses: Sequence[str]) -> None:
     """Replace the From addresses of a request."""
-    detail = detail_of(service_request)
+    detail = SenderRequest.of(service_request)
     detail.addresses.all().delete()
     FromAddress.objects.bulk_create(FromAddress(sender_request=detail, address=one) for one in addresses)
-    forget(service_request)
+    SenderRequest.forget(service_request)
 
 
 def write_keys(*, service_request: ServiceRequest, keys: Sequence[KeyPlan]) -> None:
     """Replace the DKIM plan of a request."""
-    detail = detail_of(service_request)
+    detail = SenderRequest.of(service_request)
     detail.selectors.all().delete()
     SelectorWish.objects.bulk_create(
         SelectorWish(sender_request=detail, selector=key.selector, kind=key.kind, value=key.value)
         for key in keys
     )
-    forget(service_request)
+    SenderRequest.forget(service_request)
 
 
 _GRANTED = (
@@ -127,7 +106,7 @@ def write_permission(
     *, grant: "Grant", service_request: ServiceRequest, terms: "Terms"
 ) -> SenderAuthorization:
     """Write what a grant allows: the request's plan, less the addresses that the reviewer cut."""
-    detail = detail_of(service_request)
+    detail = SenderRequest.of(service_request)
     authorization, _ = SenderAuthorization.objects.update_or_create(
         grant=grant, defaults={name: getattr(detail, name) for name in _GRANTED}
     )
@@ -173,8 +152,8 @@ _COPIED = (
 
 def copy_answers(*, grant: "Grant", service_request: ServiceRequest) -> None:
     """Fill a renewal's draft: the answers in force, the sponsor, and what the grant allows."""
-    old, new = detail_of(grant.latest_request), detail_of(service_request)
-    write_columns(detail=new, columns={name: getattr(old, name) for name in _COPIED})
+    old, new = SenderRequest.of(grant.latest_request), SenderRequest.of(service_request)
+    answering.write_columns(detail=new, columns={name: getattr(old, name) for name in _COPIED})
     sponsor = grant.latest_request.sponsor
     if sponsor is not None and sponsor.pk != service_request.requester_id:
         service_request.sponsor = sponsor

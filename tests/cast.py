@@ -13,8 +13,9 @@ from portal.grants.models import Grant
 from portal.lib.networks import parse_network
 from portal.workflow import registry
 from portal.workflow.models import DraftStep, ServiceRequest
-from portal.workflow.services import requesting, reviewing
+from portal.workflow.services import answering, requesting, reviewing
 from relay import services as relay
+from relay.models import RelayRequest
 
 DOMAIN = "ttu.edu"
 SENDER = "noreply-lab@ttu.edu"
@@ -101,8 +102,8 @@ def relay_draft(
 
 def answer_relay(draft: ServiceRequest, *, address: str, sender: str, host: str) -> None:
     """Answer every page of a relay draft."""
-    detail = relay.detail_of(draft)
-    relay.write_columns(
+    detail = RelayRequest.of(draft)
+    answering.write_columns(
         detail=detail,
         columns={
             "system_kind": "copier",

@@ -9,40 +9,18 @@ from django.utils import timezone
 from portal.institution import institution
 from portal.lib.addresses import MailboxRefused, parse_mailbox
 from portal.lib.text import one_line
-from portal.workflow.fields import PersonField, RowsField
+from portal.workflow.answers import Rows, declare, field_for
+from portal.workflow.fields import RowsField
 from portal.workflow.findings import Finding
-from portal.workflow.forms import StepForm
-from portal.workflow.models import ServiceRequest
-from whitelist import proof, rules, services
+from portal.workflow.forms import SponsoredStep, StepForm, sponsor_field
+from whitelist import proof, rules
 from whitelist.entries import parse_address, parse_domain_entry
-from whitelist.models import Affected, Verdict, WhitelistRequest
+from whitelist.models import Affected, EntryKind, WhitelistEntry, WhitelistRequest
 
 MOST_ADDRESSES = 10
 MOST_DOMAINS = 3
 FEW_PEOPLE = 10
 """Below this many people, safe senders are less work than a request (WHT-1)."""
-
-
-class WhitelistStep(StepForm):
-    """A page that reads and writes columns of the detail row."""
-
-    columns: tuple[str, ...] = ()
-
-    @property
-    def detail(self) -> WhitelistRequest:
-        """The request's own row."""
-        return services.detail_of(self.service_request)
-
-    def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
-        """The columns of this page."""
-        detail = services.detail_of(service_request)
-        return {name: getattr(detail, name) for name in self.columns}
-
-    def save(self) -> None:
-        """Write the columns of this page."""
-        services.write_columns(
-            detail=self.detail, columns={name: self.cleaned_data[name] for name in self.columns}
-        )
 
 
 class SenderRows(RowsField):
@@ -51,42 +29,47 @@ class SenderRows(RowsField):
     note = "or a domain below"
 
 
-class SenderStep(WhitelistStep):
+class SenderStep(StepForm):
     """Whose mail it is (WHT-3, WHT-4, WHT-5)."""
 
-    columns = ("domain_reason",)
     live_fields = ("addresses", "domains")
-    addresses = SenderRows(
-        label="Sender address",
-        row_label="Sender address",
-        parse=parse_address,
-        max_rows=MOST_ADDRESSES,
-        add_label="Add an address",
-        required=False,
-        help_text="The address that people see in From, such as notices@vendor.example. One in each row.",
+    addresses = declare(
+        SenderRows(
+            label="Sender address",
+            row_label="Sender address",
+            parse=parse_address,
+            max_rows=MOST_ADDRESSES,
+            add_label="Add an address",
+            required=False,
+            help_text="The address that people see in From, such as notices@vendor.example. One in each row.",
+        ),
+        Rows.of(WhitelistEntry, "value", kind=EntryKind.ADDRESS),
+        "Sender address",
+        is_code=True,
+        is_searched=True,
+        is_shown_empty=True,
     )
-    domains = RowsField(
-        label="Whole domain, if addresses will not do",
-        row_label="Domain",
-        parse=parse_domain_entry,
-        max_rows=MOST_DOMAINS,
-        add_label="Add a domain",
-        required=False,
-        help_text="Lets in every address of exactly this domain. Leave it empty if you can name the addresses.",
+    domains = declare(
+        RowsField(
+            label="Whole domain, if addresses will not do",
+            row_label="Domain",
+            parse=parse_domain_entry,
+            max_rows=MOST_DOMAINS,
+            add_label="Add a domain",
+            required=False,
+            help_text="Lets in every address of exactly this domain. Leave it empty if you can name the addresses.",
+        ),
+        Rows.of(WhitelistEntry, "value", kind=EntryKind.DOMAIN),
+        "Whole domain",
+        is_code=True,
+        is_searched=True,
     )
-    domain_reason = forms.CharField(
-        label="If you named a domain: why will single addresses not do?",
+    domain_reason = field_for(
+        WhitelistRequest.domain_reason,
+        "If you named a domain: why will single addresses not do?",
+        answer="Why a whole domain",
         required=False,
-        max_length=1000,
-        widget=forms.Textarea(attrs={"rows": 3}),
     )
-
-    def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
-        """Columns and entries."""
-        return super().answers_now(service_request) | {
-            "addresses": services.addresses_of(service_request),
-            "domains": services.domains_of(service_request),
-        }
 
     def clean_addresses(self) -> list[str]:
         """Addresses that no other grant covers."""
@@ -129,33 +112,29 @@ class SenderStep(WhitelistStep):
             *proof.domain_findings(values, field=field),
         ]
 
-    def save(self) -> None:
-        """Columns and entries."""
-        super().save()
-        services.write_entries(
-            service_request=self.service_request,
-            addresses=self.cleaned_data["addresses"],
-            domains=self.cleaned_data["domains"],
-        )
 
-
-class AffectedStep(WhitelistStep):
+class AffectedStep(StepForm):
     """Who misses the mail, and why safe senders will not do (WHT-1)."""
 
-    columns = ("affected", "affected_count", "affected_who", "safelist_reason")
-    affected = forms.ChoiceField(
-        label="Who misses this mail?", choices=Affected.choices, widget=forms.RadioSelect
+    affected = field_for(WhitelistRequest.affected, "Who misses this mail?", answer="Who misses it")
+    affected_count = field_for(
+        WhitelistRequest.affected_count,
+        "About how many people?",
+        answer="People",
+        required=False,
+        min_value=1,
+        max_value=1_000_000,
     )
-    affected_count = forms.IntegerField(
-        label="About how many people?", min_value=1, max_value=1_000_000, required=False
+    affected_who = field_for(
+        WhitelistRequest.affected_who,
+        "Which ones?",
+        answer="Which ones",
+        help_text="For example: students of PHYS 1408, or advisers.",
     )
-    affected_who = forms.CharField(
-        label="Which ones?", max_length=300, help_text="For example: students of PHYS 1408, or advisers."
-    )
-    safelist_reason = forms.CharField(
-        label="Why will safe senders not do?",
-        max_length=1000,
-        widget=forms.Textarea(attrs={"rows": 3}),
+    safelist_reason = field_for(
+        WhitelistRequest.safelist_reason,
+        "Why will safe senders not do?",
+        answer="Why safe senders will not do",
         help_text="Everybody can add a sender to their own safe senders, at once and without a request.",
     )
 
@@ -185,21 +164,28 @@ def _safe_senders_will_do() -> str:
     )
 
 
-class ObservedStep(WhitelistStep):
+class ObservedStep(StepForm):
     """What became of the mail."""
 
-    columns = ("observed_on", "observed_recipient", "observed_verdict", "message_id")
-    observed_on = forms.DateField(
-        label="On which day was a message last caught?", widget=forms.DateInput(attrs={"type": "date"})
+    observed_on = field_for(
+        WhitelistRequest.observed_on, "On which day was a message last caught?", answer="Last caught on"
     )
-    observed_recipient = forms.CharField(label="To which address was it sent?", max_length=254)
-    observed_verdict = forms.ChoiceField(
-        label="What became of it?", choices=Verdict.choices, widget=forms.RadioSelect
+    observed_recipient = field_for(
+        WhitelistRequest.observed_recipient,
+        "To which address was it sent?",
+        answer="Sent to",
+        is_code=True,
+        form_class=forms.CharField,
     )
-    message_id = forms.CharField(
-        label="Message-ID",
+    observed_verdict = field_for(
+        WhitelistRequest.observed_verdict, "What became of it?", answer="What became of it"
+    )
+    message_id = field_for(
+        WhitelistRequest.message_id,
+        "Message-ID",
+        answer="Message-ID",
+        is_code=True,
         required=False,
-        max_length=998,
         help_text="From the message’s header, if you have it. Better still: save the message as an .eml file and add "
         "it to this request, or let the vendor send one to the address that the request gets once it is filed.",
     )
@@ -228,86 +214,71 @@ class ObservedStep(WhitelistStep):
         return one_line(self.cleaned_data["message_id"])
 
 
-class VendorStep(WhitelistStep):
+class VendorStep(SponsoredStep):
     """Who sends it, and who here stands for them (WHT-2)."""
 
-    columns = ("vendor", "relationship", "evidence")
-    vendor = forms.CharField(
-        label="Vendor", max_length=150, help_text="The company or body that sends this mail."
+    vendor = field_for(
+        WhitelistRequest.vendor,
+        "Vendor",
+        answer="Vendor",
+        is_searched=True,
+        help_text="The company or body that sends this mail.",
     )
-    relationship = forms.CharField(
-        label="What does it do for us?", max_length=1000, widget=forms.Textarea(attrs={"rows": 3})
+    relationship = field_for(
+        WhitelistRequest.relationship, "What does it do for us?", answer="What it does for us"
     )
-    sponsor = PersonField(
-        label="Sponsor",
-        help_text="A colleague who answers for the relationship. Not you; their e-mail address.",
-        error_messages={"required": "WHT-2: name a sponsor, who is another person than you."},
-    )
-    evidence = forms.CharField(
-        label="How can we see that?",
-        max_length=1000,
-        widget=forms.Textarea(attrs={"rows": 2}),
+    sponsor = sponsor_field("WHT-2")
+    evidence = field_for(
+        WhitelistRequest.evidence,
+        "How can we see that?",
+        answer="Evidence",
+        rows=2,
         help_text="A contract or purchase order number, or the page of ours that names the vendor.",
     )
 
-    def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
-        """Columns and the sponsor."""
-        sponsor = service_request.sponsor
-        return super().answers_now(service_request) | {"sponsor": sponsor.email if sponsor else ""}
 
-    def clean_sponsor(self) -> Any:
-        """Neither the requester nor the co-owner: four eyes (WHT-2)."""
-        person = self.cleaned_data["sponsor"]
-        if person is not None and person.pk in (
-            self.service_request.requester_id,
-            self.service_request.co_owner_id,
-        ):
-            raise ValidationError(
-                "WHT-2: the sponsor is somebody else than you and the co-owner. Name a colleague."
-            )
-        return person
-
-    def save(self) -> None:
-        """Columns, and the request's sponsor, which the service writes."""
-        super().save()
-        self.service_request.sponsor = self.cleaned_data["sponsor"]
-
-
-class ControlStep(WhitelistStep):
+class ControlStep(StepForm):
     """That the sender is the vendor's own, and for us alone (WHT-5, WHT-6)."""
 
-    columns = ("is_controlled", "is_dedicated", "hosted_services", "is_hosted_controlled")
-    is_controlled = forms.BooleanField(
-        label="The vendor controls this address or domain, and nobody else sends from it.",
+    is_controlled = field_for(
+        WhitelistRequest.is_controlled,
+        "The vendor controls this address or domain, and nobody else sends from it.",
+        answer="The vendor’s own",
         help_text="WHT-5. Ask the vendor if you are not sure.",
         error_messages={"required": "WHT-5: without this the address cannot be whitelisted."},
     )
-    is_dedicated = forms.BooleanField(
-        label="The vendor uses it for mail to us only.",
+    is_dedicated = field_for(
+        WhitelistRequest.is_dedicated,
+        "The vendor uses it for mail to us only.",
+        answer="For us only",
         help_text="WHT-5. An address that also writes to other customers lets their mail in as well.",
         error_messages={"required": "WHT-5: ask the vendor for an address that it uses for us only."},
     )
-    hosted_services = forms.CharField(
-        label="Through which services of others does the vendor send?",
+    hosted_services = field_for(
+        WhitelistRequest.hosted_services,
+        "Through which services of others does the vendor send?",
+        answer="Services of others",
         required=False,
-        max_length=1000,
-        widget=forms.Textarea(attrs={"rows": 2}),
+        rows=2,
         help_text="Mailing platforms or cloud services. Leave it empty if there are none.",
     )
-    is_hosted_controlled = forms.BooleanField(
-        label="Such services are under the vendor’s control and used for it only.",
+    is_hosted_controlled = field_for(
+        WhitelistRequest.is_hosted_controlled,
+        "Such services are under the vendor’s control and used for it only.",
+        answer="Under its control",
         help_text="WHT-6. State it as well if there are none.",
         error_messages={"required": "WHT-6: without this the request cannot be judged."},
     )
 
 
-class StatementStep(WhitelistStep):
+class StatementStep(StepForm):
     """What approval does and does not do (WHT-0)."""
 
-    columns = ("is_attested",)
-    is_attested = forms.BooleanField(
-        label="I understand: mail from this sender skips the server’s content filter and nothing else. It adds risk, "
+    is_attested = field_for(
+        WhitelistRequest.is_attested,
+        "I understand: mail from this sender skips the server’s content filter and nothing else. It adds risk, "
         "and delivery is never promised.",
+        answer="Statement",
         help_text="WHT-0. Mail that fails DMARC, or carries malware, is still stopped. An entry is for one year, and is "
         "taken out at once if it is abused. Your name stands with this statement.",
         error_messages={"required": "WHT-0: without this statement the request cannot be judged."},

@@ -1,47 +1,35 @@
 """The registry's entry of the whitelist kind."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from typing import Any
 
 from portal.accounts.models import User
 from portal.accounts.roles import Role
-from portal.grants.kinds import GrantingKind
+from portal.grants.kinds import is_new_or_changed, is_unchanged_renewal
 from portal.grants.models import Grant
 from portal.grants.services.rechecking import suspend_now
 from portal.grants.subjects import Basis, Hit, Subject, Vendor
 from portal.institution import institution
-from portal.lib.dates import term_end
 from portal.lib.outcome import Outcome
 from portal.lib.text import sentence_list
 from portal.samples.kinds import SampledKind, Wanted
 from portal.samples.models import SignedSample
-from portal.samples.services import give_token
 from portal.workflow.demo import DemoRequest
 from portal.workflow.findings import Finding
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
-from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
-from portal.workflow.models import Counter, ServiceRequest
-from portal.workflow.services.reviewing import ApprovalBlocked
+from portal.workflow.kinds import Choice, Stage, Step, Terms
+from portal.workflow.models import ServiceRequest
+from portal.workflow.services import answering
 from whitelist import forms, proof, rules, services, subjects
-from whitelist.answers import answer_groups
 from whitelist.demo import demo_requests
 from whitelist.entries import domain_of
 from whitelist.guide import guide
 from whitelist.models import Affected, EntryKind, WhitelistRequest
 
 
-def _is_unchanged(service_request: ServiceRequest) -> bool:
-    kind = service_request.kind_entry
-    return isinstance(kind, GrantingKind) and kind.is_unchanged_renewal(service_request)
-
-
-def _is_new_or_changed(service_request: ServiceRequest) -> bool:
-    return not _is_unchanged(service_request)
-
-
 def _has_domain(service_request: ServiceRequest) -> bool:
-    return bool(services.domains_of(service_request)) and not _is_unchanged(service_request)
+    return bool(services.domains_of(service_request)) and not is_unchanged_renewal(service_request)
 
 
 class WhitelistKind(SampledKind):
@@ -55,6 +43,7 @@ class WhitelistKind(SampledKind):
     clauses = ("WHT-0", "WHT-1", "WHT-2", "WHT-3", "WHT-4", "WHT-5", "WHT-6", "OVR-4", "MKT-2")
     owner_clause = "WHT-2"
     subject_label = "Domain"
+    detail_model = WhitelistRequest
     steps = (
         Step("sender", "The sender", forms.SenderStep),
         Step("affected", "Who misses it", forms.AffectedStep),
@@ -66,26 +55,20 @@ class WhitelistKind(SampledKind):
     )
     stages = (
         Stage("postmaster", Role.POSTMASTER, "Postmaster’s review", 3, _has_domain),
-        Stage("review", Role.REVIEWER, "IT review", 3, _is_new_or_changed),
-        Stage("renewal", Role.REVIEWER, "Renewal review", 1, _is_unchanged),
+        Stage("review", Role.REVIEWER, "IT review", 3, is_new_or_changed),
+        Stage("renewal", Role.REVIEWER, "Renewal review", 1, is_unchanged_renewal),
     )
     confirmed_steps = ("control", "statement")
 
     # ------------------------------------------------------------------ the form
-    def new_detail(self, service_request: ServiceRequest) -> WhitelistRequest:
-        """An empty detail row, and a probe address."""
-        give_token(service_request=service_request)
-        return WhitelistRequest.objects.create(service_request=service_request)
-
     def prefill(self, service_request: ServiceRequest, answers: str) -> None:
         """Who misses the mail, where the guide asked for it."""
         if answers in Affected.values and answers != Affected.FEW:
-            detail = services.detail_of(service_request)
-            services.write_columns(detail=detail, columns={"affected": answers})
+            answering.write_answers(service_request=service_request, answers={"affected": answers})
 
     def summarise(self, service_request: ServiceRequest) -> tuple[str, str]:
         """Whose mail; the domain is the subject."""
-        detail = services.detail_of(service_request)
+        detail = WhitelistRequest.of(service_request)
         entries = [*services.addresses_of(service_request), *services.domains_of(service_request)]
         more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
         first = f"{entries[0]}{more}" if entries else ""
@@ -93,34 +76,22 @@ class WhitelistKind(SampledKind):
         return title or self.label, domain_of(entries[0]) if entries else ""
 
     def search_terms(self, service_request: ServiceRequest) -> set[str]:
-        """Addresses, their domains, the vendor."""
-        detail = services.detail_of(service_request)
-        entries = {*services.addresses_of(service_request), *services.domains_of(service_request)}
-        return {*entries, *(domain_of(entry) for entry in entries), detail.vendor} - {""}
-
-    def answer_groups(self, service_request: ServiceRequest) -> list[AnswerGroup]:
-        """The answers page by page."""
-        return answer_groups(service_request, self.steps)
+        """With the domains of the addresses."""
+        addresses = services.addresses_of(service_request)
+        return super().search_terms(service_request) | {domain_of(address) for address in addresses}
 
     # ------------------------------------------------------------------ checks and decision
     def check(self, service_request: ServiceRequest) -> list[Finding]:
-        """Every rule of the room, over fresh rows."""
-        services.forget(service_request)
+        """Every rule of the room."""
         return rules.check(service_request)
 
     def would_allow(self, service_request: ServiceRequest) -> str:
         """Whose mail would skip what."""
         return _sentence(services.addresses_of(service_request), services.domains_of(service_request))
 
-    def default_terms(self, service_request: ServiceRequest, today: date) -> Terms:
-        """A year from today; a renewal of a grant in force goes on from its last day."""
-        months = institution().whitelist_term_months
-        about = getattr(service_request, "about_grant", None)
-        if about is not None and about.grant.is_in_force(today):
-            if service_request.intention == "renewal":
-                return Terms(today, self.ends_if_renewed(about.grant, today))
-            return Terms(today, about.grant.ends_on)
-        return Terms(today, term_end(today, months))
+    def term_months(self) -> int:
+        """A year, as a rule."""
+        return institution().whitelist_term_months
 
     def choices(self, service_request: ServiceRequest) -> list[Choice]:
         """A reviewer may cut addresses or domains where there are several of a sort."""
@@ -130,22 +101,21 @@ class WhitelistKind(SampledKind):
         ]
         return [choice for choice in wanted if len(choice.values) > 1]
 
-    def on_approved(self, *, service_request: ServiceRequest, actor: User, terms: Terms) -> None:
-        """Issue the grant; of two approvals for one entry at the same moment the later one is barred."""
-        # The kind's one row in `Counter` is the lock: approvals of this kind pass here one by one.
-        Counter.objects.select_for_update().get_or_create(kind=self.key)
-        if clashes := rules.clashes(service_request):
-            raise ApprovalBlocked(clashes)
-        super().on_approved(service_request=service_request, actor=actor, terms=terms)
+    def clashes(self, service_request: ServiceRequest) -> list[Finding]:
+        """Another grant in force that has one of the entries."""
+        return rules.clashes(service_request)
 
     # ------------------------------------------------------------------ the grant
     def write_permission(self, *, grant: Grant, service_request: ServiceRequest, terms: Terms) -> None:
         """The entries of the grant."""
         services.write_permission(grant=grant, service_request=service_request, terms=terms)
 
-    def copy_answers(self, *, grant: Grant, service_request: ServiceRequest) -> None:
-        """The answers in force."""
-        services.copy_answers(grant=grant, service_request=service_request)
+    def granted_answers(self, grant: Grant) -> Mapping[str, Any]:
+        """The entries of the grant."""
+        return {
+            "addresses": _values(grant, EntryKind.ADDRESS),
+            "domains": _values(grant, EntryKind.DOMAIN),
+        }
 
     def permission_sentence(self, grant: Grant) -> str:
         """What the grant allows, and what it does not (WHT-0)."""
@@ -161,11 +131,6 @@ class WhitelistKind(SampledKind):
         return [row for row in rows if row[1]]
 
     suspends_when_broken = True
-
-    def ends_if_renewed(self, grant: Grant, today: date) -> date:
-        """A year after its last day; after today where it is not in force."""
-        begins = max(grant.ends_on, today) if grant.is_in_force(today) else today
-        return term_end(begins, institution().whitelist_term_months)
 
     def recheck(self, grant: Grant) -> list[Finding]:
         """Whether the domains still publish DMARC (WHT-3): without it the mail system cannot tell forgeries."""

@@ -4,6 +4,7 @@ from django.db import models
 from simple_history.models import HistoricalRecords
 
 from portal.grants.models import Grant
+from portal.workflow.details import Detail
 from portal.workflow.models import ServiceRequest
 
 
@@ -32,7 +33,7 @@ class Verdict(models.TextChoices):
     MISSING = "missing", "It never arrived"
 
 
-class WhitelistRequest(models.Model):
+class WhitelistRequest(Detail):
     """The answers of one whitelist request; the sponsor is on the request itself."""
 
     service_request = models.OneToOneField(

@@ -119,7 +119,7 @@ def _pending(service_request: ServiceRequest, value: str, field: str) -> list[Fi
 # ---------------------------------------------------------------- the whole request
 def check(service_request: ServiceRequest) -> list[Finding]:
     """Every check of a whitelist request, in the order of the standards. Asks the DNS within its deadline."""
-    detail = services.detail_of(service_request)
+    detail = WhitelistRequest.of(service_request)
     addresses, domains = services.addresses_of(service_request), services.domains_of(service_request)
     samples, proven = proof.sample_findings(service_request, [*addresses, *domains])
     return [

@@ -4,9 +4,10 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from portal.grants import publication
+from portal.lib.dates import term_end
 from portal.workflow import registry
 from portal.workflow.kinds import Kind, Terms
 
@@ -44,9 +45,20 @@ class GrantingKind(Kind):
     def write_permission(self, *, grant: "Grant", service_request: "ServiceRequest", terms: Terms) -> None:
         """Write what is granted (addresses, senders, ...) as the kind's rows on `grant`, replacing old ones."""
 
-    @abstractmethod
+    def granted_answers(self, grant: "Grant") -> "Mapping[str, Any]":
+        """By the fields' names, the answers that a renewal begins with where they are not those of the last request.
+
+        That is what a reviewer may cut: a renewal asks for what the grant allows, and not for what was wished.
+        """
+        return {}
+
     def copy_answers(self, *, grant: "Grant", service_request: "ServiceRequest") -> None:
         """Fill a renewal's or a change's fresh draft with what the grant allows now."""
+        from portal.workflow.services import answering
+
+        answering.copy_answers(
+            source=grant.latest_request, target=service_request, instead=self.granted_answers(grant)
+        )
 
     @abstractmethod
     def permission_sentence(self, grant: "Grant") -> str:
@@ -183,9 +195,31 @@ class GrantingKind(Kind):
     quiet_fields: frozenset[str] = frozenset({"purpose", "is_attested"})
     """Answers whose change does not lengthen a renewal's route."""
 
-    def ends_if_renewed(self, grant: "Grant", today: date) -> date | None:
-        """The last day of a renewal that changes nothing; None where its form has to say that anew."""
+    def term_months(self) -> int | None:
+        """The term in months where it is the same for all; None where the form asks for the days."""
         return None
+
+    def default_terms(self, service_request: "ServiceRequest", today: date) -> Terms:
+        """The kind's term from today; a renewal of a grant in force goes on from its last day, a change keeps it."""
+        months = self.term_months()
+        if months is None:
+            raise NotImplementedError(f"{self.key} has neither term_months nor default_terms.")
+        about = None if service_request.intention == "new" else getattr(service_request, "about_grant", None)
+        if about is None or not about.grant.is_in_force(today):
+            return Terms(today, term_end(today, months))
+        renewed = service_request.intention == "renewal"
+        ends_on = self.ends_if_renewed(about.grant, today) if renewed else about.grant.ends_on
+        return Terms(today, ends_on or about.grant.ends_on)
+
+    def ends_if_renewed(self, grant: "Grant", today: date) -> date | None:
+        """The last day of a renewal that changes nothing; None where its form has to say that anew.
+
+        With a term in months that is one term after its last day; after today where it is not in force.
+        """
+        months = self.term_months()
+        if months is None:
+            return None
+        return term_end(max(grant.ends_on, today) if grant.is_in_force(today) else today, months)
 
     def baseline(self, service_request: "ServiceRequest") -> list[dict[str, str]]:
         """The answers that the grant was last approved with."""
@@ -204,6 +238,10 @@ class GrantingKind(Kind):
         changed = {row[0] for row in differences(before, answers_of(service_request))}
         return bool(before) and not changed - self.quiet_fields
 
+    def clashes(self, service_request: "ServiceRequest") -> "list[Finding]":
+        """What bars an approval at its very moment: another grant that has what is asked for. Asks the database alone."""
+        return []
+
     # ------------------------------------------------------------------ the engine's hooks
     def before_review(self, service_request: "ServiceRequest") -> None:
         """The facts of a renewal decide its route."""
@@ -219,8 +257,18 @@ class GrantingKind(Kind):
         issuing.hold_open(service_request=service_request)
 
     def on_approved(self, *, service_request: "ServiceRequest", actor: "User", terms: Terms) -> None:
-        """Issue the grant, or renew or change the one the request is about."""
+        """Issue the grant, or renew or change the one the request is about.
+
+        Of two approvals of one thing at the same moment the later one is barred: raises ApprovalBlocked.
+        """
         from portal.grants.services import issuing
+        from portal.workflow.models import Counter
+        from portal.workflow.services.reviewing import ApprovalBlocked
+
+        # The kind's one row in `Counter` is the lock: approvals of one kind pass here one by one.
+        Counter.objects.select_for_update().get_or_create(kind=self.key)
+        if clashes := self.clashes(service_request):
+            raise ApprovalBlocked(clashes)
 
         issuing.issue(service_request=service_request, actor=actor, terms=terms)
 
@@ -229,6 +277,17 @@ class GrantingKind(Kind):
         from portal.grants.services import issuing
 
         issuing.release_hold(service_request=service_request)
+
+
+def is_unchanged_renewal(service_request: "ServiceRequest") -> bool:
+    """Whether the request renews a grant without a change: for stages."""
+    kind = service_request.kind_entry
+    return isinstance(kind, GrantingKind) and kind.is_unchanged_renewal(service_request)
+
+
+def is_new_or_changed(service_request: "ServiceRequest") -> bool:
+    """Whether the request is anything else: for stages."""
+    return not is_unchanged_renewal(service_request)
 
 
 def standings_of(grants: "Iterable[Grant]") -> dict[int, GrantStanding]:

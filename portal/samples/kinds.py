@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from portal.mailauth.message_intake import Message
     from portal.mailauth.message_report import MessageReport
     from portal.samples.models import SignedSample
+    from portal.workflow.details import Detail
     from portal.workflow.models import ServiceRequest
 
 
@@ -59,6 +60,13 @@ class SampledKind(GrantingKind):
     """When a message counts, in one sentence, where that is more than `wanted` says."""
     samples_template = ""
     """A template of the kind's own below the samples, with what `samples_context` gives; "" for none."""
+
+    def new_detail(self, service_request: "ServiceRequest") -> "Detail":
+        """The empty detail row, and a probe address."""
+        from portal.samples.services import give_token
+
+        give_token(service_request=service_request)
+        return super().new_detail(service_request)
 
     @abstractmethod
     def wanted(self, service_request: "ServiceRequest", grant: "Grant | None") -> Wanted:

@@ -65,10 +65,20 @@ class RowsField(forms.Field):
         row_label: str,
         max_rows: int,
         add_label: str = "Add a row",
+        show: Callable[[Any], str] = str,
         **kwargs: Any,
     ) -> None:
-        self.parse, self.max_rows, self.row_label = parse, max_rows, row_label
+        """`show` is the way back from a value to what stands in its row."""
+        self.parse, self.max_rows, self.row_label, self.show = parse, max_rows, row_label, show
         super().__init__(widget=RowsWidget(label=row_label, max_rows=max_rows, add_label=add_label), **kwargs)
+
+    def prepare_value(self, value: Any) -> list[str]:
+        """The rows as text; what was typed stays as it is."""
+        return [row if isinstance(row, str) else self.show(row) for row in value or ()]
+
+    def in_lines(self, values: Sequence[Any]) -> str:
+        """The values as people read them, a line each."""
+        return "\n".join(self.prepare_value(values))
 
     def clean(self, value: Sequence[str] | None) -> list[Any]:
         """The parsed rows, each once, in the order typed. ValidationError names the row that is wrong."""
@@ -92,6 +102,10 @@ class RowsField(forms.Field):
 
 class PersonField(forms.EmailField):
     """A person with an account, by e-mail address; the value is the User, or None where it is left empty."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """The person's address; what was typed stays as it is."""
+        return value.email if isinstance(value, User) else value
 
     def clean(self, value: Any) -> Any:
         """The active person with this address. ValidationError where there is none."""

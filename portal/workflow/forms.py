@@ -11,20 +11,24 @@ from portal.accounts.directory import DirectoryUnavailable
 from portal.accounts.mailboxes import Tie, mailboxes_for
 from portal.institution import institution
 from portal.lib.addresses import MailboxRefused, parse_mailbox
+from portal.workflow.answers import RequestColumn, answers_of, declare, declared
 from portal.workflow.fields import PersonField, RowsWidget
 from portal.workflow.findings import Finding
-from portal.workflow.kinds import Choice, Limit, Terms
+from portal.workflow.kinds import Answer, Choice, Limit, Terms
 from portal.workflow.models import Visibility
+from portal.workflow.services import answering
 
 if TYPE_CHECKING:
     from portal.workflow.models import ServiceRequest
 
 
 class StepForm(forms.Form):
-    """One page of a kind's form. Subclasses read their answers in `answers_now` and write them in `save`."""
+    """One page of a kind's form. Its fields say where their answers are kept (`portal.workflow.answers`)."""
 
     live_fields: Sequence[str] = ()
     """Fields whose checks answer while the person types."""
+    undeclared: Sequence[str] = ()
+    """Fields that the page's own `save` and `answers` take care of."""
 
     def __init__(
         self,
@@ -52,11 +56,20 @@ class StepForm(forms.Form):
 
     def answers_now(self, service_request: "ServiceRequest") -> dict[str, Any]:
         """The saved answers of this page, as initial values."""
-        raise NotImplementedError
+        return {name: one.stored.read(service_request) for name, one in declared(type(self))}
 
     def save(self) -> None:
         """Write the cleaned answers. Called by the service, in its transaction."""
-        raise NotImplementedError
+        fields = declared(type(self))
+        answering.write(
+            service_request=self.service_request,
+            values=[(one.stored, self.cleaned_data[name]) for name, one in fields],
+        )
+
+    @classmethod
+    def answers(cls, service_request: "ServiceRequest") -> list[Answer]:
+        """The saved answers of this page, as people read them."""
+        return list(answers_of(cls, service_request))
 
     def live_findings(self, field: str) -> list[Finding]:
         """What the checks say of one valid field; may ask the DNS within its deadline."""
@@ -88,33 +101,41 @@ class StepForm(forms.Form):
 class PeopleStep(StepForm):
     """Who owns what is asked for: department, co-owner, mailbox for notices, and what it is for."""
 
-    department = forms.CharField(max_length=150)
-    purpose = forms.CharField(
-        label="What is it for?",
-        max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="In plain words: what is sent, to whom, and why.",
+    department = declare(
+        forms.CharField(max_length=150), RequestColumn("department"), "Department", is_shown_empty=True
     )
-    co_owner = PersonField(
-        label="Co-owner",
-        required=False,
-        help_text="A colleague who may act for you and takes over if you leave. Their e-mail address.",
+    purpose = declare(
+        forms.CharField(
+            label="What is it for?",
+            max_length=2000,
+            widget=forms.Textarea(attrs={"rows": 4}),
+            help_text="In plain words: what is sent, to whom, and why.",
+        ),
+        RequestColumn("purpose"),
+        "Purpose",
     )
-    functional_mailbox = forms.CharField(
-        label="Mailbox for notices",
-        required=False,
-        max_length=254,
-        help_text="A shared mailbox that gets the decision and every reminder, besides you.",
+    co_owner = declare(
+        PersonField(
+            label="Co-owner",
+            required=False,
+            help_text="A colleague who may act for you and takes over if you leave. Their e-mail address.",
+        ),
+        RequestColumn("co_owner"),
+        "Co-owner",
+        is_shown_empty=True,
     )
-
-    def answers_now(self, service_request: "ServiceRequest") -> dict[str, Any]:
-        """The request's own columns."""
-        return {
-            "department": service_request.department,
-            "purpose": service_request.purpose,
-            "co_owner": service_request.co_owner.email if service_request.co_owner else "",
-            "functional_mailbox": service_request.functional_mailbox,
-        }
+    functional_mailbox = declare(
+        forms.CharField(
+            label="Mailbox for notices",
+            required=False,
+            max_length=254,
+            help_text="A shared mailbox that gets the decision and every reminder, besides you.",
+        ),
+        RequestColumn("functional_mailbox"),
+        "Mailbox for notices",
+        is_code=True,
+        is_shown_empty=True,
+    )
 
     def clean_co_owner(self) -> Any:
         """Another person than the requester."""
@@ -151,10 +172,37 @@ class PeopleStep(StepForm):
         if box.tie is Tie.CONSENT and box.is_personal:
             raise ValidationError(f"{address} is another person’s own address. Name a shared mailbox.")
 
-    def save(self) -> None:
-        """Set the request's columns; the service writes them."""
-        for name in ("department", "purpose", "co_owner", "functional_mailbox"):
-            setattr(self.service_request, name, self.cleaned_data[name])
+
+class SponsorField(PersonField):
+    """A colleague of the requester who answers for a relationship with somebody outside, by a clause."""
+
+    def __init__(self, clause: str) -> None:
+        self.clause = clause
+        super().__init__(
+            label="Sponsor",
+            help_text="A colleague who answers for the relationship. Not you; their e-mail address.",
+            error_messages={"required": f"{clause}: name a sponsor, who is another person than you."},
+        )
+
+
+def sponsor_field(clause: str) -> SponsorField:
+    """The field `sponsor` of a `SponsoredStep`."""
+    return declare(SponsorField(clause), RequestColumn("sponsor"), "Sponsor")
+
+
+class SponsoredStep(StepForm):
+    """A page that asks for the request's sponsor by a `sponsor_field` of that name."""
+
+    def clean_sponsor(self) -> Any:
+        """Neither the requester nor the co-owner: four eyes."""
+        person, field = self.cleaned_data["sponsor"], self.fields["sponsor"]
+        assert isinstance(field, SponsorField)
+        parties = (self.service_request.requester_id, self.service_request.co_owner_id)
+        if person is not None and person.pk in parties:
+            raise ValidationError(
+                f"{field.clause}: the sponsor is somebody else than you and the co-owner. Name a colleague."
+            )
+        return person
 
 
 class RevisionForm(forms.Form):

@@ -15,11 +15,11 @@ from portal.accounts.roles import Role
 from portal.workflow.findings import Finding
 
 if TYPE_CHECKING:
-    from django.db.models import Model
     from django.urls import URLPattern, URLResolver
 
     from portal.accounts.models import User
     from portal.workflow.demo import DemoRequest
+    from portal.workflow.details import Detail
     from portal.workflow.forms import ApproveForm, StepForm
     from portal.workflow.guide import Branch
     from portal.workflow.models import ServiceRequest
@@ -158,21 +158,30 @@ class Kind(ABC):
     stages: tuple[Stage, ...]
 
     # ------------------------------------------------------------------ the form
-    @abstractmethod
-    def new_detail(self, service_request: "ServiceRequest") -> "Model":
+    detail_model: "type[Detail]"
+    """The kind's own row of a request, whose columns the pages ask for."""
+
+    def new_detail(self, service_request: "ServiceRequest") -> "Detail":
         """Create and return the kind's empty detail row for a new draft."""
+        return self.detail_model.begin(service_request)
 
     def steps_for(self, service_request: "ServiceRequest") -> list[Step]:
         """The pages that concern this request, in order."""
         return [step for step in self.steps if step.applies(service_request)]
 
-    @abstractmethod
     def answer_groups(self, service_request: "ServiceRequest") -> list[AnswerGroup]:
         """All answers as people read them, grouped by page."""
+        return [
+            AnswerGroup(step.key, step.title, step.form_class.answers(service_request))
+            for step in self.steps_for(service_request)
+        ]
 
-    @abstractmethod
     def search_terms(self, service_request: "ServiceRequest") -> set[str]:
-        """The words it is found by, besides its reference and people: host, addresses, domains."""
+        """The words it is found by, besides its reference and people: the answers that are declared as searched."""
+        from portal.workflow.answers import declared_of
+
+        found = [one.terms(service_request) for _, one in declared_of(self) if one.is_searched]
+        return set().union(*found)
 
     @abstractmethod
     def summarise(self, service_request: "ServiceRequest") -> tuple[str, str]:

@@ -16,7 +16,7 @@ from portal.webhooks.models import Delivery as WebhookDelivery
 from portal.workflow import registry
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import attaching, requesting
-from relay import services as relay
+from relay.models import RelayRequest
 from tests.campaigns import cast as campaigns
 from tests.cast import Cast, approve, approved, client_of, fresh, relay_draft, submitted
 
@@ -68,7 +68,7 @@ def world(cast: Cast) -> World:
     letter = Notification.objects.first()
     assert letter is not None
     Notification.objects.filter(pk=letter.pk).update(state=Delivery.DEAD)
-    consent = relay.detail_of(fresh(request)).senders.get().pk
+    consent = RelayRequest.of(fresh(request)).senders.get().pk
     senders = senders_request(cast)
     campaign = campaigns.submitted(cast, **shared)
     permission = approve(cast, campaign, actor=cast.cio).campaign

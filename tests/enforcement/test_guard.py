@@ -25,9 +25,9 @@ from portal.grants.states import GrantAction, GrantState
 from portal.lib.networks import parse_network
 from portal.outbox.models import Notification
 from portal.workflow.models import DraftStep
-from portal.workflow.services import requesting, reviewing
+from portal.workflow.services import answering, requesting, reviewing
 from relay import services as relay
-from relay.models import PermittedAddress, PermittedSender
+from relay.models import PermittedAddress, PermittedSender, RelayRequest
 from tests.cast import Cast, approve, approved, client_of, fresh, relay_draft
 from tests.enforcement.pulling import KEY, post_receipt, token_for
 
@@ -140,7 +140,7 @@ def test_one_approval_of_ten_addresses_and_ten_senders_goes_out_at_once(cast: Ca
 
 def wide(cast: Cast, count: int, network: str = "129.118.30.{}") -> Grant:
     draft = relay_draft(cast, host="farm.ttu.edu")
-    detail = relay.detail_of(draft)
+    detail = RelayRequest.of(draft)
     senders = [f"batch-{n}@ttu.edu" for n in range(count)]
     for address in senders:
         DirectoryAddress.objects.create(address=address, kind=AddressKind.SHARED, department="Physics")
@@ -174,7 +174,7 @@ def test_a_renewal_in_time_keeps_it_and_a_denial_after_its_day_takes_it_out(cast
     Grant.objects.filter(pk=grant.pk).update(ends_on=last)
     renewal = issuing.begin_renewal(grant=Grant.objects.get(pk=grant.pk), actor=cast.requester)
     DraftStep.objects.create(service_request=renewal, step="statement", is_complete=True)
-    relay.write_columns(detail=relay.detail_of(renewal), columns={"is_attested": True})
+    answering.write_columns(detail=RelayRequest.of(renewal), columns={"is_attested": True})
     requesting.submit(service_request=renewal, actor=cast.requester, revision=renewal.revision)
     way.run()
     for _ in range(2):

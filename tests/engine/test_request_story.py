@@ -16,6 +16,7 @@ from portal.workflow.models import CheckRun, Event, FieldChange, Question, Servi
 from portal.workflow.services import checking, requesting, reviewing
 from portal.workflow.states import State
 from relay import services as relay
+from relay.models import RelayRequest
 from tests.cast import Cast, approved, client_of, fresh, relay_draft, submitted
 
 pytestmark = pytest.mark.django_db
@@ -433,7 +434,7 @@ def test_a_trailing_dot_is_understood(cast: Cast, requester_client: Client) -> N
     data = PAGES["network"] | {"hostname": "Copier-7.TTU.edu."}
     assert post_step(requester_client, reference, "network", data).status_code == 302
     request = ServiceRequest.objects.get(reference=reference)
-    assert relay.detail_of(request).hostname == "copier-7.ttu.edu"
+    assert RelayRequest.of(request).hostname == "copier-7.ttu.edu"
 
 
 @pytest.mark.parametrize(

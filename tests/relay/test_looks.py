@@ -9,6 +9,7 @@ from portal.grants.models import Grant
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import requesting, reviewing
 from relay import services
+from relay.models import RelayRequest
 from tests.cast import Cast, fresh
 from tests.relay.test_volume import MAIL, filed, wish
 from tests.support.browser import assert_accessible, picture, sign_in
@@ -22,7 +23,7 @@ DEPARTMENT = "Department of Biological Sciences and Natural History of the Llano
 def long_wish(cast: Cast, **columns: Any) -> ServiceRequest:
     DirectoryAddress.objects.get_or_create(address=LONG, department=DEPARTMENT, owner=cast.colleague.email)
     draft = wish(cast, hostname=HOST, **columns)
-    services.write_senders(detail=services.detail_of(draft), addresses=[LONG, "noreply-lab@ttu.edu"])
+    services.write_senders(detail=RelayRequest.of(draft), addresses=[LONG, "noreply-lab@ttu.edu"])
     draft = fresh(draft)
     title, subject = draft.kind_entry.summarise(draft)
     ServiceRequest.objects.filter(pk=draft.pk).update(title=title, subject_key=subject)
@@ -50,7 +51,7 @@ def test_what_the_requester_sees(cast: Cast, live_server: Any, browser: Any) -> 
 def test_what_the_owner_of_a_mailbox_is_asked(cast: Cast, live_server: Any, browser: Any) -> None:
     draft = long_wish(cast)
     requesting.submit(service_request=draft, actor=cast.requester, revision=draft.revision)
-    sender = services.detail_of(fresh(draft)).senders.get(address=LONG)
+    sender = RelayRequest.of(fresh(draft)).senders.get(address=LONG)
     page = sign_in(browser, live_server.url, cast.colleague)
     page.goto(f"/relay/consent/{sender.pk}/")
     assert_accessible(page, "relay-consent")

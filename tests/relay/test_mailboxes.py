@@ -14,6 +14,7 @@ from portal.workflow.models import ServiceRequest, StoredFinding
 from portal.workflow.services import checking, requesting, reviewing
 from portal.workflow.services.reviewing import ApprovalBlocked
 from relay import rules, services
+from relay.models import RelayRequest
 from tests.cast import Cast, approve, client_of, fresh, relay_draft, submitted
 
 pytestmark = pytest.mark.django_db
@@ -115,7 +116,7 @@ def test_a_mailbox_of_another_department_waits_for_its_owners_consent(
     with pytest.raises(ApprovalBlocked) as barred:
         approve(cast, request)
     assert "a mailbox of Printing Services" in barred.value.findings[0].sentence
-    sender = services.detail_of(fresh(request)).senders.get()
+    sender = RelayRequest.of(fresh(request)).senders.get()
     path = f"/relay/consent/{sender.pk}/"
     assert client_of(cast.outsider).get(path).status_code == 404
     assert requester_client.post(path, {"answer": "agree"}).status_code == 404
@@ -131,7 +132,7 @@ def test_consent_of_a_former_owner_counts_no_longer(cast: Cast) -> None:
     mailbox(PRINTING, "Printing", cast.colleague.email)
     request = submitted(cast, sender=PRINTING)
     services.answer_consent(
-        sender=services.detail_of(fresh(request)).senders.get(), actor=cast.colleague, agree=True
+        sender=RelayRequest.of(fresh(request)).senders.get(), actor=cast.colleague, agree=True
     )
     DirectoryAddress.objects.filter(address=PRINTING).update(owner=cast.sponsor.email)
     with pytest.raises(ApprovalBlocked):
@@ -140,7 +141,7 @@ def test_consent_of_a_former_owner_counts_no_longer(cast: Cast) -> None:
         service_request=fresh(request), needed=rules.consent_needed(fresh(request)), actor=cast.requester
     )
     assert Notification.objects.filter(recipient=cast.sponsor.email, subject__contains="May").count() == 1
-    sender = services.detail_of(fresh(request)).senders.get()
+    sender = RelayRequest.of(fresh(request)).senders.get()
     assert (sender.asked_of, sender.consent_given_at) == (cast.sponsor.email, None)
 
 
@@ -191,7 +192,7 @@ def test_the_longest_address_has_a_rule_that_fits_its_column(cast: Cast) -> None
     assert all(len(finding.rule) <= longest for finding in StoredFinding.objects.all())
     assert Notification.objects.filter(recipient=cast.colleague.email, subject__contains="May").exists()
     services.answer_consent(
-        sender=services.detail_of(fresh(request)).senders.get(), actor=cast.colleague, agree=True
+        sender=RelayRequest.of(fresh(request)).senders.get(), actor=cast.colleague, agree=True
     )
     assert approve(cast, fresh(request)).state == GrantState.ACTIVE
 

@@ -6,8 +6,9 @@ from django.utils import timezone
 from portal.grants.states import GrantState
 from portal.outbox.models import Notification
 from portal.workflow.models import FieldChange
-from portal.workflow.services import requesting, reviewing
+from portal.workflow.services import answering, requesting, reviewing
 from relay import services
+from relay.models import RelayRequest
 from tests.cast import Cast, approve, approved, fresh, submitted
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +32,7 @@ def test_what_changed_after_a_question_is_kept_field_by_field(cast: Cast) -> Non
         questions=[("hostname", "Is this the new copier?")],
     )
     request = fresh(request)
-    services.write_columns(detail=services.detail_of(request), columns={"hostname": "copier-8.ttu.edu"})
+    answering.write_columns(detail=RelayRequest.of(request), columns={"hostname": "copier-8.ttu.edu"})
     question = request.questions.get()
     requesting.resubmit(
         service_request=request,
@@ -56,6 +57,6 @@ def test_a_persons_own_address_waits_for_that_persons_consent(cast: Cast) -> Non
     assert Notification.objects.filter(recipient=cast.colleague.email, subject__contains="May").exists()
     with pytest.raises(reviewing.ApprovalBlocked):
         approve(cast, request)
-    sender = services.detail_of(fresh(request)).senders.get()
+    sender = RelayRequest.of(fresh(request)).senders.get()
     services.answer_consent(sender=sender, actor=cast.colleague, agree=True)
     assert approve(cast, fresh(request)).state == GrantState.ACTIVE

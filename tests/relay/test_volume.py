@@ -18,7 +18,7 @@ from portal.policy_service.models import CountedDay
 from portal.workflow.findings import Finding
 from portal.workflow.kinds import Terms
 from portal.workflow.models import FieldChange, Intention, ServiceRequest
-from portal.workflow.services import checking, requesting, reviewing
+from portal.workflow.services import answering, checking, requesting, reviewing
 from portal.workflow.services.reviewing import ApprovalBlocked
 from relay import rules, services, volume
 from relay.models import RelayPermission, RelayRequest
@@ -41,7 +41,7 @@ MAIL: dict[str, Any] = {
 def wish(cast: Cast, *, address: str = "129.118.10.20", **columns: Any) -> ServiceRequest:
     """A request with these answers about its mail, not yet submitted."""
     draft = relay_draft(cast, address=address)
-    services.write_columns(detail=services.detail_of(draft), columns=MAIL | columns)
+    answering.write_columns(detail=RelayRequest.of(draft), columns=MAIL | columns)
     return fresh(draft)
 
 
@@ -131,7 +131,7 @@ def test_a_waiver_for_one_kind_of_contents_is_none_for_another(cast: Cast) -> No
 def test_a_change_above_the_limits_and_an_unchanged_renewal_pass_the_cio_too(cast: Cast) -> None:
     grant = approved(cast)
     change = issuing.begin_renewal(grant=grant, actor=cast.requester, intention=Intention.CHANGE)
-    services.write_columns(detail=services.detail_of(change), columns=MAIL | {"external_per_day": 900})
+    answering.write_columns(detail=RelayRequest.of(change), columns=MAIL | {"external_per_day": 900})
     assert route(fresh(change)) == ["review", "cio"]
 
     request = filed(cast, address="129.118.10.41", most_per_day=9000)
@@ -217,7 +217,7 @@ def test_volume_split_over_several_permissions_is_said_to_the_reviewer(cast: Cas
     ServiceRequest.objects.filter(pk=other.pk).update(requester=cast.outsider, department="Chemistry")
     RelayRequest.objects.filter(pk=other.pk).update(most_per_day=900)
     assert found(other, "volume-together") is not None
-    services.write_senders(detail=services.detail_of(fresh(other)), addresses=["alerts@ttu.edu"])
+    services.write_senders(detail=RelayRequest.of(fresh(other)), addresses=["alerts@ttu.edu"])
     assert found(other, "volume-together") is None
 
 
@@ -279,7 +279,7 @@ def test_a_renewal_goes_on_with_what_was_granted_and_is_no_change(
 ) -> None:
     grant = cut_grant(cast, reviewer_client)
     draft = issuing.begin_renewal(grant=ending(grant), actor=cast.requester, intention=Intention.RENEWAL)
-    detail = services.detail_of(fresh(draft))
+    detail = RelayRequest.of(fresh(draft))
     assert (detail.recipients, detail.recipient_domains.split()) == (
         "domains",
         ["example.com", "example.org"],
@@ -325,9 +325,7 @@ def test_nothing_is_raised_whatever_the_terms_say(cast: Cast, reviewer_client: C
 
 def test_a_cut_term_and_a_cut_sender_are_said_as_well(cast: Cast) -> None:
     draft = wish(cast)
-    services.write_senders(
-        detail=services.detail_of(draft), addresses=["noreply-lab@ttu.edu", "alerts@ttu.edu"]
-    )
+    services.write_senders(detail=RelayRequest.of(draft), addresses=["noreply-lab@ttu.edu", "alerts@ttu.edu"])
     requesting.submit(service_request=fresh(draft), actor=cast.requester, revision=fresh(draft).revision)
     request = fresh(draft)
     usual = terms(request, keep={"senders": ["alerts@ttu.edu"]})
@@ -404,7 +402,7 @@ def test_the_migration_cuts_off_nobody(cast: Cast) -> None:
     draft = issuing.begin_renewal(
         grant=ending(made["small"]), actor=cast.requester, intention=Intention.RENEWAL
     )
-    assert volume.per_day(services.detail_of(fresh(draft))) == 40
+    assert volume.per_day(RelayRequest.of(fresh(draft))) == 40
 
 
 def test_the_page_says_where_nothing_keeps_the_limits(cast: Cast, requester_client: Client) -> None:

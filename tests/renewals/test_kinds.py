@@ -19,7 +19,7 @@ from tests.senders.conftest import publish
 from tests.support.dns_server import DnsServer
 from tests.whitelist import cast as whitelist
 from tests.whitelist.conftest import names as vendor_names
-from whitelist import services as whitelist_services
+from whitelist.models import WhitelistRequest
 
 __all__ = ["sender_names", "vendor_names"]
 pytestmark = pytest.mark.django_db
@@ -40,7 +40,7 @@ def test_a_whitelist_entry(vendor_names: DnsServer, cast: Cast) -> None:
         judgement = Judgement.objects.get()
         assert (judgement.route, judgement.reasons) == (Route.SHORT, [])
         renewal = fresh(judgement.service_request)
-        detail = whitelist_services.detail_of(renewal)
+        detail = WhitelistRequest.of(renewal)
         assert (detail.is_controlled, detail.is_dedicated, detail.is_attested) == (True, True, True)
         assert (renewal.stage, renewal.sponsor) == ("renewal", cast.sponsor)
         assert approve(cast, renewal).ends_on > grant.ends_on

@@ -11,8 +11,9 @@ from portal.samples import services as samples
 from portal.samples.models import SignedSample
 from portal.workflow import registry
 from portal.workflow.models import DraftStep, ServiceRequest
-from portal.workflow.services import requesting
+from portal.workflow.services import answering, requesting
 from senders import services
+from senders.models import SenderRequest
 from senders.plan import parse_key_plan
 from tests.cast import Cast, approve, fresh
 from tests.mailauth.signing import message, sign
@@ -50,7 +51,7 @@ def sender_draft(
         "exit_plan": "The owner tells the DNS team.",
         "is_attested": True,
     } | columns
-    services.write_columns(detail=services.detail_of(draft), columns=answers)
+    answering.write_columns(detail=SenderRequest.of(draft), columns=answers)
     services.write_addresses(service_request=draft, addresses=addresses)
     services.write_keys(service_request=draft, keys=[parse_key_plan(key) for key in keys])
     for step in draft.kind_entry.steps_for(draft):

@@ -31,11 +31,12 @@ from portal.outbox.models import Notification
 from portal.samples.probe import probe_address
 from portal.workflow.kinds import Terms
 from portal.workflow.models import Intention
+from portal.workflow.services import answering
 from senders import services, watching
 from senders.dns_records import records_of_grant
 from senders.exports import ADD, REMOVE, DnsRecords
 from senders.instructions import proof_instructions
-from senders.models import PlannedRecord
+from senders.models import PlannedRecord, SenderRequest
 from tests.cast import Cast, approve, client_of, fresh, make_cast
 from tests.mailauth.signing import rsa_key
 from tests.senders.cast import DOMAIN, active, submitted, waiting
@@ -584,8 +585,8 @@ def test_a_change_that_needs_a_new_proof_is_one_event(published: DnsServer, cast
     grant = active(cast)
     before = grant.events.count()
     draft = issuing.begin_renewal(grant=grant, actor=cast.requester, intention=Intention.CHANGE)
-    services.write_columns(
-        detail=services.detail_of(draft),
+    answering.write_columns(
+        detail=SenderRequest.of(draft),
         columns={"sending_domain": "lab.ttu.edu", "signing_domain": "lab.ttu.edu"},
     )
     services.write_addresses(service_request=draft, addresses=["news@lab.ttu.edu"])

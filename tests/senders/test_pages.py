@@ -12,9 +12,10 @@ from portal.samples import tasks
 from portal.samples.models import SignedSample
 from portal.samples.probe import probe_address
 from portal.workflow import registry
-from portal.workflow.services import requesting
+from portal.workflow.services import answering, requesting
 from senders import services
 from senders.forms import AgreementStep, DkimStep, HandlingStep, IdentityStep, ServiceStep, StatementStep
+from senders.models import SenderRequest
 from tests.cast import Cast, client_of
 from tests.senders.cast import ADDRESS, add_sample, sender_draft, signed, waiting
 from tests.support.dns_server import DnsServer
@@ -42,7 +43,7 @@ def test_every_page_can_be_answered_and_saved(names: DnsServer, cast: Cast) -> N
     draft = requesting.create_draft(
         kind=registry.get("senders"), requester=cast.requester, prefill="subdomain"
     )
-    assert services.detail_of(draft).identity == "subdomain"
+    assert SenderRequest.of(draft).identity == "subdomain"
     pages: list[tuple[Any, dict[str, Any]]] = [
         (ServiceStep, {"service_name": "ExampleCRM", "vendor": "V", "service_model": "hosted"}),
         (
@@ -63,7 +64,7 @@ def test_every_page_can_be_answered_and_saved(names: DnsServer, cast: Cast) -> N
         form = page(draft, posted(**answers))
         assert form.is_valid(), form.errors
         form.save()
-    services.forget(draft)
+    SenderRequest.forget(draft)
     plan = services.plan_of(draft)
     assert (plan.sending_domain, plan.signing_domain, list(plan.addresses)) == (
         "crm.ttu.edu",
@@ -248,7 +249,7 @@ def test_a_sample_is_judged_against_the_answers_as_they_are_now(published: DnsSe
     draft = sender_draft(cast)
     sample = add_sample(draft, signed())
     assert sample.is_proof
-    services.write_columns(detail=services.detail_of(draft), columns={"signing_domain": "lab.ttu.edu"})
+    answering.write_columns(detail=SenderRequest.of(draft), columns={"signing_domain": "lab.ttu.edu"})
     client_of(cast.requester).post(reverse("samples_judge", args=[draft.reference]))
     sample.refresh_from_db()
     assert (sample.outcome, sample.is_proof) == ("fail", False)

@@ -19,8 +19,9 @@ from portal.samples.probe import probe_address
 from portal.workflow import guide
 from portal.workflow.kinds import Terms
 from portal.workflow.models import Intention
-from portal.workflow.services import attaching, requesting
+from portal.workflow.services import answering, attaching, requesting
 from senders import services
+from senders.models import SenderRequest
 from senders.proving import recheck_unproven
 from senders.tasks import prove_grant
 from tests.cast import Cast, approve, client_of, fresh
@@ -181,8 +182,8 @@ def test_a_change_of_what_was_proved_needs_a_new_proof(published: DnsServer, cas
     assert grant.state == GrantState.ACTIVE
     draft = issuing.begin_renewal(grant=grant, actor=cast.requester, intention=Intention.CHANGE)
     assert services.plan_of(draft) == services.authorized_plan(grant)
-    services.write_columns(
-        detail=services.detail_of(draft),
+    answering.write_columns(
+        detail=SenderRequest.of(draft),
         columns={"sending_domain": "lab.ttu.edu", "signing_domain": "lab.ttu.edu"},
     )
     services.write_addresses(service_request=draft, addresses=["news@lab.ttu.edu"])

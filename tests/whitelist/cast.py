@@ -6,9 +6,8 @@ from django.utils import timezone
 
 from portal.workflow import registry
 from portal.workflow.models import DraftStep, ServiceRequest
-from portal.workflow.services import requesting
+from portal.workflow.services import answering, requesting
 from tests.cast import Cast, fresh
-from whitelist import services
 
 ADDRESS = "notices@vendor.example"
 
@@ -41,8 +40,8 @@ def whitelist_draft(
         "is_attested": True,
         "domain_reason": "Each order has its own address." if domains else "",
     } | columns
-    services.write_columns(detail=services.detail_of(draft), columns=answers)
-    services.write_entries(service_request=draft, addresses=addresses, domains=domains)
+    rows = {"addresses": addresses, "domains": domains}
+    answering.write_answers(service_request=draft, answers=answers | rows)
     for step in draft.kind_entry.steps_for(draft):
         DraftStep.objects.update_or_create(
             service_request=draft, step=step.key, defaults={"is_complete": True, "typed": {}}

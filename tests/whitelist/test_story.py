@@ -15,12 +15,12 @@ from portal.grants.states import GrantAction, GrantState
 from portal.workflow import guide, registry
 from portal.workflow.kinds import Terms
 from portal.workflow.models import DraftStep, ServiceRequest
-from portal.workflow.services import requesting, reviewing
+from portal.workflow.services import answering, requesting, reviewing
 from tests.cast import Cast, approve, client_of, fresh
 from tests.support.dns_server import DnsServer
 from tests.whitelist.cast import ADDRESS, submitted, whitelist_draft
-from whitelist import services
 from whitelist.forms import AffectedStep, ControlStep, ObservedStep, SenderStep, StatementStep, VendorStep
+from whitelist.models import WhitelistRequest
 
 pytestmark = pytest.mark.django_db
 
@@ -123,7 +123,7 @@ def test_a_renewal_keeps_the_answers_and_asks_for_the_statements_anew(names: Dns
     with time_machine.travel(f"{grant.ends_on - timedelta(days=20)}T12:00:00-06:00", tick=True):
         renewal = issuing.begin_renewal(grant=grant, actor=cast.requester)
         assert requesting.missing_steps(renewal) == ["control", "statement"]
-        detail = services.detail_of(renewal)
+        detail = WhitelistRequest.of(renewal)
         assert (detail.vendor, detail.hosted_services, renewal.sponsor) == (
             "Vendor Inc.",
             "A mailing platform",
@@ -132,7 +132,7 @@ def test_a_renewal_keeps_the_answers_and_asks_for_the_statements_anew(names: Dns
         assert not detail.is_attested
         assert not detail.is_dedicated
         stated = dict.fromkeys(("is_controlled", "is_dedicated", "is_hosted_controlled", "is_attested"), True)
-        services.write_columns(detail=detail, columns=stated)
+        answering.write_columns(detail=detail, columns=stated)
         for key in ("control", "statement"):
             DraftStep.objects.create(service_request=renewal, step=key, is_complete=True)
         requesting.submit(service_request=renewal, actor=cast.requester, revision=renewal.revision)
@@ -235,6 +235,6 @@ def test_the_guide_leads_everybody_to_an_answer(cast: Cast) -> None:
             todo += [option.leads_to for option in node.options if option.leads_to not in seen]
     assert {"own-inbox", "whitelist-shared", "whitelist-form-group", "whitelist-form-many"} <= seen
     draft = requesting.create_draft(kind=registry.get("whitelist"), requester=cast.requester, prefill="many")
-    assert services.detail_of(draft).affected == "many"
+    assert WhitelistRequest.of(draft).affected == "many"
     few = requesting.create_draft(kind=registry.get("whitelist"), requester=cast.requester, prefill="few")
-    assert services.detail_of(few).affected == ""
+    assert WhitelistRequest.of(few).affected == ""

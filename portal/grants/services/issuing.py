@@ -114,6 +114,12 @@ def release_hold(*, service_request: ServiceRequest) -> None:
         change_grant(grant=grant, action="release", actor=None, held_open_by=None)
 
 
+def _sponsor(grant: Grant, actor: "User") -> "User | None":
+    """The sponsor of the last request, unless that person asks now: a sponsor is somebody else."""
+    sponsor = grant.latest_request.sponsor
+    return None if sponsor is None or sponsor.pk == actor.pk else sponsor
+
+
 @transaction.atomic
 def begin_renewal(*, grant: Grant, actor: "User", intention: Intention = Intention.RENEWAL) -> ServiceRequest:
     """Begin a renewal or a change: a draft with the present answers. Raises NotAllowed or WrongState."""
@@ -127,6 +133,7 @@ def begin_renewal(*, grant: Grant, actor: "User", intention: Intention = Intenti
         intention=intention,
         department=grant.department,
         co_owner=other,
+        sponsor=_sponsor(grant, actor),
         functional_mailbox=grant.functional_mailbox,
         purpose=grant.latest_request.purpose,
         title=grant.title,

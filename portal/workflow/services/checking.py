@@ -40,7 +40,9 @@ def run_checks(service_request: ServiceRequest) -> list[Finding]:
     """Run the kind's checks, and those of all kinds, over the saved answers. Asks the DNS and the directory, so it
     stays out of transactions.
     """
-    return [*service_request.kind_entry.check(service_request), owner_finding(service_request)]
+    kind = service_request.kind_entry
+    kind.detail_model.forget(service_request)  # over the rows as they are now, not as a page read them
+    return [*kind.check(service_request), owner_finding(service_request)]
 
 
 def save_check_run(

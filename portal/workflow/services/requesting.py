@@ -160,6 +160,7 @@ def save_step(
         )
     service_request.revision = revision + 1
     form.save()
+    service_request.kind_entry.detail_model.forget(service_request)
     title, subject_key = service_request.kind_entry.summarise(service_request)
     service_request.title, service_request.subject_key = title[:150], subject_key[:255]
     service_request.save(
