@@ -1,5 +1,6 @@
 """The pages of the relay form. Each refusal names its clause and the next step."""
 
+from ipaddress import ip_network
 from typing import Any
 
 from django import forms
@@ -8,14 +9,13 @@ from django.core.exceptions import ValidationError
 from portal.institution import institution
 from portal.lib.addresses import MailboxRefused, parse_mailbox
 from portal.lib.hostnames import HostnameRefused, is_within, parse_hostname
-from portal.lib.networks import Network, parse_network
+from portal.lib.networks import Network, parse_network, shown
+from portal.workflow.answers import Rows, declare, field_for
 from portal.workflow.fields import RowsField
 from portal.workflow.findings import Finding
 from portal.workflow.forms import StepForm
-from portal.workflow.models import ServiceRequest
-from portal.workflow.services import answering
-from relay import rules, services
-from relay.models import Capability, Contents, Recipients, RelayRequest, SystemKind, Tls
+from relay import rules
+from relay.models import Capability, Recipients, RelayAddress, RelayRequest, RelaySender, SystemKind
 
 MOST_ADDRESSES = 10
 MOST_DOMAINS = 50
@@ -38,48 +38,23 @@ def parse_domains(text: str) -> list[str]:
     return found
 
 
-class RelayStep(StepForm):
-    """A page that reads and writes columns of the detail row."""
-
-    columns: tuple[str, ...] = ()
-
-    @property
-    def detail(self) -> RelayRequest:
-        """The request's own row."""
-        return RelayRequest.of(self.service_request)
-
-    def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
-        """The columns of this page."""
-        detail = RelayRequest.of(service_request)
-        return {name: getattr(detail, name) for name in self.columns}
-
-    def save(self) -> None:
-        """Write the columns of this page."""
-        answering.write_columns(
-            detail=self.detail, columns={name: self.cleaned_data[name] for name in self.columns}
-        )
-
-
-class SystemStep(RelayStep):
+class SystemStep(StepForm):
     """What the system is, and whether it needs relay at all (REL-0, WKS-1)."""
 
-    columns = ("system_kind", "capability", "capability_reason")
-    system_kind = forms.ChoiceField(
-        label="What kind of system is it?", choices=SystemKind.choices, widget=forms.RadioSelect
-    )
-    capability = forms.ChoiceField(
-        label="Can it sign in to a mail server?",
-        choices=Capability.choices,
-        widget=forms.RadioSelect,
+    system_kind = field_for(RelayRequest.system_kind, "What kind of system is it?", answer="Kind of system")
+    capability = field_for(
+        RelayRequest.capability,
+        "Can it sign in to a mail server?",
+        answer="Can it sign in?",
         help_text="A system that can sign in with OAuth 2 needs no relay permission.",
     )
-    capability_reason = forms.CharField(
-        label="If it can sign in with OAuth 2: why does it need relay?",
+    capability_reason = field_for(
+        RelayRequest.capability_reason,
+        "If it can sign in with OAuth 2: why does it need relay?",
+        answer="Why it needs relay",
         required=False,
-        max_length=1000,
-        widget=forms.Textarea(attrs={"rows": 3}),
+        shown_when=("capability", (Capability.OAUTH.value,)),
     )
-    capability_reason.shown_when = ("capability", ("oauth",))  # type: ignore[attr-defined] # read by portal.ui.fields
 
     def clean_system_kind(self) -> str:
         """Everything but a workstation, which has its own way (WKS-1)."""
@@ -104,33 +79,46 @@ class SystemStep(RelayStep):
         return data
 
 
-class NetworkStep(RelayStep):
+class NetworkStep(StepForm):
     """Where the system is: its addresses and its name (REL-2, WKS-1)."""
 
-    columns = ("hostname", "range_reason")
     live_fields = ("addresses", "hostname")
-    addresses = RowsField(
-        label="IP address",
-        row_label="IP address",
-        parse=parse_network,
-        max_rows=MOST_ADDRESSES,
-        add_label="Add an address",
-        help_text="The address from which the system sends, IPv4 or IPv6, as in 192.0.2.25. "
-        "One in each row. It must be fixed and on campus.",
+    addresses = declare(
+        RowsField(
+            label="IP address",
+            row_label="IP address",
+            parse=parse_network,
+            show=shown,
+            max_rows=MOST_ADDRESSES,
+            add_label="Add an address",
+            help_text="The address from which the system sends, IPv4 or IPv6, as in 192.0.2.25. "
+            "One in each row. It must be fixed and on campus.",
+        ),
+        Rows(
+            RelayAddress,
+            value=lambda row: ip_network(row.network),
+            columns=lambda network: {"network": str(network)},
+        ),
+        "IP address",
+        is_code=True,
+        is_searched=True,
     )
-    range_reason = forms.CharField(
-        label="If you named a range: why are single addresses not enough?",
+    range_reason = field_for(
+        RelayRequest.range_reason,
+        "If you named a range: why are single addresses not enough?",
+        answer="Why a range",
+        rows=2,
         required=False,
-        max_length=1000,
-        widget=forms.Textarea(attrs={"rows": 2}),
     )
-    hostname = forms.CharField(
-        label="Host name", max_length=260, help_text="The name that the DNS has for this address."
+    hostname = field_for(
+        RelayRequest.hostname,
+        "Host name",
+        answer="Host name",
+        is_code=True,
+        is_searched=True,
+        max_length=260,
+        help_text="The name that the DNS has for this address.",
     )
-
-    def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
-        """Columns and addresses."""
-        return super().answers_now(service_request) | {"addresses": services.addresses_of(service_request)}
 
     def clean_addresses(self) -> list[Network]:
         """On campus, outside the closed networks, a host's own, and nobody else's."""
@@ -168,35 +156,35 @@ class NetworkStep(RelayStep):
         networks = self.cleaned_data.get("addresses", [])
         return rules.hostname_findings(self.cleaned_data["hostname"], networks)
 
-    def save(self) -> None:
-        """Columns and addresses."""
-        super().save()
-        services.write_addresses(detail=self.detail, networks=self.cleaned_data["addresses"])
 
-
-class SendersStep(RelayStep):
+class SendersStep(StepForm):
     """As whom it sends (REL-3, OVR-5)."""
 
-    columns = ("bounce_address",)
     live_fields = ("senders",)
-    senders = RowsField(
-        label="Sender address",
-        row_label="Sender address",
-        parse=lambda text: str(parse_mailbox(text, domain=institution().mail_domain)),
-        max_rows=MOST_SENDERS,
-        add_label="Add a sender",
-        help_text="The exact address that the system puts in From. It must exist.",
+    senders = declare(
+        RowsField(
+            label="Sender address",
+            row_label="Sender address",
+            parse=lambda text: str(parse_mailbox(text, domain=institution().mail_domain)),
+            max_rows=MOST_SENDERS,
+            add_label="Add a sender",
+            help_text="The exact address that the system puts in From. It must exist.",
+        ),
+        Rows.of(RelaySender, "address", keeps_known=True),  # with the consent that was given
+        "Sender",
+        is_code=True,
+        is_searched=True,
     )
-    bounce_address = forms.CharField(
-        label="Bounce address",
+    bounce_address = field_for(
+        RelayRequest.bounce_address,
+        "Bounce address",
+        answer="Bounce address",
+        is_code=True,
+        is_shown_empty=True,
         required=False,
-        max_length=254,
+        form_class=forms.CharField,
         help_text="Where reports of undeliverable mail go. Leave it empty to use the sender.",
     )
-
-    def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
-        """Columns and senders."""
-        return super().answers_now(service_request) | {"senders": services.senders_of(service_request)}
 
     def clean_senders(self) -> list[str]:
         """Neither privileged nor unknown to the directory."""
@@ -226,81 +214,80 @@ class SendersStep(RelayStep):
         """Senders against the directory."""
         return rules.sender_findings(self.service_request, self.cleaned_data["senders"])
 
-    def save(self) -> None:
-        """Columns and senders."""
-        super().save()
-        services.write_senders(detail=self.detail, addresses=self.cleaned_data["senders"])
 
-
-class MailStep(RelayStep):
+class MailStep(StepForm):
     """How much, to whom, and what is in it."""
 
-    columns = (
-        "recipients",
-        "recipient_domains",
-        "typical_per_day",
-        "most_per_day",
-        "external_per_day",
-        "peak_per_hour",
-        "recipients_per_message",
-        "is_fed_by_web_form",
-        "contents",
-        "tls",
-    )
     live_fields = ("typical_per_day", "most_per_day", "external_per_day", "tls")
-    recipients = forms.ChoiceField(
-        label="Who receives its mail?", choices=Recipients.choices, widget=forms.RadioSelect
-    )
-    recipient_domains = forms.CharField(
-        label="Which other domains?",
+    recipients = field_for(RelayRequest.recipients, "Who receives its mail?", answer="Recipients")
+    recipient_domains = field_for(
+        RelayRequest.recipient_domains,
+        "Which other domains?",
+        answer="Other domains",
+        is_code=True,
         required=False,
         max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 3}),
         help_text="One domain in each line.",
+        shown_when=("recipients", (Recipients.DOMAINS.value,)),
     )
-    recipient_domains.shown_when = ("recipients", ("domains",))  # type: ignore[attr-defined] # read by portal.ui.fields
-    typical_per_day = forms.IntegerField(
-        label="Messages on a typical day",
+    typical_per_day = field_for(
+        RelayRequest.typical_per_day,
+        "Messages on a typical day",
+        answer="Messages on a typical day",
         min_value=1,
         max_value=10_000_000,
         help_text="A message to three people counts as three.",
     )
-    most_per_day = forms.IntegerField(
-        label="Most on one day",
+    most_per_day = field_for(
+        RelayRequest.most_per_day,
+        "Most on one day",
+        answer="Most on one day",
         min_value=1,
         max_value=10_000_000,
         required=False,
         help_text="Counted by recipients as well. The relay lets no more through; the rest waits until the next day. "
         "Leave it empty for twice a typical day.",
     )
-    external_per_day = forms.IntegerField(
-        label="Of these, to outside addresses on a day", min_value=0, max_value=10_000_000, required=False
+    external_per_day = field_for(
+        RelayRequest.external_per_day,
+        "Of these, to outside addresses on a day",
+        answer="To the outside, a day",
+        min_value=0,
+        max_value=10_000_000,
+        required=False,
+        note="needed where mail goes outside",
+        shown_when=("recipients", (Recipients.DOMAINS.value, Recipients.ANYONE.value)),
     )
-    external_per_day.note = "needed where mail goes outside"  # type: ignore[attr-defined] # read by portal.ui.fields
-    external_per_day.shown_when = ("recipients", ("domains", "anyone"))  # type: ignore[attr-defined] # read by portal.ui.fields
-    peak_per_hour = forms.IntegerField(
-        label="Most messages in one hour",
+    peak_per_hour = field_for(
+        RelayRequest.peak_per_hour,
+        "Most messages in one hour",
+        answer="Most in one hour",
         min_value=1,
         max_value=10_000_000,
         help_text="Here a message counts once, however many people get it.",
     )
-    recipients_per_message = forms.IntegerField(
-        label="Most recipients of one message", min_value=1, max_value=100_000, initial=1
+    recipients_per_message = field_for(
+        RelayRequest.recipients_per_message,
+        "Most recipients of one message",
+        answer="Recipients of one message",
+        min_value=1,
+        max_value=100_000,
+        initial=1,
     )
-    is_fed_by_web_form = forms.BooleanField(
-        label="A public web form can cause it to send",
+    is_fed_by_web_form = field_for(
+        RelayRequest.is_fed_by_web_form,
+        "A public web form can cause it to send",
+        answer="Fed by a public web form",
         required=False,
         help_text="Then anybody on the Internet can. Say under “purpose” how abuse is prevented.",
     )
-    contents = forms.ChoiceField(
-        label="The most sensitive thing a message may hold",
-        choices=Contents.choices,
-        widget=forms.RadioSelect,
+    contents = field_for(
+        RelayRequest.contents,
+        "The most sensitive thing a message may hold",
+        answer="Most sensitive contents",
     )
-    tls = forms.ChoiceField(
-        label="Does it encrypt the connection to the relay (TLS)?",
-        choices=Tls.choices,
-        widget=forms.RadioSelect,
+    tls = field_for(
+        RelayRequest.tls, "Does it encrypt the connection to the relay (TLS)?", answer="Encrypts (TLS)"
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -359,23 +346,31 @@ class MailStep(RelayStep):
 
     def as_typed(self) -> RelayRequest:
         """The row as it would be with what is typed so far; it is not saved."""
-        known = {name: self.cleaned_data[name] for name in self.columns if name in self.cleaned_data}
+        known = {name: self.cleaned_data[name] for name in self.fields if name in self.cleaned_data}
         return RelayRequest(**known)
 
 
-class AttestStep(RelayStep):
+class AttestStep(StepForm):
     """Who answers for the system after hours, and what the requester states."""
 
-    columns = ("asset_tag", "after_hours_contact", "is_attested")
-    asset_tag = forms.CharField(label="Asset tag or inventory number", required=False, max_length=60)
-    after_hours_contact = forms.CharField(
-        label="Who can be reached outside office hours?",
-        max_length=150,
+    asset_tag = field_for(
+        RelayRequest.asset_tag,
+        "Asset tag or inventory number",
+        answer="Asset tag",
+        is_shown_empty=True,
+        required=False,
+    )
+    after_hours_contact = field_for(
+        RelayRequest.after_hours_contact,
+        "Who can be reached outside office hours?",
+        answer="Outside office hours",
         help_text="A name with a phone number or a mailbox.",
     )
-    is_attested = forms.BooleanField(
-        label="I administer this system, its mail is wanted by those who get it, and I will say when it is "
+    is_attested = field_for(
+        RelayRequest.is_attested,
+        "I administer this system, its mail is wanted by those who get it, and I will say when it is "
         "no longer needed.",
+        answer="Statement",
         help_text="REL-0, REL-1, MKT-2. Your name stands with this statement.",
         error_messages={"required": "REL-0: without this statement the request cannot be judged."},
     )

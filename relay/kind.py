@@ -1,7 +1,7 @@
 """The registry's entry of the relay kind."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from typing import Any
 
 from django.db.models import QuerySet, prefetch_related_objects
 from django.urls import URLPattern, URLResolver
@@ -9,12 +9,11 @@ from django.utils import timezone
 
 from portal.accounts.models import User
 from portal.accounts.roles import Role
-from portal.grants.kinds import GrantingKind
+from portal.grants.kinds import is_new_or_changed, is_unchanged_renewal
 from portal.grants.models import Grant
 from portal.grants.relay_rules import RelayRule
 from portal.grants.subjects import Hit, Subject
 from portal.institution import institution
-from portal.lib.dates import term_end
 from portal.lib.networks import parse_network, shown
 from portal.lib.outcome import Outcome
 from portal.lib.text import sentence_list
@@ -23,17 +22,14 @@ from portal.mailauth.message_report import MessageReport
 from portal.policy_service.selectors import is_counting
 from portal.samples.kinds import SampledKind, Wanted
 from portal.samples.models import SignedSample
-from portal.samples.services import give_token
 from portal.workflow.demo import DemoRequest
 from portal.workflow.findings import Finding
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
-from portal.workflow.kinds import AnswerGroup, Choice, Cut, Limit, Stage, Step, Terms
-from portal.workflow.models import Counter, ServiceRequest
+from portal.workflow.kinds import Choice, Cut, Limit, Stage, Step, Terms
+from portal.workflow.models import ServiceRequest
 from portal.workflow.services import answering
-from portal.workflow.services.reviewing import ApprovalBlocked
 from relay import forms, proving, rules, services, subjects, volume
-from relay.answers import answer_groups
 from relay.connecting import connect_rows, recipients_of
 from relay.decision_forms import RelayApproveForm
 from relay.demo import demo_requests
@@ -45,14 +41,14 @@ from relay.standing import standing_findings
 
 def _has_mail_server(service_request: ServiceRequest) -> bool:
     mail_server = RelayRequest.of(service_request).system_kind == SystemKind.MAIL_SERVER
-    return mail_server and not _is_unchanged(service_request)
+    return mail_server and not is_unchanged_renewal(service_request)
 
 
 def _names_an_office(service_request: ServiceRequest) -> bool:
     # By the name alone: the checks refuse a mailbox of another office, so what is left is one of the person's own.
     offices = institution().privileged_mailboxes
     named = any(sender.partition("@")[0] in offices for sender in services.senders_of(service_request))
-    return named and not _is_unchanged(service_request)
+    return named and not is_unchanged_renewal(service_request)
 
 
 def _needs_postmaster(service_request: ServiceRequest) -> bool:
@@ -62,15 +58,6 @@ def _needs_postmaster(service_request: ServiceRequest) -> bool:
 def _is_large(service_request: ServiceRequest) -> bool:
     # A renewal without changes as well: MKT-4 asks for the CIO's approval of the mail, not of the form.
     return volume.is_large(RelayRequest.of(service_request))
-
-
-def _is_unchanged(service_request: ServiceRequest) -> bool:
-    kind = service_request.kind_entry
-    return isinstance(kind, GrantingKind) and kind.is_unchanged_renewal(service_request)
-
-
-def _is_new_or_changed(service_request: ServiceRequest) -> bool:
-    return not _is_unchanged(service_request)
 
 
 class RelayKind(SampledKind):
@@ -95,43 +82,24 @@ class RelayKind(SampledKind):
     )
     stages = (
         Stage("postmaster", Role.POSTMASTER, "Postmaster’s review", 3, _needs_postmaster),
-        Stage("review", Role.REVIEWER, "IT review", 3, _is_new_or_changed),
-        Stage("renewal", Role.REVIEWER, "Renewal review", 1, _is_unchanged),
+        Stage("review", Role.REVIEWER, "IT review", 3, is_new_or_changed),
+        Stage("renewal", Role.REVIEWER, "Renewal review", 1, is_unchanged_renewal),
         Stage("cio", Role.CIO, "Office of the CIO", 5, _is_large),
     )
     confirmed_steps = ("statement",)
     approve_form_class = RelayApproveForm
 
     # ------------------------------------------------------------------ the form
-    def new_detail(self, service_request: ServiceRequest) -> RelayRequest:
-        """An empty detail row, and a probe address."""
-        give_token(service_request=service_request)
-        return RelayRequest.objects.create(service_request=service_request)
-
     def prefill(self, service_request: ServiceRequest, answers: str) -> None:
         """The kind of system, where the guide asked for it."""
         if answers in SystemKind.values and answers != SystemKind.WORKSTATION:
-            detail = RelayRequest.of(service_request)
-            answering.write_columns(detail=detail, columns={"system_kind": answers})
+            answering.write_answers(service_request=service_request, answers={"system_kind": answers})
 
     def summarise(self, service_request: ServiceRequest) -> tuple[str, str]:
         """What it is and where; the host is the subject."""
         detail = RelayRequest.of(service_request)
         what = SHORT_NAMES.get(SystemKind(detail.system_kind), "System") if detail.system_kind else "System"
         return f"{what} {detail.hostname}".strip(), detail.hostname
-
-    def search_terms(self, service_request: ServiceRequest) -> set[str]:
-        """Host, addresses, senders."""
-        detail = RelayRequest.of(service_request)
-        return {
-            detail.hostname,
-            *services.addresses_of(service_request),
-            *services.senders_of(service_request),
-        }
-
-    def answer_groups(self, service_request: ServiceRequest) -> list[AnswerGroup]:
-        """The answers page by page."""
-        return answer_groups(service_request, self.steps)
 
     # ------------------------------------------------------------------ checks and decision
     def check(self, service_request: ServiceRequest) -> list[Finding]:
@@ -149,16 +117,9 @@ class RelayKind(SampledKind):
             volume.in_words(volume.per_day(detail), volume.external_per_day(detail), detail.peak_per_hour),
         )
 
-    def default_terms(self, service_request: ServiceRequest, today: date) -> Terms:
-        """A year from today; a renewal of a grant in force goes on from its last day."""
-        months = institution().relay_term_months
-        is_new = service_request.intention == "new"
-        about = None if is_new else getattr(service_request, "about_grant", None)
-        if about is not None and about.grant.is_in_force(today):
-            if service_request.intention == "renewal":
-                return Terms(today, self.ends_if_renewed(about.grant, today))
-            return Terms(today, about.grant.ends_on)
-        return Terms(today, term_end(today, months))
+    def term_months(self) -> int:
+        """A year, as a rule."""
+        return institution().relay_term_months
 
     def choices(self, service_request: ServiceRequest) -> list[Choice]:
         """A reviewer may cut senders, addresses and domains where there are several, and narrow the recipients."""
@@ -198,13 +159,9 @@ class RelayKind(SampledKind):
         needed = rules.consent_needed(service_request)
         services.ask_consent(service_request=service_request, needed=needed, actor=actor)
 
-    def on_approved(self, *, service_request: ServiceRequest, actor: User, terms: Terms) -> None:
-        """Issue the grant; of two approvals for one address at the same moment the later one is barred."""
-        # The kind's one row in `Counter` is the lock: approvals of relay requests pass here one by one.
-        Counter.objects.select_for_update().get_or_create(kind=self.key)
-        if clashes := rules.clashes(service_request):
-            raise ApprovalBlocked(clashes)
-        super().on_approved(service_request=service_request, actor=actor, terms=terms)
+    def clashes(self, service_request: ServiceRequest) -> list[Finding]:
+        """Another grant that has one of the addresses by now."""
+        return rules.clashes(service_request)
 
     # ------------------------------------------------------------------ the grant
     def write_permission(self, *, grant: Grant, service_request: ServiceRequest, terms: Terms) -> None:
@@ -212,9 +169,14 @@ class RelayKind(SampledKind):
         services.write_permission(grant=grant, service_request=service_request, terms=terms)
         proving.after_writing(grant=grant)
 
+    def granted_answers(self, grant: Grant) -> Mapping[str, Any]:
+        """Addresses, senders, recipients and figures of the grant."""
+        return services.granted_answers(grant)
+
     def copy_answers(self, *, grant: Grant, service_request: ServiceRequest) -> None:
-        """The answers in force."""
-        services.copy_answers(grant=grant, service_request=service_request)
+        """The answers in force, with the consents that were given."""
+        super().copy_answers(grant=grant, service_request=service_request)
+        services.copy_consents(source=grant.latest_request, target=service_request)
 
     def permission_sentence(self, grant: Grant) -> str:
         """What the grant allows, and how much."""
@@ -244,11 +206,6 @@ class RelayKind(SampledKind):
     def relay_rules(self, grants: QuerySet[Grant]) -> Iterable[RelayRule]:
         """Addresses, senders, recipients and volume, for the policy service."""
         return rules_of(grants)
-
-    def ends_if_renewed(self, grant: Grant, today: date) -> date:
-        """A year after its last day; after today where it is not in force."""
-        begins = max(grant.ends_on, today) if grant.is_in_force(today) else today
-        return term_end(begins, institution().relay_term_months)
 
     def recheck(self, grant: Grant) -> list[Finding]:
         """Whether the senders still exist, and, as advice, whether the host name still leads to the system."""

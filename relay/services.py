@@ -1,6 +1,7 @@
 """Writes of the relay room, and the small reads that its forms and rules share."""
 
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -8,19 +9,17 @@ from django.utils import timezone
 
 from portal.accounts.models import User
 from portal.grants.models import Grant, GrantRequest
-from portal.lib.networks import Network, shown
+from portal.lib.networks import shown
 from portal.lib.problems import NotAllowed, WrongState
 from portal.outbox.services import enqueue
 from portal.workflow.kinds import TERM, Cut
 from portal.workflow.models import Event, ServiceRequest
-from portal.workflow.services import answering
 from portal.workflow.states import OPEN_STATES
 from relay import volume
 from relay.models import (
     PermittedAddress,
     PermittedSender,
     Recipients,
-    RelayAddress,
     RelayPermission,
     RelayRequest,
     RelaySender,
@@ -33,9 +32,7 @@ if TYPE_CHECKING:
 
 def addresses_of(service_request: ServiceRequest) -> list[str]:
     """The networks of the request as people write them."""
-    from portal.lib.networks import parse_network
-
-    return [shown(parse_network(row.network)) for row in RelayRequest.of(service_request).addresses.all()]
+    return [_shown(row.network) for row in RelayRequest.of(service_request).addresses.all()]
 
 
 def senders_of(service_request: ServiceRequest) -> list[str]:
@@ -58,23 +55,6 @@ def related_permissions(service_request: ServiceRequest) -> list[RelayPermission
     return list(
         RelayPermission.objects.filter(pk__in=keys).select_related("grant").order_by("grant__reference")
     )
-
-
-def write_addresses(*, detail: RelayRequest, networks: Sequence[Network]) -> None:
-    """Replace the addresses of a request."""
-    detail.addresses.all().delete()
-    RelayAddress.objects.bulk_create(RelayAddress(relay_request=detail, network=str(n)) for n in networks)
-    RelayRequest.forget(detail.service_request)
-
-
-def write_senders(*, detail: RelayRequest, addresses: Sequence[str]) -> None:
-    """Replace the senders of a request; one that stays keeps its consent."""
-    detail.senders.exclude(address__in=addresses).delete()
-    there = set(detail.senders.values_list("address", flat=True))
-    RelaySender.objects.bulk_create(
-        RelaySender(relay_request=detail, address=address) for address in addresses if address not in there
-    )
-    RelayRequest.forget(detail.service_request)
 
 
 def write_permission(*, grant: Grant, service_request: ServiceRequest, terms: "Terms") -> RelayPermission:
@@ -167,50 +147,27 @@ def number(value: int | None) -> str:
 
 
 def _shown(network: str) -> str:
-    from portal.lib.networks import parse_network
-
-    return shown(parse_network(network))
+    return shown(ip_network(network))
 
 
-_COPIED = (
-    "system_kind",
-    "capability",
-    "capability_reason",
-    "hostname",
-    "range_reason",
-    "bounce_address",
-    "typical_per_day",
-    "most_per_day",
-    "external_per_day",
-    "recipients_per_message",
-    "is_fed_by_web_form",
-    "contents",
-    "tls",
-    "asset_tag",
-    "after_hours_contact",
-)
-
-
-def copy_answers(*, grant: Grant, service_request: ServiceRequest) -> None:
-    """Fill a renewal's draft: the answers in force, with the addresses and senders that the grant allows."""
-    old, new = RelayRequest.of(grant.latest_request), RelayRequest.of(service_request)
+def granted_answers(grant: Grant) -> dict[str, Any]:
+    """What a renewal begins with: the addresses and senders of the permission, to whom and how much it allows."""
     permission = grant.relay
-    columns = {name: getattr(old, name) for name in _COPIED}
-    answering.write_columns(detail=new, columns=columns | _mail_in_force(permission, old))
-    RelayAddress.objects.bulk_create(
-        RelayAddress(relay_request=new, network=row.network) for row in permission.addresses.all()
-    )
-    consents = {row.address: row for row in old.senders.all()}
-    RelaySender.objects.bulk_create(
-        RelaySender(
-            relay_request=new,
-            address=row.address,
-            asked_of=consents[row.address].asked_of if row.address in consents else "",
-            consent_given_at=consents[row.address].consent_given_at if row.address in consents else None,
-        )
-        for row in permission.senders.all()
-    )
-    RelayRequest.forget(service_request)
+    return {
+        "addresses": [ip_network(row.network) for row in permission.addresses.all()],
+        "senders": [row.address for row in permission.senders.all()],
+        **_mail_in_force(permission, RelayRequest.of(grant.latest_request)),
+    }
+
+
+def copy_consents(*, source: ServiceRequest, target: ServiceRequest) -> None:
+    """Let a renewal begin with the consents that were given for its senders."""
+    given = {row.address: row for row in RelayRequest.of(source).senders.all()}
+    rows = [row for row in RelayRequest.of(target).senders.all() if row.address in given]
+    for row in rows:
+        row.asked_of = given[row.address].asked_of
+        row.consent_given_at = given[row.address].consent_given_at
+    RelaySender.objects.bulk_update(rows, ["asked_of", "consent_given_at"])
 
 
 def _mail_in_force(permission: RelayPermission, old: RelayRequest) -> dict[str, Any]:

@@ -14,8 +14,6 @@ from portal.lib.networks import parse_network
 from portal.workflow import registry
 from portal.workflow.models import DraftStep, ServiceRequest
 from portal.workflow.services import answering, requesting, reviewing
-from relay import services as relay
-from relay.models import RelayRequest
 
 DOMAIN = "ttu.edu"
 SENDER = "noreply-lab@ttu.edu"
@@ -102,13 +100,14 @@ def relay_draft(
 
 def answer_relay(draft: ServiceRequest, *, address: str, sender: str, host: str) -> None:
     """Answer every page of a relay draft."""
-    detail = RelayRequest.of(draft)
-    answering.write_columns(
-        detail=detail,
-        columns={
+    answering.write_answers(
+        service_request=draft,
+        answers={
             "system_kind": "copier",
             "capability": "neither",
+            "addresses": [parse_network(address)],
             "hostname": host,
+            "senders": [sender],
             "recipients": "internal",
             "typical_per_day": 20,
             "most_per_day": 1000,
@@ -120,8 +119,6 @@ def answer_relay(draft: ServiceRequest, *, address: str, sender: str, host: str)
             "is_attested": True,
         },
     )
-    relay.write_addresses(detail=detail, networks=[parse_network(address)])
-    relay.write_senders(detail=detail, addresses=[sender])
     for step in draft.kind_entry.steps_for(draft):
         DraftStep.objects.update_or_create(
             service_request=draft, step=step.key, defaults={"is_complete": True, "typed": {}}

@@ -127,9 +127,9 @@ class Rows(Store):
         return [self.model(**key, **self.where, **self.columns(value)) for value in values]
 
     @classmethod
-    def of(cls, model: type[models.Model], column: str, **where: Any) -> "Rows":
+    def of(cls, model: type[models.Model], column: str, *, keeps_known: bool = False, **where: Any) -> "Rows":
         """Rows whose values are those of one column, as text."""
-        return cls(model, attrgetter(column), lambda value: {column: value}, where)
+        return cls(model, attrgetter(column), lambda value: {column: value}, where, keeps_known)
 
     @property
     def accessor(self) -> str:

@@ -26,7 +26,6 @@ from portal.lib.networks import parse_network
 from portal.outbox.models import Notification
 from portal.workflow.models import DraftStep
 from portal.workflow.services import answering, requesting, reviewing
-from relay import services as relay
 from relay.models import PermittedAddress, PermittedSender, RelayRequest
 from tests.cast import Cast, approve, approved, client_of, fresh, relay_draft
 from tests.enforcement.pulling import KEY, post_receipt, token_for
@@ -140,14 +139,11 @@ def test_one_approval_of_ten_addresses_and_ten_senders_goes_out_at_once(cast: Ca
 
 def wide(cast: Cast, count: int, network: str = "129.118.30.{}") -> Grant:
     draft = relay_draft(cast, host="farm.ttu.edu")
-    detail = RelayRequest.of(draft)
     senders = [f"batch-{n}@ttu.edu" for n in range(count)]
     for address in senders:
         DirectoryAddress.objects.create(address=address, kind=AddressKind.SHARED, department="Physics")
-    relay.write_addresses(
-        detail=detail, networks=[parse_network(network.format(n + 1)) for n in range(count)]
-    )
-    relay.write_senders(detail=detail, addresses=senders)
+    networks = [parse_network(network.format(n + 1)) for n in range(count)]
+    answering.write_answers(service_request=draft, answers={"addresses": networks, "senders": senders})
     requesting.submit(service_request=draft, actor=cast.requester, revision=draft.revision)
     return approve(cast, fresh(draft))
 

@@ -7,8 +7,7 @@ import pytest
 from portal.accounts.models import DirectoryAddress
 from portal.grants.models import Grant
 from portal.workflow.models import ServiceRequest
-from portal.workflow.services import requesting, reviewing
-from relay import services
+from portal.workflow.services import answering, requesting, reviewing
 from relay.models import RelayRequest
 from tests.cast import Cast, fresh
 from tests.relay.test_volume import MAIL, filed, wish
@@ -23,7 +22,7 @@ DEPARTMENT = "Department of Biological Sciences and Natural History of the Llano
 def long_wish(cast: Cast, **columns: Any) -> ServiceRequest:
     DirectoryAddress.objects.get_or_create(address=LONG, department=DEPARTMENT, owner=cast.colleague.email)
     draft = wish(cast, hostname=HOST, **columns)
-    services.write_senders(detail=RelayRequest.of(draft), addresses=[LONG, "noreply-lab@ttu.edu"])
+    answering.write_answers(service_request=draft, answers={"senders": [LONG, "noreply-lab@ttu.edu"]})
     draft = fresh(draft)
     title, subject = draft.kind_entry.summarise(draft)
     ServiceRequest.objects.filter(pk=draft.pk).update(title=title, subject_key=subject)

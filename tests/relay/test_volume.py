@@ -20,7 +20,7 @@ from portal.workflow.kinds import Terms
 from portal.workflow.models import FieldChange, Intention, ServiceRequest
 from portal.workflow.services import answering, checking, requesting, reviewing
 from portal.workflow.services.reviewing import ApprovalBlocked
-from relay import rules, services, volume
+from relay import rules, volume
 from relay.models import RelayPermission, RelayRequest
 from tests.cast import Cast, approve, approved, fresh, relay_draft
 
@@ -217,7 +217,7 @@ def test_volume_split_over_several_permissions_is_said_to_the_reviewer(cast: Cas
     ServiceRequest.objects.filter(pk=other.pk).update(requester=cast.outsider, department="Chemistry")
     RelayRequest.objects.filter(pk=other.pk).update(most_per_day=900)
     assert found(other, "volume-together") is not None
-    services.write_senders(detail=RelayRequest.of(fresh(other)), addresses=["alerts@ttu.edu"])
+    answering.write_answers(service_request=fresh(other), answers={"senders": ["alerts@ttu.edu"]})
     assert found(other, "volume-together") is None
 
 
@@ -325,7 +325,9 @@ def test_nothing_is_raised_whatever_the_terms_say(cast: Cast, reviewer_client: C
 
 def test_a_cut_term_and_a_cut_sender_are_said_as_well(cast: Cast) -> None:
     draft = wish(cast)
-    services.write_senders(detail=RelayRequest.of(draft), addresses=["noreply-lab@ttu.edu", "alerts@ttu.edu"])
+    answering.write_answers(
+        service_request=draft, answers={"senders": ["noreply-lab@ttu.edu", "alerts@ttu.edu"]}
+    )
     requesting.submit(service_request=fresh(draft), actor=cast.requester, revision=fresh(draft).revision)
     request = fresh(draft)
     usual = terms(request, keep={"senders": ["alerts@ttu.edu"]})
