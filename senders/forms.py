@@ -1,5 +1,6 @@
 """The pages of the Intended Use form. Each refusal names its clause and the next step."""
 
+from dataclasses import asdict
 from typing import Any
 
 from django import forms
@@ -11,13 +12,12 @@ from portal.lib.addresses import parse_mailbox
 from portal.lib.hostnames import is_within
 from portal.mailauth.names import DomainRefused, parse_domain
 from portal.mailauth.spf_simulation import TermRefused, parse_spf_term
-from portal.workflow.fields import PersonField, RowsField
+from portal.workflow.answers import Rows, declare, field_for
+from portal.workflow.fields import RowsField
 from portal.workflow.findings import Finding
-from portal.workflow.forms import StepForm
-from portal.workflow.models import ServiceRequest
-from portal.workflow.services import answering
+from portal.workflow.forms import SponsoredStep, StepForm, sponsor_field
 from senders import rules, services
-from senders.models import Agreement, Classification, Identity, SenderRequest, ServiceModel
+from senders.models import Agreement, FromAddress, Identity, SelectorWish, SenderRequest
 from senders.plan import LONGEST_ROW, KeyPlan, parse_key_plan
 
 MOST_ADDRESSES = 10
@@ -37,87 +37,53 @@ def typed_domain(text: str) -> str:
         raise ValidationError(str(error)) from None
 
 
-class SendersStep(StepForm):
-    """A page that reads and writes columns of the detail row."""
-
-    columns: tuple[str, ...] = ()
-
-    @property
-    def detail(self) -> SenderRequest:
-        """The request's own row."""
-        return SenderRequest.of(self.service_request)
-
-    def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
-        """The columns of this page."""
-        detail = SenderRequest.of(service_request)
-        return {name: getattr(detail, name) for name in self.columns}
-
-    def save(self) -> None:
-        """Write the columns of this page."""
-        answering.write_columns(
-            detail=self.detail, columns={name: self.cleaned_data[name] for name in self.columns}
-        )
-
-
-class ServiceStep(SendersStep):
+class ServiceStep(StepForm):
     """Which service, and who runs it (AUT-0)."""
 
-    columns = ("service_name", "vendor", "service_model")
-    service_name = forms.CharField(
-        label="Service", max_length=120, help_text="The product’s name, as people here know it."
+    service_name = field_for(
+        SenderRequest.service_name,
+        "Service",
+        answer="Service",
+        is_searched=True,
+        help_text="The product’s name, as people here know it.",
     )
-    vendor = forms.CharField(label="Vendor", max_length=150, help_text="The company or body behind it.")
-    service_model = forms.ChoiceField(
-        label="Who runs it?", choices=ServiceModel.choices, widget=forms.RadioSelect
+    vendor = field_for(
+        SenderRequest.vendor,
+        "Vendor",
+        answer="Vendor",
+        is_searched=True,
+        help_text="The company or body behind it.",
     )
+    service_model = field_for(SenderRequest.service_model, "Who runs it?", answer="Who runs it")
 
 
-class AgreementStep(SendersStep):
+class AgreementStep(SponsoredStep):
     """The relationship and the agreement (AUT-1, AUT-2)."""
 
-    columns = ("agreement", "agreement_number", "contract_starts_on", "contract_ends_on")
-    agreement = forms.ChoiceField(
-        label="How far is the agreement with the vendor?",
-        choices=Agreement.choices,
-        widget=forms.RadioSelect,
+    agreement = field_for(
+        SenderRequest.agreement,
+        "How far is the agreement with the vendor?",
+        answer="Agreement",
         help_text="AUT-2: mail is reviewed before anything is signed. If it is signed already, say so.",
     )
-    agreement_number = forms.CharField(
-        label="Reference number",
-        max_length=80,
+    agreement_number = field_for(
+        SenderRequest.agreement_number,
+        "Reference number",
+        answer="Reference number",
+        is_searched=True,
         required=False,
         help_text="The purchase order, the contract or the memorandum; needed once there is one.",
     )
-    sponsor = PersonField(
-        label="Sponsor",
-        help_text="A colleague who answers for the relationship. Not you; their e-mail address.",
-        error_messages={"required": "AUT-1: name a sponsor, who is another person than you."},
+    sponsor = sponsor_field("AUT-1")
+    contract_starts_on = field_for(
+        SenderRequest.contract_starts_on, "The contract begins on", answer="Begins on"
     )
-    contract_starts_on = forms.DateField(
-        label="The contract begins on", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
-    contract_ends_on = forms.DateField(
-        label="The contract ends on",
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    contract_ends_on = field_for(
+        SenderRequest.contract_ends_on,
+        "The contract ends on",
+        answer="Ends on",
         help_text="The authorization ends with it. If no day is agreed yet, enter the one you expect.",
     )
-
-    def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
-        """Columns and the sponsor."""
-        sponsor = service_request.sponsor
-        return super().answers_now(service_request) | {"sponsor": sponsor.email if sponsor else ""}
-
-    def clean_sponsor(self) -> Any:
-        """Neither the requester nor the co-owner: four eyes (AUT-1)."""
-        person = self.cleaned_data["sponsor"]
-        if person is not None and person.pk in (
-            self.service_request.requester_id,
-            self.service_request.co_owner_id,
-        ):
-            raise ValidationError(
-                "AUT-1: the sponsor is somebody else than you and the co-owner. Name a colleague."
-            )
-        return person
 
     def clean_contract_ends_on(self) -> Any:
         """A day that is still to come."""
@@ -137,50 +103,58 @@ class AgreementStep(SendersStep):
             self.add_error("agreement_number", "AUT-1: enter the number of the agreement that there is.")
         return data
 
-    def save(self) -> None:
-        """Columns, and the request's sponsor, which the service writes."""
-        super().save()
-        self.service_request.sponsor = self.cleaned_data["sponsor"]
 
-
-class IdentityStep(SendersStep):
+class IdentityStep(StepForm):
     """As whom the service sends, the least first (OVR-5)."""
 
-    columns = ("identity", "identity_reason", "sending_domain", "envelope_domain")
-    identity = forms.ChoiceField(
-        label="What should people see in From?",
-        choices=Identity.choices,
-        widget=forms.RadioSelect,
+    identity = field_for(
+        SenderRequest.identity,
+        "What should people see in From?",
+        answer="What people see in From",
         help_text="The first that will do is the best.",
     )
-    identity_reason = forms.CharField(
-        label="Why will the vendor’s domain and a subdomain not do?",
+    identity_reason = field_for(
+        SenderRequest.identity_reason,
+        "Why will the vendor’s domain and a subdomain not do?",
+        answer="Why the others will not do",
         required=False,
-        max_length=1000,
-        widget=forms.Textarea(attrs={"rows": 3}),
+        shown_when=("identity", (Identity.MAIL_DOMAIN.value,)),
     )
-    sending_domain = forms.CharField(
-        label="Subdomain", required=False, max_length=260, help_text="A name that no other service uses."
+    sending_domain = field_for(
+        SenderRequest.sending_domain,
+        "Subdomain",
+        answer="Domain in From",
+        is_code=True,
+        is_searched=True,
+        is_shown_empty=True,
+        required=False,
+        max_length=260,
+        help_text="A name that no other service uses.",
+        shown_when=("identity", (Identity.SUBDOMAIN.value,)),
     )
-    addresses = RowsField(
-        label="From addresses",
-        row_label="From address",
-        parse=parse_from,
-        max_rows=MOST_ADDRESSES,
-        add_label="Add an address",
-        help_text="Every address that people will see in From, in full. One in each row.",
+    addresses = declare(
+        RowsField(
+            label="From addresses",
+            row_label="From address",
+            parse=parse_from,
+            max_rows=MOST_ADDRESSES,
+            add_label="Add an address",
+            help_text="Every address that people will see in From, in full. One in each row.",
+        ),
+        Rows.of(FromAddress, "address"),
+        "From addresses",
+        is_code=True,
+        is_searched=True,
     )
-    envelope_domain = forms.CharField(
-        label="Envelope domain",
+    envelope_domain = field_for(
+        SenderRequest.envelope_domain,
+        "Envelope domain",
+        answer="Envelope domain",
+        is_code=True,
+        is_searched=True,
         max_length=260,
         help_text="The domain to which bounces go (Return-Path): the vendor’s, or a subdomain. Ask the vendor.",
     )
-    identity_reason.shown_when = ("identity", (Identity.MAIL_DOMAIN.value,))  # type: ignore[attr-defined] # portal.ui.fields
-    sending_domain.shown_when = ("identity", (Identity.SUBDOMAIN.value,))  # type: ignore[attr-defined] # portal.ui.fields
-
-    def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
-        """Columns and addresses."""
-        return super().answers_now(service_request) | {"addresses": services.addresses_of(service_request)}
 
     def clean_identity(self) -> str:
         """Everything but the vendor's own domain, which needs no authorization (AUT-0)."""
@@ -235,38 +209,42 @@ class IdentityStep(SendersStep):
             if finding.blocks and not finding.waivable:
                 self.add_error("addresses", finding.sentence)
 
-    def save(self) -> None:
-        """Columns and addresses."""
-        super().save()
-        services.write_addresses(
-            service_request=self.service_request, addresses=self.cleaned_data["addresses"]
-        )
 
-
-class DkimStep(SendersStep):
+class DkimStep(StepForm):
     """The DKIM plan, and the SPF term where one is wanted (AUT-3, OVR-4)."""
 
-    columns = ("signing_domain", "spf_term")
     live_fields = ("keys", "spf_term")
-    signing_domain = forms.CharField(
-        label="Signing domain",
+    signing_domain = field_for(
+        SenderRequest.signing_domain,
+        "Signing domain",
+        answer="Signing domain",
+        is_code=True,
+        is_searched=True,
+        is_shown_empty=True,
         required=False,
         max_length=260,
         help_text="What the signature says in d=. Leave it empty for the domain in From, which is best.",
     )
-    keys = RowsField(
-        label="DKIM keys",
-        row_label="Selector, and target or key",
-        parse=parse_key_plan,
-        max_rows=MOST_SELECTORS,
-        add_label="Add a selector",
-        help_text="One in each row: the selector, a blank, and the vendor’s name for it, such as "
-        "s1 s1.dkim.vendor.example. Or the key itself: s1 v=DKIM1; k=rsa; p=…",
+    keys = declare(
+        RowsField(
+            label="DKIM keys",
+            row_label="Selector, and target or key",
+            parse=parse_key_plan,
+            max_rows=MOST_SELECTORS,
+            add_label="Add a selector",
+            help_text="One in each row: the selector, a blank, and the vendor’s name for it, such as "
+            "s1 s1.dkim.vendor.example. Or the key itself: s1 v=DKIM1; k=rsa; p=…",
+        ),
+        Rows(SelectorWish, services.key_of, asdict),
+        "DKIM keys",
+        is_code=True,
     )
-    spf_term = forms.CharField(
-        label="SPF term",
+    spf_term = field_for(
+        SenderRequest.spf_term,
+        "SPF term",
+        answer="SPF term",
+        is_code=True,
         required=False,
-        max_length=300,
         help_text="Only if the envelope domain is ours: such as include:spf.vendor.example. SPF is recommended; "
         "DKIM is what counts.",
     )
@@ -278,14 +256,10 @@ class DkimStep(SendersStep):
         assert isinstance(rows, RowsField)
         rows.widget.row_length = LONGEST_ROW
 
-    def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
-        """Columns and keys."""
-        keys = [str(key) for key in services.keys_of(service_request)]
-        return super().answers_now(service_request) | {"keys": keys}
-
     def clean_signing_domain(self) -> str:
         """Aligned with From; for a subdomain exactly it, since its DMARC record will ask for that (adkim=s)."""
-        typed, detail, ours = self.cleaned_data["signing_domain"], self.detail, institution().mail_domain
+        typed, ours = self.cleaned_data["signing_domain"], institution().mail_domain
+        detail = SenderRequest.of(self.service_request)
         domain = typed_domain(typed) if typed else detail.sending_domain
         if not is_within(domain, ours):
             raise ValidationError(
@@ -309,7 +283,10 @@ class DkimStep(SendersStep):
 
     def clean_spf_term(self) -> str:
         """One mechanism, and only where the envelope domain is ours to change."""
-        typed, envelope = self.cleaned_data["spf_term"], self.detail.envelope_domain
+        typed, envelope = (
+            self.cleaned_data["spf_term"],
+            SenderRequest.of(self.service_request).envelope_domain,
+        )
         if not typed:
             return ""
         if envelope and not is_within(envelope, institution().mail_domain):
@@ -325,63 +302,69 @@ class DkimStep(SendersStep):
         """The keys, or the record with the term, against the DNS as it is."""
         if field == "spf_term":
             term = self.cleaned_data["spf_term"]
-            return rules.spf_findings(self.detail.envelope_domain, term) if term else []
-        domain = self.cleaned_data.get("signing_domain") or self.detail.sending_domain
+            return (
+                rules.spf_findings(SenderRequest.of(self.service_request).envelope_domain, term)
+                if term
+                else []
+            )
+        domain = (
+            self.cleaned_data.get("signing_domain") or SenderRequest.of(self.service_request).sending_domain
+        )
         return rules.key_findings(domain, self.cleaned_data["keys"]) if domain else []
 
-    def save(self) -> None:
-        """Columns and keys."""
-        super().save()
-        services.write_keys(service_request=self.service_request, keys=self.cleaned_data["keys"])
 
-
-class HandlingStep(SendersStep):
+class HandlingStep(StepForm):
     """What the mail holds, what the vendor can show, and how it all ends (AUT-2)."""
 
-    columns = ("is_bulk", "classification", "tx_ramp", "accessibility", "security_review", "exit_plan")
-    is_bulk = forms.BooleanField(
-        label="It sends bulk mail: the same message to many people.",
+    is_bulk = field_for(
+        SenderRequest.is_bulk,
+        "It sends bulk mail: the same message to many people.",
+        answer="Bulk mail",
         required=False,
         help_text="MKT-4. Each such mailing needs the approval of the CIO’s office as well.",
     )
-    classification = forms.ChoiceField(
-        label="What is the most sensitive data in its mail?",
-        choices=Classification.choices,
-        widget=forms.RadioSelect,
+    classification = field_for(
+        SenderRequest.classification,
+        "What is the most sensitive data in its mail?",
+        answer="Most sensitive data",
     )
-    tx_ramp = forms.CharField(
-        label="TX-RAMP certificate",
+    tx_ramp = field_for(
+        SenderRequest.tx_ramp,
+        "TX-RAMP certificate",
+        answer="TX-RAMP",
         required=False,
-        max_length=120,
         help_text="Its number or level. Cloud services that hold more than public data need one.",
     )
-    accessibility = forms.CharField(
-        label="Accessibility report",
+    accessibility = field_for(
+        SenderRequest.accessibility,
+        "Accessibility report",
+        answer="Accessibility report",
         required=False,
-        max_length=300,
         help_text="Where the vendor’s VPAT is, or add it to this request as a file.",
     )
-    security_review = forms.CharField(
-        label="Security questionnaire",
+    security_review = field_for(
+        SenderRequest.security_review,
+        "Security questionnaire",
+        answer="Security review",
         required=False,
-        max_length=300,
         help_text="Where the HECVAT or our own questionnaire is, or add it as a file.",
     )
-    exit_plan = forms.CharField(
-        label="How does it end?",
-        max_length=1000,
-        widget=forms.Textarea(attrs={"rows": 3}),
+    exit_plan = field_for(
+        SenderRequest.exit_plan,
+        "How does it end?",
+        answer="At the end",
         help_text="Who tells us when the service is given up, so that its DNS records are removed?",
     )
 
 
-class StatementStep(SendersStep):
+class StatementStep(StepForm):
     """What an authorization is, and is not (OVR-4, OVR-5)."""
 
-    columns = ("is_attested",)
-    is_attested = forms.BooleanField(
-        label="I understand: this service may send only as the addresses named here, signed with DKIM. It must not begin "
+    is_attested = field_for(
+        SenderRequest.is_attested,
+        "I understand: this service may send only as the addresses named here, signed with DKIM. It must not begin "
         "before a signed sample has proved it, and it ends with the contract.",
+        answer="Statement",
         help_text="OVR-4, OVR-5. Mail that fails DMARC is refused or junked like any forgery. Your name stands with this "
         "statement.",
         error_messages={"required": "OVR-4: without this statement the request cannot be judged."},

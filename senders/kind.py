@@ -9,7 +9,7 @@ from django.utils.timezone import localdate
 
 from portal.accounts.models import User
 from portal.accounts.roles import Role
-from portal.grants.kinds import GrantingKind
+from portal.grants.kinds import is_new_or_changed, is_unchanged_renewal
 from portal.grants.models import Grant
 from portal.grants.states import GrantState
 from portal.grants.subjects import Basis, Hit, Subject, Vendor
@@ -19,15 +19,13 @@ from portal.lib.text import sentence_list
 from portal.samples.kinds import SampledKind, Wanted
 from portal.samples.models import SignedSample
 from portal.samples.selectors import samples_of_grant
-from portal.samples.services import give_token
 from portal.workflow.demo import DemoRequest
 from portal.workflow.findings import Finding
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
-from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
-from portal.workflow.models import Counter, ServiceRequest
+from portal.workflow.kinds import Choice, Stage, Step, Terms
+from portal.workflow.models import ServiceRequest
 from portal.workflow.services import answering
-from portal.workflow.services.reviewing import ApprovalBlocked
 from senders import (
     dns_checks,
     dns_text,
@@ -40,25 +38,15 @@ from senders import (
     subjects,
     watching,
 )
-from senders.answers import answer_groups
 from senders.demo import demo_requests
 from senders.guide import guide
 from senders.models import Identity, SenderAuthorization, SenderRequest
 from senders.urls import urlpatterns
 
 
-def _is_unchanged(service_request: ServiceRequest) -> bool:
-    kind = service_request.kind_entry
-    return isinstance(kind, GrantingKind) and kind.is_unchanged_renewal(service_request)
-
-
-def _is_new_or_changed(service_request: ServiceRequest) -> bool:
-    return not _is_unchanged(service_request)
-
-
 def _is_mail_domain(service_request: ServiceRequest) -> bool:
     asked = SenderRequest.of(service_request).identity == Identity.MAIL_DOMAIN
-    return asked and not _is_unchanged(service_request)
+    return asked and not is_unchanged_renewal(service_request)
 
 
 class SendersKind(SampledKind):
@@ -85,21 +73,16 @@ class SendersKind(SampledKind):
     )
     stages = (
         Stage("postmaster", Role.POSTMASTER, "Postmaster’s review", 3, _is_mail_domain),
-        Stage("review", Role.REVIEWER, "IT review", 5, _is_new_or_changed),
-        Stage("renewal", Role.REVIEWER, "Renewal review", 1, _is_unchanged),
+        Stage("review", Role.REVIEWER, "IT review", 5, is_new_or_changed),
+        Stage("renewal", Role.REVIEWER, "Renewal review", 1, is_unchanged_renewal),
     )
     confirmed_steps = ("agreement", "statement")
 
     # ------------------------------------------------------------------ the form
-    def new_detail(self, service_request: ServiceRequest) -> SenderRequest:
-        """An empty detail row, and a probe address."""
-        give_token(service_request=service_request)
-        return SenderRequest.objects.create(service_request=service_request)
-
     def prefill(self, service_request: ServiceRequest, answers: str) -> None:
         """The identity, where the guide asked for it."""
         if answers in (Identity.SUBDOMAIN, Identity.MAIL_DOMAIN):
-            answering.write_columns(detail=SenderRequest.of(service_request), columns={"identity": answers})
+            answering.write_answers(service_request=service_request, answers={"identity": answers})
 
     def summarise(self, service_request: ServiceRequest) -> tuple[str, str]:
         """Which service, as whom; the domain in From is the subject."""
@@ -110,24 +93,6 @@ class SendersKind(SampledKind):
             else detail.service_name
         )
         return who or self.label, detail.sending_domain
-
-    def search_terms(self, service_request: ServiceRequest) -> set[str]:
-        """Service, vendor, number, addresses and domains."""
-        detail = SenderRequest.of(service_request)
-        words = {
-            detail.service_name,
-            detail.vendor,
-            detail.agreement_number,
-            detail.sending_domain,
-            detail.envelope_domain,
-            detail.signing_domain,
-            *services.addresses_of(service_request),
-        }
-        return words - {""}
-
-    def answer_groups(self, service_request: ServiceRequest) -> list[AnswerGroup]:
-        """The answers page by page."""
-        return answer_groups(service_request, self.steps)
 
     # ------------------------------------------------------------------ checks and decision
     def check(self, service_request: ServiceRequest) -> list[Finding]:
@@ -156,13 +121,9 @@ class SendersKind(SampledKind):
         addresses = services.addresses_of(service_request)
         return [Choice("addresses", "From addresses", addresses)] if len(addresses) > 1 else []
 
-    def on_approved(self, *, service_request: ServiceRequest, actor: User, terms: Terms) -> None:
-        """Issue the grant; of two approvals for one selector at the same moment the later one is barred."""
-        # The kind's one row in `Counter` is the lock: approvals of this kind pass here one by one.
-        Counter.objects.select_for_update().get_or_create(kind=self.key)
-        if clashes := rules.clashes(service_request, services.plan_of(service_request)):
-            raise ApprovalBlocked(clashes)
-        super().on_approved(service_request=service_request, actor=actor, terms=terms)
+    def clashes(self, service_request: ServiceRequest) -> list[Finding]:
+        """Another authorization that has one of the selectors."""
+        return rules.clashes(service_request, services.plan_of(service_request))
 
     # ------------------------------------------------------------------ the grant
     def write_permission(self, *, grant: Grant, service_request: ServiceRequest, terms: Terms) -> None:
@@ -177,9 +138,10 @@ class SendersKind(SampledKind):
         if grant.state == GrantState.UNPROVEN:
             proving.prove_soon(grant=grant)
 
-    def copy_answers(self, *, grant: Grant, service_request: ServiceRequest) -> None:
-        """The answers in force."""
-        services.copy_answers(grant=grant, service_request=service_request)
+    def granted_answers(self, grant: Grant) -> Mapping[str, Any]:
+        """The addresses and keys of the authorization."""
+        plan = services.authorized_plan(grant)
+        return {"addresses": plan.addresses, "keys": plan.keys}
 
     def permission_sentence(self, grant: Grant) -> str:
         """What the grant allows, and on what condition (OVR-4)."""

@@ -5,11 +5,9 @@ from typing import TYPE_CHECKING
 
 from portal.grants.models import GrantEvent
 from portal.workflow.models import ServiceRequest
-from portal.workflow.services import answering
 from senders.models import (
     AuthorizedAddress,
     AuthorizedSelector,
-    FromAddress,
     Identity,
     SelectorWish,
     SenderAuthorization,
@@ -34,7 +32,12 @@ def keys_of(service_request: ServiceRequest) -> list[KeyPlan]:
 
 
 def _keys(rows: Iterable[SelectorWish] | Iterable[AuthorizedSelector]) -> list[KeyPlan]:
-    return [KeyPlan(row.selector, row.kind, row.value) for row in rows]
+    return [key_of(row) for row in rows]
+
+
+def key_of(row: SelectorWish | AuthorizedSelector) -> KeyPlan:
+    """One key of a plan, as a plain value."""
+    return KeyPlan(row.selector, row.kind, row.value)
 
 
 def plan_of(service_request: ServiceRequest) -> Plan:
@@ -71,25 +74,6 @@ def _plan(
     )
 
 
-def write_addresses(*, service_request: ServiceRequest, addresses: Sequence[str]) -> None:
-    """Replace the From addresses of a request."""
-    detail = SenderRequest.of(service_request)
-    detail.addresses.all().delete()
-    FromAddress.objects.bulk_create(FromAddress(sender_request=detail, address=one) for one in addresses)
-    SenderRequest.forget(service_request)
-
-
-def write_keys(*, service_request: ServiceRequest, keys: Sequence[KeyPlan]) -> None:
-    """Replace the DKIM plan of a request."""
-    detail = SenderRequest.of(service_request)
-    detail.selectors.all().delete()
-    SelectorWish.objects.bulk_create(
-        SelectorWish(sender_request=detail, selector=key.selector, kind=key.kind, value=key.value)
-        for key in keys
-    )
-    SenderRequest.forget(service_request)
-
-
 _GRANTED = (
     "service_name",
     "vendor",
@@ -124,43 +108,6 @@ def write_permission(
         for key in keys_of(service_request)
     )
     return authorization
-
-
-_COPIED = (
-    "service_name",
-    "vendor",
-    "service_model",
-    "agreement",
-    "agreement_number",
-    "contract_starts_on",
-    "contract_ends_on",
-    "identity",
-    "identity_reason",
-    "sending_domain",
-    "envelope_domain",
-    "signing_domain",
-    "spf_term",
-    "is_bulk",
-    "classification",
-    "tx_ramp",
-    "accessibility",
-    "security_review",
-    "exit_plan",
-)
-"""All answers but the statement, which a renewal makes anew."""
-
-
-def copy_answers(*, grant: "Grant", service_request: ServiceRequest) -> None:
-    """Fill a renewal's draft: the answers in force, the sponsor, and what the grant allows."""
-    old, new = SenderRequest.of(grant.latest_request), SenderRequest.of(service_request)
-    answering.write_columns(detail=new, columns={name: getattr(old, name) for name in _COPIED})
-    sponsor = grant.latest_request.sponsor
-    if sponsor is not None and sponsor.pk != service_request.requester_id:
-        service_request.sponsor = sponsor
-        service_request.save(update_fields=["sponsor"])
-    plan = authorized_plan(grant)
-    write_addresses(service_request=service_request, addresses=plan.addresses)
-    write_keys(service_request=service_request, keys=plan.keys)
 
 
 def note_confirmation(*, grant: "Grant", actor: "User", sentence: str) -> None:

@@ -12,8 +12,6 @@ from portal.samples.models import SignedSample
 from portal.workflow import registry
 from portal.workflow.models import DraftStep, ServiceRequest
 from portal.workflow.services import answering, requesting
-from senders import services
-from senders.models import SenderRequest
 from senders.plan import parse_key_plan
 from tests.cast import Cast, approve, fresh
 from tests.mailauth.signing import message, sign
@@ -51,9 +49,8 @@ def sender_draft(
         "exit_plan": "The owner tells the DNS team.",
         "is_attested": True,
     } | columns
-    answering.write_columns(detail=SenderRequest.of(draft), columns=answers)
-    services.write_addresses(service_request=draft, addresses=addresses)
-    services.write_keys(service_request=draft, keys=[parse_key_plan(key) for key in keys])
+    rows = {"addresses": addresses, "keys": [parse_key_plan(key) for key in keys]}
+    answering.write_answers(service_request=draft, answers=answers | rows)
     for step in draft.kind_entry.steps_for(draft):
         DraftStep.objects.update_or_create(
             service_request=draft, step=step.key, defaults={"is_complete": True, "typed": {}}

@@ -36,7 +36,7 @@ from senders import services, watching
 from senders.dns_records import records_of_grant
 from senders.exports import ADD, REMOVE, DnsRecords
 from senders.instructions import proof_instructions
-from senders.models import PlannedRecord, SenderRequest
+from senders.models import PlannedRecord
 from tests.cast import Cast, approve, client_of, fresh, make_cast
 from tests.mailauth.signing import rsa_key
 from tests.senders.cast import DOMAIN, active, submitted, waiting
@@ -362,9 +362,8 @@ def test_a_record_that_a_change_no_longer_needs_is_to_go(
     grant = active(cast)
     look(1, clock)
     draft = issuing.begin_renewal(grant=grant, actor=cast.requester, intention=Intention.CHANGE)
-    services.write_keys(
-        service_request=draft, keys=[dataclasses.replace(services.keys_of(draft)[0], selector="s2")]
-    )
+    key = dataclasses.replace(services.keys_of(draft)[0], selector="s2")
+    answering.write_answers(service_request=draft, answers={"keys": [key]})
     today = timezone.localdate()
     with transaction.atomic():
         issuing.issue(
@@ -585,11 +584,14 @@ def test_a_change_that_needs_a_new_proof_is_one_event(published: DnsServer, cast
     grant = active(cast)
     before = grant.events.count()
     draft = issuing.begin_renewal(grant=grant, actor=cast.requester, intention=Intention.CHANGE)
-    answering.write_columns(
-        detail=SenderRequest.of(draft),
-        columns={"sending_domain": "lab.ttu.edu", "signing_domain": "lab.ttu.edu"},
+    answering.write_answers(
+        service_request=draft,
+        answers={
+            "sending_domain": "lab.ttu.edu",
+            "signing_domain": "lab.ttu.edu",
+            "addresses": ["news@lab.ttu.edu"],
+        },
     )
-    services.write_addresses(service_request=draft, addresses=["news@lab.ttu.edu"])
     today = timezone.localdate()
     with transaction.atomic():
         issuing.issue(

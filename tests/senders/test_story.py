@@ -21,7 +21,6 @@ from portal.workflow.kinds import Terms
 from portal.workflow.models import Intention
 from portal.workflow.services import answering, attaching, requesting
 from senders import services
-from senders.models import SenderRequest
 from senders.proving import recheck_unproven
 from senders.tasks import prove_grant
 from tests.cast import Cast, approve, client_of, fresh
@@ -182,11 +181,14 @@ def test_a_change_of_what_was_proved_needs_a_new_proof(published: DnsServer, cas
     assert grant.state == GrantState.ACTIVE
     draft = issuing.begin_renewal(grant=grant, actor=cast.requester, intention=Intention.CHANGE)
     assert services.plan_of(draft) == services.authorized_plan(grant)
-    answering.write_columns(
-        detail=SenderRequest.of(draft),
-        columns={"sending_domain": "lab.ttu.edu", "signing_domain": "lab.ttu.edu"},
+    answering.write_answers(
+        service_request=draft,
+        answers={
+            "sending_domain": "lab.ttu.edu",
+            "signing_domain": "lab.ttu.edu",
+            "addresses": ["news@lab.ttu.edu"],
+        },
     )
-    services.write_addresses(service_request=draft, addresses=["news@lab.ttu.edu"])
     today = timezone.localdate()
     issuing.issue(
         service_request=fresh(draft), actor=cast.reviewer, terms=Terms(today, today + timedelta(days=100))
