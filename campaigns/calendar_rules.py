@@ -21,7 +21,7 @@ _BUDGET_YEARS = timedelta(days=800)
 
 def window_of(service_request: ServiceRequest) -> Window | None:
     """The window that the answers ask for; None while days or people are missing."""
-    detail = services.detail_of(service_request)
+    detail = CampaignRequest.of(service_request)
     people = services.audience_of(service_request)
     if detail.first_send_on is None or detail.last_send_on is None or not people:
         return None

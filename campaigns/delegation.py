@@ -7,8 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from campaigns import services
-from campaigns.models import Delegation, DelegationScope
+from campaigns.models import CampaignRequest, Delegation, DelegationScope
 from portal.accounts.models import User, people_with_role
 from portal.accounts.roles import Role
 from portal.institution import institution
@@ -53,7 +52,7 @@ def covers(delegation: Delegation, service_request: ServiceRequest) -> bool:
         return False
     if delegation.scope == DelegationScope.CAMPAIGNS:
         return True
-    return (delegation.scope == DelegationScope.SURVEYS) == services.detail_of(service_request).is_survey
+    return (delegation.scope == DelegationScope.SURVEYS) == CampaignRequest.of(service_request).is_survey
 
 
 def is_the_offices(service_request: ServiceRequest) -> bool:

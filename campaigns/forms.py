@@ -6,8 +6,10 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from campaigns import rules, selectors, services
+from campaigns.answers import audience_lines, from_of
 from campaigns.lists import lists_sentence
 from campaigns.models import (
+    Audience,
     CampaignKind,
     CampaignRequest,
     Consent,
@@ -18,32 +20,19 @@ from portal.grants.models import Grant
 from portal.institution import institution
 from portal.lib.addresses import MailboxRefused, parse_mailbox
 from portal.lib.text import one_line
+from portal.workflow.answers import Declaration, Rows, declare, field_for
 from portal.workflow.forms import StepForm
-from portal.workflow.models import ServiceRequest
 
 YES_NO = (("yes", "Yes"), ("no", "No"))
 
 
 class CampaignStep(StepForm):
-    """A page that reads and writes columns of the detail row."""
-
-    columns: tuple[str, ...] = ()
+    """A page of the campaign form."""
 
     @property
     def detail(self) -> CampaignRequest:
         """The request's own row."""
-        return services.detail_of(self.service_request)
-
-    def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
-        """The columns of this page."""
-        detail = services.detail_of(service_request)
-        return {name: getattr(detail, name) for name in self.columns}
-
-    def save(self) -> None:
-        """Write the columns of this page."""
-        services.write_columns(
-            detail=self.detail, columns={name: self.cleaned_data[name] for name in self.columns}
-        )
+        return CampaignRequest.of(self.service_request)
 
     def need(self, name: str, sentence: str) -> None:
         """An error on a field that other answers make necessary."""
@@ -54,13 +43,17 @@ class CampaignStep(StepForm):
 class SortStep(CampaignStep):
     """What sort of mail it is, and who sends it (MKT-4, MKT-5)."""
 
-    columns = ("kind", "runner", "vendor")
-    kind = forms.ChoiceField(label="What is it?", choices=CampaignKind.choices, widget=forms.RadioSelect)
-    runner = forms.ChoiceField(label="Who sends it?", choices=Runner.choices, widget=forms.RadioSelect)
-    vendor = forms.CharField(
-        label="Which third party?", max_length=150, required=False, help_text="The company or body."
+    kind = field_for(CampaignRequest.kind, "What is it?", answer="What it is")
+    runner = field_for(CampaignRequest.runner, "Who sends it?", answer="Who sends it")
+    vendor = field_for(
+        CampaignRequest.vendor,
+        "Which third party?",
+        answer="Third party",
+        is_searched=True,
+        required=False,
+        help_text="The company or body.",
+        shown_when=("runner", (Runner.THIRD_PARTY.value,)),
     )
-    vendor.shown_when = ("runner", (Runner.THIRD_PARTY.value,))  # type: ignore[attr-defined] # portal.ui.fields
 
     def clean(self) -> dict[str, Any]:
         """A third party has a name."""
@@ -90,41 +83,52 @@ class YesNoField(forms.ChoiceField):
 class ContentStep(CampaignStep):
     """Commercial, transactional or mixed: the five questions of 16 CFR 316.3."""
 
-    columns = (
-        "promotes",
-        "has_transactional",
-        "subject_reads_commercial",
-        "transactional_first",
-        "body_reads_commercial",
-    )
-    promotes = YesNoField(
-        label="Does it advertise or promote a product, a service or an event that costs money?",
+    promotes = field_for(
+        CampaignRequest.promotes,
+        "Does it advertise or promote a product, a service or an event that costs money?",
+        answer="Promotes something",
+        form_class=YesNoField,
         help_text="If not, the rules for commercial mail do not apply.",
     )
-    has_transactional = YesNoField(
-        label="Does it also carry something its readers need because of what they already have with us?",
+    has_transactional = field_for(
+        CampaignRequest.has_transactional,
+        "Does it also carry something its readers need because of what they already have with us?",
+        answer="Carries what readers need",
+        form_class=YesNoField,
         required=False,
         help_text="Such as a receipt, a due date, or a change of an account or a class.",
+        shown_when=("promotes", ("yes",)),
     )
-    subject_reads_commercial = YesNoField(
-        label="Would somebody who sees the subject alone take it for an advertisement?", required=False
+    subject_reads_commercial = field_for(
+        CampaignRequest.subject_reads_commercial,
+        "Would somebody who sees the subject alone take it for an advertisement?",
+        answer="Subject reads like advertising",
+        form_class=YesNoField,
+        required=False,
+        shown_when=("promotes", ("yes",)),
     )
-    transactional_first = YesNoField(
-        label="Does what its readers need stand at the beginning?", required=False
+    transactional_first = field_for(
+        CampaignRequest.transactional_first,
+        "Does what its readers need stand at the beginning?",
+        answer="What readers need comes first",
+        form_class=YesNoField,
+        required=False,
+        shown_when=("has_transactional", ("yes",)),
     )
-    body_reads_commercial = YesNoField(
-        label="Is most of the message, or the most eye-catching part of it, advertising?", required=False
+    body_reads_commercial = field_for(
+        CampaignRequest.body_reads_commercial,
+        "Is most of the message, or the most eye-catching part of it, advertising?",
+        answer="Mostly advertising",
+        form_class=YesNoField,
+        required=False,
+        shown_when=("promotes", ("yes",)),
     )
-    for _dependent in (has_transactional, subject_reads_commercial, body_reads_commercial):
-        _dependent.shown_when = ("promotes", ("yes",))  # type: ignore[attr-defined] # portal.ui.fields
-    transactional_first.shown_when = ("has_transactional", ("yes",))  # type: ignore[attr-defined] # portal.ui.fields
-    del _dependent
 
     def clean(self) -> dict[str, Any]:
         """What promotes something answers the other questions; what does not leaves them open."""
         data = super().clean() or self.cleaned_data
         if not data.get("promotes"):
-            return data | dict.fromkeys(self.columns[1:])
+            return data | dict.fromkeys(name for name in self.fields if name != "promotes")
         for name in ("has_transactional", "subject_reads_commercial", "body_reads_commercial"):
             self._need_answer(name)
         if data.get("has_transactional"):
@@ -141,31 +145,49 @@ class ContentStep(CampaignStep):
 class SenderStep(CampaignStep):
     """Who stands for it, and what sends it (CS-1, CS-12)."""
 
-    columns = ("sender_of_record", "from_name", "from_address", "platform", "sender_grant")
-    sender_of_record = forms.CharField(
-        label="Which unit stands for it?", max_length=150, help_text="One unit, even where several take part."
+    sender_of_record = field_for(
+        CampaignRequest.sender_of_record,
+        "Which unit stands for it?",
+        answer="Unit that stands for it",
+        is_searched=True,
+        help_text="One unit, even where several take part.",
     )
-    from_name = forms.CharField(
-        label="Name in From", max_length=150, help_text="What people see as the sender. It names the unit."
+    from_name = field_for(
+        CampaignRequest.from_name,
+        "Name in From",
+        answer="",  # read with the address
+        help_text="What people see as the sender. It names the unit.",
     )
-    from_address = forms.CharField(
-        label="Address in From", max_length=254, help_text="Replies have to be read there."
+    from_address = field_for(
+        CampaignRequest.from_address,
+        "Address in From",
+        answer="From",
+        key="from",
+        composed=from_of,
+        is_code=True,
+        is_searched=True,
+        form_class=forms.CharField,
+        help_text="Replies have to be read there.",
     )
-    platform = forms.ChoiceField(
-        label="What sends it?",
-        choices=Platform.choices,
-        widget=forms.RadioSelect,
+    platform = field_for(
+        CampaignRequest.platform,
+        "What sends it?",
+        answer="Platform",
         help_text="Nothing else may send such mail in our name.",
     )
-    sender_grant: "forms.ModelChoiceField[Grant]" = forms.ModelChoiceField(
-        label="Which sender authorization?",
-        queryset=Grant.objects.none(),
-        required=False,
-        empty_label="Choose one",
-        help_text="Yours and your department's, if they are in force today. For another one, ask its owner to name "
-        "you as co-owner.",
+    sender_grant = declare(
+        forms.ModelChoiceField(
+            label="Which sender authorization?",
+            queryset=Grant.objects.none(),
+            required=False,
+            empty_label="Choose one",
+            help_text="Yours and your department's, if they are in force today. For another one, ask its owner to name "
+            "you as co-owner.",
+        ),
+        CampaignRequest.sender_grant,
+        "Sender authorization",
+        shown_when=("platform", (Platform.AUTHORIZED.value,)),
     )
-    sender_grant.shown_when = ("platform", (Platform.AUTHORIZED.value,))  # type: ignore[attr-defined] # portal.ui.fields
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -226,22 +248,36 @@ class SenderStep(CampaignStep):
         services.compose_again(service_request=self.service_request, added_by=self.service_request.requester)
 
 
+AUDIENCE = Declaration(
+    Rows(
+        Audience,
+        value=lambda row: (row.population, row.people),
+        columns=lambda pair: {"population": pair[0], "people": pair[1]},
+    ),
+    "Who gets it",
+    words=lambda pairs: "\n".join(audience_lines(dict(pairs))),
+)
+
+
 class AudienceStep(CampaignStep):
     """To whom, how many, and by which right (CS-6, CS-10)."""
 
-    columns = ("audience_source", "consent", "is_list_clean")
-    audience_source = forms.CharField(
-        label="Where does the list of addresses come from?",
-        max_length=1000,
-        widget=forms.Textarea(attrs={"rows": 2}),
+    made_later = {"audience": AUDIENCE}
+    audience_source = field_for(
+        CampaignRequest.audience_source,
+        "Where does the list of addresses come from?",
+        answer="Source of the list",
+        rows=2,
         help_text="For example: the student information system, or people who signed up on our page.",
     )
-    consent = forms.ChoiceField(
-        label="Why may they be written to?", choices=Consent.choices, widget=forms.RadioSelect
+    consent = field_for(
+        CampaignRequest.consent, "Why may they be written to?", answer="Why they may be written to"
     )
-    is_list_clean = forms.BooleanField(
-        label="The list was neither bought, nor collected from web pages, nor guessed. It leaves out everybody who "
+    is_list_clean = field_for(
+        CampaignRequest.is_list_clean,
+        "The list was neither bought, nor collected from web pages, nor guessed. It leaves out everybody who "
         "has opted out.",
+        answer="List neither bought nor harvested",
         error_messages={
             "required": "MKT-2: mail to such lists is prohibited. Ask for advice before you go on."
         },
@@ -301,9 +337,4 @@ class AudienceStep(CampaignStep):
                 "No faculty, staff or students are named. Change the first page to a survey of "
                 "people outside.",
             )
-        return data
-
-    def save(self) -> None:
-        """Columns and populations."""
-        super().save()
-        services.write_audience(service_request=self.service_request, audience=self.people)
+        return data | {"audience": list(people.items())}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 
@@ -16,7 +16,7 @@ from campaigns import (
     services,
     subjects,
 )
-from campaigns.answers import answer_groups, audience_lines
+from campaigns.answers import audience_lines
 from campaigns.decision_forms import CampaignApproveForm
 from campaigns.demo import demo_requests
 from campaigns.guide import guide
@@ -34,10 +34,9 @@ from portal.sending_calendar.words import labels_of, words_of
 from portal.workflow.findings import Finding
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
-from portal.workflow.kinds import AnswerGroup, Choice, Stage, Step, Terms
-from portal.workflow.models import Counter, ServiceRequest
-from portal.workflow.services import checking
-from portal.workflow.services.reviewing import ApprovalBlocked
+from portal.workflow.kinds import Choice, Stage, Step, Terms
+from portal.workflow.models import ServiceRequest
+from portal.workflow.services import answering, checking
 
 if TYPE_CHECKING:
     from django.urls import URLPattern, URLResolver
@@ -49,12 +48,12 @@ if TYPE_CHECKING:
 
 def _needs_deliverability(service_request: ServiceRequest) -> bool:
     """MKT-4: IT looks first, but for a survey of our own people that we send ourselves (MKT-5)."""
-    detail = services.detail_of(service_request)
+    detail = CampaignRequest.of(service_request)
     return detail.kind != CampaignKind.SURVEY or detail.runner == Runner.THIRD_PARTY
 
 
 def _is_survey(service_request: ServiceRequest) -> bool:
-    return services.detail_of(service_request).is_survey
+    return CampaignRequest.of(service_request).is_survey
 
 
 class CampaignsKind(GrantingKind):
@@ -91,18 +90,14 @@ class CampaignsKind(GrantingKind):
     approve_form_class = CampaignApproveForm
 
     # ------------------------------------------------------------------ the form
-    def new_detail(self, service_request: ServiceRequest) -> CampaignRequest:
-        """An empty detail row."""
-        return CampaignRequest.objects.create(service_request=service_request)
-
     def prefill(self, service_request: ServiceRequest, answers: str) -> None:
         """What sort of mail it is, where the guide asked for it."""
         if answers in CampaignKind.values:
-            services.write_columns(detail=services.detail_of(service_request), columns={"kind": answers})
+            answering.write_answers(service_request=service_request, answers={"kind": answers})
 
     def summarise(self, service_request: ServiceRequest) -> tuple[str, str]:
         """The message's subject or the sort of mail; the audience is the subject."""
-        detail = services.detail_of(service_request)
+        detail = CampaignRequest.of(service_request)
         title = " – ".join(
             filter(None, (detail.message.subject if detail.message else "", detail.sender_of_record))
         )
@@ -111,14 +106,8 @@ class CampaignsKind(GrantingKind):
         return truncate(title or detail.get_kind_display() or self.label, 150), truncate(label, 255)
 
     def search_terms(self, service_request: ServiceRequest) -> set[str]:
-        """The unit, the third party, the address in From, the audience."""
-        detail = services.detail_of(service_request)
-        words = {detail.sender_of_record, detail.vendor, detail.from_address}
-        return {*words, *services.audience_of(service_request)} - {""}
-
-    def answer_groups(self, service_request: ServiceRequest) -> list[AnswerGroup]:
-        """The answers page by page."""
-        return answer_groups(service_request, self.steps_for(service_request))
+        """With the populations, by their keys."""
+        return super().search_terms(service_request) | set(services.audience_of(service_request))
 
     # ------------------------------------------------------------------ checks and decision
     def check(self, service_request: ServiceRequest) -> list[Finding]:
@@ -127,13 +116,13 @@ class CampaignsKind(GrantingKind):
 
     def would_allow(self, service_request: ServiceRequest) -> str:
         """What would be sent, to whom and when."""
-        detail = services.detail_of(service_request)
+        detail = CampaignRequest.of(service_request)
         window = calendar_rules.detail_window(detail)
         return _sentence(detail.sender_of_record, services.audience_of(service_request), window)
 
     def default_terms(self, service_request: ServiceRequest, today: date) -> Terms:
         """The window asked for; of a window that has begun, the rest."""
-        detail = services.detail_of(service_request)
+        detail = CampaignRequest.of(service_request)
         first, last = detail.first_send_on or today, detail.last_send_on or today
         starts = max(first, today)
         return Terms(starts, max(last, starts))
@@ -164,25 +153,22 @@ class CampaignsKind(GrantingKind):
     def on_submitted(self, *, service_request: ServiceRequest, actor: "User") -> None:
         """The holders of the sender authorization hear that somebody of their department would use it."""
         super().on_submitted(service_request=service_request, actor=actor)
-        notices.sender_named(detail=services.detail_of(service_request))
+        notices.sender_named(detail=CampaignRequest.of(service_request))
 
-    def on_approved(self, *, service_request: ServiceRequest, actor: "User", terms: Terms) -> None:
-        """Issue the grant; of two approvals that want the last place of a budget the later one is barred (S-7)."""
-        # The kind's one row in `Counter` is the lock: approvals of this kind pass here one by one.
-        Counter.objects.select_for_update().get_or_create(kind=self.key)
+    def clashes(self, service_request: ServiceRequest) -> list[Finding]:
+        """The budgets whose last place another campaign has taken by now (S-7)."""
         found = calendar_rules.used_up_budgets(service_request)
-        if barred := checking.unwaived(service_request=service_request, found=found):
-            raise ApprovalBlocked(barred)
-        super().on_approved(service_request=service_request, actor=actor, terms=terms)
+        return checking.unwaived(service_request=service_request, found=found)
 
     # ------------------------------------------------------------------ the grant
     def write_permission(self, *, grant: "Grant", service_request: ServiceRequest, terms: Terms) -> None:
         """The message, the audience and the limits of the grant."""
         services.write_permission(grant=grant, service_request=service_request, terms=terms)
 
-    def copy_answers(self, *, grant: "Grant", service_request: ServiceRequest) -> None:
-        """The answers in force."""
-        services.copy_answers(grant=grant, service_request=service_request)
+    def granted_answers(self, grant: "Grant") -> Mapping[str, Any]:
+        """The window and the audience of the permission."""
+        audience = [(row.population, row.people) for row in grant.campaign.audiences.all()]
+        return {"first_send_on": grant.starts_on, "last_send_on": grant.ends_on, "audience": audience}
 
     def permission_sentence(self, grant: "Grant") -> str:
         """What may be sent, to whom and when."""

@@ -7,12 +7,14 @@ from django.core.exceptions import ValidationError
 
 from campaigns import message_rules, services
 from campaigns.forms import CampaignStep
+from campaigns.models import CampaignRequest
 from portal.lib import confined
 from portal.lib.outcome import Outcome
 from portal.lib.text import one_line
 from portal.lib.throttle import Rate, seconds_to_wait
 from portal.message_checks.composing import compose_message
 from portal.message_checks.parsing import UnreadableMessage
+from portal.workflow.kinds import Answer
 from portal.workflow.models import ServiceRequest
 
 LARGEST = 2 * 1024 * 1024
@@ -25,6 +27,7 @@ CHECKS = Rate(20, 60)
 class MessageStep(CampaignStep):
     """The exact message; its digest binds the approval."""
 
+    undeclared = ("how", "eml", "subject", "html", "text")
     file_name = "message.eml"
     how = forms.ChoiceField(
         label="How do you hand it in?",
@@ -67,7 +70,7 @@ class MessageStep(CampaignStep):
 
     def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
         """The parts of a composed message."""
-        message = services.detail_of(service_request).message
+        message = CampaignRequest.of(service_request).message
         if message is None:
             return {}
         how = "eml" if message.file_name else "parts"
@@ -144,3 +147,15 @@ class MessageStep(CampaignStep):
             services.add_message(
                 service_request=sr, added_by=sr.requester, raw=data["eml"], file_name=self.file_name
             )
+
+    @classmethod
+    def answers(cls, service_request: ServiceRequest) -> list[Answer]:
+        """Which message it is."""
+        message = CampaignRequest.of(service_request).message
+        if message is None:
+            return [Answer("message", "Message", "")]
+        name = message.file_name or f"“{message.subject}”, as subject and text"
+        return [
+            Answer("message", "Message", name),
+            Answer("canonical_sha256", "SHA-256 of the message", message.canonical_sha256, is_code=True),
+        ]

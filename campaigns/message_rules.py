@@ -22,7 +22,7 @@ ANSWERED = frozenset({"CS-10", "S-2", "S-6", "S-7", "S-8", "S-10"})
 
 def message_findings(service_request: ServiceRequest) -> list[Finding]:
     """Every check of the message that is handed in (MKT-4: CAN-SPAM, one-click unsubscribing, bulk senders' rules)."""
-    detail = services.detail_of(service_request)
+    detail = CampaignRequest.of(service_request)
     message = detail.message
     if message is None:
         return [Finding("MKT-4", "message", Outcome.FAIL, "MKT-4: the message is missing.", field="eml")]

@@ -96,6 +96,7 @@ class CampaignRequest(Detail):
     """The answers of one campaign request; department, purpose and people are on the request itself."""
 
     joined = ("message", "sender_grant", "stopper")
+    unasked = ("message",)  # the page asks for a file or for its parts
 
     service_request = models.OneToOneField(
         ServiceRequest, on_delete=models.CASCADE, primary_key=True, related_name="campaign"

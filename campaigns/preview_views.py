@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
 
-from campaigns import services
+from campaigns.models import CampaignRequest
 from portal.accounts.signed_in import person
 from portal.institution import institution
 from portal.message_checks.can_spam import is_ours
@@ -37,7 +37,7 @@ FRAME_POLICY = {
 def _message_of(request: HttpRequest, reference: str) -> CampaignMessage:
     visible = ServiceRequest.objects.visible_to(person(request)).filter(kind="campaign")
     found = visible.filter(reference=reference).first()
-    message = services.detail_of(found).message if found is not None else None
+    message = CampaignRequest.of(found).message if found is not None else None
     if message is None:
         raise Http404("No such message.")
     try:

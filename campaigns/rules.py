@@ -24,7 +24,7 @@ MOST_SURVEY_MESSAGES = 2
 
 def check(service_request: ServiceRequest) -> list[Finding]:
     """Every check of a campaign request: the message first, then who sends it, to whom, and when."""
-    detail = services.detail_of(service_request)
+    detail = CampaignRequest.of(service_request)
     return [
         statement(detail),
         *message_rules.message_findings(service_request),
@@ -176,7 +176,7 @@ def _known_sender(address: str) -> Finding:
 # ---------------------------------------------------------------- to whom
 def audience(service_request: ServiceRequest) -> list[Finding]:
     """Whom it goes to, from which source, and with what right (MKT-2; CS-6, CS-10)."""
-    detail = services.detail_of(service_request)
+    detail = CampaignRequest.of(service_request)
     people = services.audience_of(service_request)
     if not people:
         return [found("MKT-2", "audience", Outcome.FAIL, "MKT-2: say who gets the mail.", "audience")]
@@ -219,7 +219,7 @@ def audience(service_request: ServiceRequest) -> list[Finding]:
 
 def pace(service_request: ServiceRequest) -> list[Finding]:
     """Whether the rate gets every message out inside the window; days of 24 hours, which no platform exceeds."""
-    detail = services.detail_of(service_request)
+    detail = CampaignRequest.of(service_request)
     if not (detail.first_send_on and detail.last_send_on and detail.messages_each and detail.hourly_rate):
         return [
             found(

@@ -3,42 +3,56 @@
 from decimal import Decimal
 from typing import Any
 
-from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from campaigns import calendar_rules, services
+from campaigns.answers import limits_of, stopper_of
 from campaigns.forms import CampaignStep
-from campaigns.models import Anonymity, Irb
-from portal.accounts.models import User
+from campaigns.models import CampaignRequest, Irb
 from portal.institution import institution
 from portal.sending_calendar.windows import Window
+from portal.sending_calendar.words import words_of
+from portal.workflow.answers import declare, field_for
 from portal.workflow.fields import PersonField
 from portal.workflow.findings import Finding
 from portal.workflow.models import ServiceRequest
 
 
+def _days(detail: CampaignRequest) -> str:
+    window = calendar_rules.detail_window(detail)
+    return words_of(window) if window else ""
+
+
 class WindowStep(CampaignStep):
     """When, how often and how fast."""
 
-    columns = ("first_send_on", "last_send_on", "messages_each", "hourly_rate")
     live_fields = ("first_send_on", "last_send_on")
-    first_send_on = forms.DateField(
-        label="First day of sending", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    first_send_on = field_for(
+        CampaignRequest.first_send_on,
+        "First day of sending",
+        answer="",  # read with the last day
     )
-    last_send_on = forms.DateField(
-        label="Last day of sending",
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    last_send_on = field_for(
+        CampaignRequest.last_send_on,
+        "Last day of sending",
+        answer="Days of sending",
+        key="window",
+        composed=_days,
         help_text="Reminders included. Nothing may be sent after it.",
     )
-    messages_each = forms.IntegerField(
-        label="How many messages does each person get?",
+    messages_each = field_for(
+        CampaignRequest.messages_each,
+        "How many messages does each person get?",
+        answer="Messages to each person",
         min_value=1,
         max_value=20,
         help_text="Reminders included.",
     )
-    hourly_rate = forms.IntegerField(
-        label="Messages an hour, at most",
+    hourly_rate = field_for(
+        CampaignRequest.hourly_rate,
+        "Messages an hour, at most",
+        answer="Messages an hour, at most",
         min_value=1,
         max_value=1_000_000,
         help_text="A slow start lets mailbox providers get used to the mail.",
@@ -80,45 +94,51 @@ class WindowStep(CampaignStep):
 class SurveyStep(CampaignStep):
     """What a survey needs besides (S-1 to S-9)."""
 
-    columns = (
-        "survey_minutes",
-        "anonymity",
-        "incentive",
-        "data_kept",
-        "irb",
-        "irb_number",
-        "irb_expires_on",
-        "research_office_contact",
+    survey_minutes = field_for(
+        CampaignRequest.survey_minutes, "Minutes it takes", answer="Minutes", min_value=1, max_value=240
     )
-    survey_minutes = forms.IntegerField(label="Minutes it takes", min_value=1, max_value=240)
-    anonymity = forms.ChoiceField(
-        label="Who finds out who answered what?", choices=Anonymity.choices, widget=forms.RadioSelect
+    anonymity = field_for(
+        CampaignRequest.anonymity,
+        "Who finds out who answered what?",
+        answer="Who finds out who answered",
     )
-    incentive = forms.CharField(
-        label="What do people get for taking part?",
-        max_length=300,
+    incentive = field_for(
+        CampaignRequest.incentive,
+        "What do people get for taking part?",
+        answer="For taking part",
         required=False,
         help_text="Leave it empty for nothing.",
     )
-    data_kept = forms.CharField(
-        label="Where are the answers kept, and for how long?",
-        max_length=1000,
-        widget=forms.Textarea(attrs={"rows": 2}),
+    data_kept = field_for(
+        CampaignRequest.data_kept,
+        "Where are the answers kept, and for how long?",
+        answer="Where answers are kept",
+        rows=2,
     )
-    irb = forms.ChoiceField(
-        label="What does the Institutional Review Board say?", choices=Irb.choices, widget=forms.RadioSelect
+    irb = field_for(
+        CampaignRequest.irb,
+        "What does the Institutional Review Board say?",
+        answer="Institutional Review Board",
     )
-    irb_number = forms.CharField(label="Number of the determination", max_length=60, required=False)
-    irb_number.shown_when = ("irb", (Irb.EXEMPT.value, Irb.APPROVED.value))  # type: ignore[attr-defined] # portal.ui.fields
-    irb_expires_on = forms.DateField(
-        label="Last day of the approval",
+    irb_number = field_for(
+        CampaignRequest.irb_number,
+        "Number of the determination",
+        answer="Determination",
+        is_code=True,
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        shown_when=("irb", (Irb.EXEMPT.value, Irb.APPROVED.value)),
     )
-    irb_expires_on.shown_when = ("irb", (Irb.APPROVED.value,))  # type: ignore[attr-defined] # portal.ui.fields
-    research_office_contact = forms.CharField(
-        label="Who of Institutional Research knows of it?",
-        max_length=200,
+    irb_expires_on = field_for(
+        CampaignRequest.irb_expires_on,
+        "Last day of the approval",
+        answer="Approval lasts until",
+        required=False,
+        shown_when=("irb", (Irb.APPROVED.value,)),
+    )
+    research_office_contact = field_for(
+        CampaignRequest.research_office_contact,
+        "Who of Institutional Research knows of it?",
+        answer="Institutional Research",
         required=False,
         help_text="They may have the answers already, or plan a survey of their own.",
     )
@@ -153,30 +173,42 @@ class SurveyStep(CampaignStep):
 class StopStep(CampaignStep):
     """Who can stop it, and the figures at which it stops (MKT-3, MKT-5)."""
 
-    columns = ("stopper", "stopper_phone", "stop_complaint_percent", "stop_bounce_percent")
-    stopper = PersonField(
-        label="Who can stop it at any hour?",
-        help_text="Yourself or a colleague; their e-mail address.",
-        error_messages={"required": "MKT-3: somebody must be able to stop the mailing at any hour."},
+    stopper = declare(
+        PersonField(
+            label="Who can stop it at any hour?",
+            help_text="Yourself or a colleague; their e-mail address.",
+            error_messages={"required": "MKT-3: somebody must be able to stop the mailing at any hour."},
+        ),
+        CampaignRequest.stopper,
+        "Can stop it at any hour",
+        composed=stopper_of,
     )
-    stopper_phone = forms.CharField(label="Telephone of that person", max_length=60)
-    stop_complaint_percent = forms.DecimalField(
-        label="Stop at how many complaints per hundred messages?", min_value=0, max_digits=5, decimal_places=2
+    stopper_phone = field_for(
+        CampaignRequest.stopper_phone,
+        "Telephone of that person",
+        answer="",  # read with the person
     )
-    stop_bounce_percent = forms.DecimalField(
-        label="Stop at how many hard bounces per hundred messages?",
+    stop_complaint_percent = field_for(
+        CampaignRequest.stop_complaint_percent,
+        "Stop at how many complaints per hundred messages?",
+        answer="",  # read with the bounces
         min_value=0,
-        max_digits=5,
-        decimal_places=2,
+    )
+    stop_bounce_percent = field_for(
+        CampaignRequest.stop_bounce_percent,
+        "Stop at how many hard bounces per hundred messages?",
+        answer="Stops at",
+        key="limits",
+        composed=limits_of,
+        min_value=0,
     )
 
     def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
         """The columns, with the institution's limits and the requester to begin with."""
         now, place = super().answers_now(service_request), institution()
-        person: User = now["stopper"] or service_request.requester
         for name in ("stop_complaint_percent", "stop_bounce_percent"):
             now[name] = now[name] if now[name] is not None else getattr(place, name)
-        return now | {"stopper": person.email}
+        return now | {"stopper": now["stopper"] or service_request.requester}
 
     def clean_stop_complaint_percent(self) -> Any:
         """Not above the institution's own limit."""
@@ -196,10 +228,11 @@ class StopStep(CampaignStep):
 class StatementStep(CampaignStep):
     """What the requester states (MKT-1, MKT-2, MKT-4)."""
 
-    columns = ("is_attested",)
-    is_attested = forms.BooleanField(
-        label="I have the authority to send this mail. It is no spam, goes to nobody but the people named, and is sent "
+    is_attested = field_for(
+        CampaignRequest.is_attested,
+        "I have the authority to send this mail. It is no spam, goes to nobody but the people named, and is sent "
         "as approved: this message, these people, these days.",
+        answer="Statement",
         help_text="MKT-1, MKT-2 and MKT-4. A changed message needs a new approval. Whoever opts out is written to no "
         "more, at the latest after ten business days. Approval can be taken back. Your name stands with this.",
         error_messages={"required": "MKT-1: without this statement the request cannot be judged."},

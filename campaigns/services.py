@@ -1,11 +1,9 @@
 """Writes of the campaigns room, and the small reads that its forms and rules share."""
 
-from collections.abc import Mapping
 from email.headerregistry import Address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from campaigns.models import (
-    Audience,
     CampaignMessage,
     CampaignPermission,
     CampaignRequest,
@@ -15,6 +13,7 @@ from portal.message_checks.canonical import canonical_sha256
 from portal.message_checks.composing import compose_message
 from portal.message_checks.parsing import parse_message
 from portal.workflow.models import ServiceRequest
+from portal.workflow.services import answering
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -22,37 +21,9 @@ if TYPE_CHECKING:
     from portal.workflow.kinds import Terms
 
 
-def detail_of(service_request: ServiceRequest) -> CampaignRequest:
-    """The request's own row, with its audiences and message; read once for an instance."""
-    return CampaignRequest.of(service_request)
-
-
-def forget(service_request: ServiceRequest) -> None:
-    """Read the row anew next time."""
-    CampaignRequest.forget(service_request)
-
-
 def audience_of(service_request: ServiceRequest) -> dict[str, int]:
     """How many people of which population the request would write to."""
-    return {row.population: row.people for row in detail_of(service_request).audiences.all()}
-
-
-def write_columns(*, detail: CampaignRequest, columns: Mapping[str, Any]) -> None:
-    """Write columns of the detail row, with its history."""
-    for name, value in columns.items():
-        setattr(detail, name, value)
-    detail.save(update_fields=list(columns))
-
-
-def write_audience(*, service_request: ServiceRequest, audience: Mapping[str, int]) -> None:
-    """Replace the populations of a request."""
-    detail = detail_of(service_request)
-    detail.audiences.all().delete()
-    Audience.objects.bulk_create(
-        Audience(campaign_request=detail, population=population, people=people)
-        for population, people in audience.items()
-    )
-    forget(service_request)
+    return {row.population: row.people for row in CampaignRequest.of(service_request).audiences.all()}
 
 
 def add_message(
@@ -71,7 +42,7 @@ def add_message(
     """
     parsed = parse_message(raw)
     digest = canonical_sha256(parsed)
-    detail = detail_of(service_request)
+    detail = CampaignRequest.of(service_request)
     present = detail.message
     if present is not None and bytes(present.raw) == raw:
         return present
@@ -85,7 +56,7 @@ def add_message(
         file_name=file_name,
         added_by=added_by,
     )
-    write_columns(detail=detail, columns={"message": message})
+    answering.write_columns(detail=detail, columns={"message": message})
     return message
 
 
@@ -104,7 +75,7 @@ def compose(
     *, service_request: ServiceRequest, added_by: "User", subject: str, html: str, text: str
 ) -> CampaignMessage:
     """Make the message of the parts, with From of the sender's page, the request's message."""
-    raw = compose_message(subject, html, text, sender_of(detail_of(service_request)))
+    raw = compose_message(subject, html, text, sender_of(CampaignRequest.of(service_request)))
     return add_message(
         service_request=service_request, added_by=added_by, raw=raw, subject=subject, html=html, text=text
     )
@@ -112,7 +83,7 @@ def compose(
 
 def compose_again(*, service_request: ServiceRequest, added_by: "User") -> None:
     """After a change of the sender: a composed message gets the new From; a file stays as it was handed in."""
-    message = detail_of(service_request).message
+    message = CampaignRequest.of(service_request).message
     if message is not None and not message.file_name:
         compose(
             service_request=service_request,
@@ -127,7 +98,7 @@ def write_permission(
     *, grant: "Grant", service_request: ServiceRequest, terms: "Terms"
 ) -> CampaignPermission:
     """Bind the grant to the exact message, its audience (less what was cut), platform and stop limits."""
-    detail = detail_of(service_request)
+    detail = CampaignRequest.of(service_request)
     message = detail.message
     if message is None:
         raise ValueError("A campaign without a message cannot be granted.")
@@ -158,41 +129,3 @@ _GRANTED = (
     "stopper",
     "stopper_phone",
 )
-_COPIED = (
-    *_GRANTED,
-    "runner",
-    "vendor",
-    "promotes",
-    "has_transactional",
-    "subject_reads_commercial",
-    "transactional_first",
-    "body_reads_commercial",
-    "from_name",
-    "from_address",
-    "audience_source",
-    "consent",
-    "message",
-    "first_send_on",
-    "last_send_on",
-    "survey_minutes",
-    "anonymity",
-    "incentive",
-    "data_kept",
-    "irb",
-    "irb_number",
-    "irb_expires_on",
-    "research_office_contact",
-)
-"""All answers but the statements, which a change makes anew."""
-
-
-def copy_answers(*, grant: "Grant", service_request: ServiceRequest) -> None:
-    """Fill the draft of a change: the answers in force, with the window and the audience that were granted."""
-    old, new = detail_of(grant.latest_request), detail_of(service_request)
-    columns = {name: getattr(old, name) for name in _COPIED}
-    columns |= {"first_send_on": grant.starts_on, "last_send_on": grant.ends_on}
-    write_columns(detail=new, columns=columns)
-    write_audience(
-        service_request=service_request,
-        audience={row.population: row.people for row in grant.campaign.audiences.all()},
-    )

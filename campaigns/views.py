@@ -15,6 +15,7 @@ from campaigns import binding, calendar_rules, selectors, services
 from campaigns.answers import audience_lines, from_of
 from campaigns.letter import Letter, letter_of
 from campaigns.message_form import LARGEST
+from campaigns.models import CampaignRequest
 from campaigns.selectors import KEY
 from campaigns.standing import CampaignStanding
 from portal.accounts.signed_in import person
@@ -41,7 +42,7 @@ def _load_campaign(request: HttpRequest, reference: str) -> ServiceRequest:
 def overview(request: HttpRequest, reference: str) -> HttpResponse:
     """Show the message, audience, window, conflicts and checklist of a campaign, with the actions for this person."""
     service_request = _load_campaign(request, reference)
-    detail = services.detail_of(service_request)
+    detail = CampaignRequest.of(service_request)
     window = calendar_rules.detail_window(detail)
     extra: dict[str, Any] = {
         "campaign": detail,

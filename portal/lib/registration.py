@@ -11,7 +11,7 @@ Its `apps.py` subclasses `RegisteredApp`, which reads that. Points are typed, so
 mypy, and they lie in the layer that reads them, so that imports keep running one way.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -25,9 +25,17 @@ T = TypeVar("T")
 class ExtensionPoint(Generic[T]):
     """Where apps add entries of one type; they are read in the order of INSTALLED_APPS."""
 
-    def __init__(self, *unique: Callable[[T], object]) -> None:
-        """Each of `unique` gives a value of an entry that no other entry may have."""
+    def __init__(
+        self,
+        *unique: Callable[[T], object],
+        problems_of: Callable[[T], Collection[str]] = lambda entry: (),
+    ) -> None:
+        """Each of `unique` gives a value of an entry that no other entry may have.
+
+        `problems_of` says what is missing of an entry, in sentences; one with problems is not added.
+        """
         self._unique = unique
+        self._problems_of = problems_of
         self._entries: tuple[T, ...] = ()
 
     def __iter__(self) -> Iterator[T]:
@@ -38,12 +46,16 @@ class ExtensionPoint(Generic[T]):
         return Contribution(self, entries)
 
     def add(self, entry: T) -> None:
-        """Add `entry`; adding it again changes nothing. ValueError where another entry has a unique value of it."""
+        """Add `entry`; adding it again changes nothing. ValueError where another entry has a unique value of it,
+        and where something of it is missing.
+        """
         if entry in self._entries:
             return
         for value_of in self._unique:
             if value_of(entry) in map(value_of, self._entries):
                 raise ValueError(f"{value_of(entry)!r} is registered already.")
+        if problems := self._problems_of(entry):
+            raise ValueError(f"{entry!r} is not whole. {' '.join(problems)}")
         self._entries = (*self._entries, entry)
 
     @contextmanager

@@ -7,7 +7,7 @@ schema go by. `problems_of` says what a kind's pages forgot.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as made_by
 from datetime import date
 from operator import attrgetter
@@ -21,6 +21,7 @@ from portal.workflow.fields import RowsField
 from portal.workflow.kinds import Answer
 
 if TYPE_CHECKING:
+    from portal.workflow.forms import StepForm
     from portal.workflow.kinds import Kind
     from portal.workflow.models import ServiceRequest
 
@@ -153,15 +154,15 @@ class Declaration:
     stored: Store
     label: str
     """Before the answer, where it is read; "" for a value that is read as a part of another answer."""
-    key: str
-    """The answer's name in snapshots, changes and questions."""
-    is_code: bool
-    is_searched: bool
-    is_shown_empty: bool
-    is_statement: bool
+    key: str = ""
+    """The answer's name in snapshots, changes and questions, where that is not the field's."""
+    is_code: bool = False
+    is_searched: bool = False
+    is_shown_empty: bool = True
+    is_statement: bool = False
     """Whether it is a box that the requester must tick, and ticks anew at each renewal."""
-    words: Words | None
-    composed: Words | None
+    words: Words | None = None
+    composed: Words | None = None
 
     def text(self, service_request: "ServiceRequest") -> str:
         """The saved answer as people read it."""
@@ -178,7 +179,8 @@ class Declaration:
 
     def terms(self, service_request: "ServiceRequest") -> set[str]:
         """The words by which the request is found: each line of the answer."""
-        return set(self.text(service_request).splitlines())
+        found = replace(self, composed=None).text(service_request)
+        return set(found.splitlines())
 
 
 def in_words(value: Any) -> str:
@@ -291,8 +293,9 @@ def field_for(
 
 
 # ---------------------------------------------------------------- reading what is declared
-def declared(form_class: type[forms.Form]) -> Iterator[tuple[str, Declaration]]:
-    """(name, declaration) of the fields of a page that are kept."""
+def declared(form_class: "type[StepForm]") -> Iterator[tuple[str, Declaration]]:
+    """(name, declaration) of the fields of a page that are kept, those that are made at run time first."""
+    yield from form_class.made_later.items()
     for name, field in form_class.base_fields.items():
         declaration: Declaration | None = getattr(field, "answer", None)
         if declaration is not None:
@@ -305,7 +308,7 @@ def declared_of(kind: "Kind") -> Iterator[tuple[str, Declaration]]:
         yield from declared(step.form_class)
 
 
-def answers_of(form_class: type[forms.Form], service_request: "ServiceRequest") -> Iterator[Answer]:
+def answers_of(form_class: "type[StepForm]", service_request: "ServiceRequest") -> Iterator[Answer]:
     """The answers of one page as people read them; one that need not be given is left out where it is empty."""
     for name, one in declared(form_class):
         text = one.text(service_request) if one.label else ""

@@ -11,7 +11,7 @@ from portal.accounts.directory import DirectoryUnavailable
 from portal.accounts.mailboxes import Tie, mailboxes_for
 from portal.institution import institution
 from portal.lib.addresses import MailboxRefused, parse_mailbox
-from portal.workflow.answers import RequestColumn, answers_of, declare, declared
+from portal.workflow.answers import Declaration, RequestColumn, answers_of, declare, declared
 from portal.workflow.fields import PersonField, RowsWidget
 from portal.workflow.findings import Finding
 from portal.workflow.kinds import Answer, Choice, Limit, Terms
@@ -29,6 +29,8 @@ class StepForm(forms.Form):
     """Fields whose checks answer while the person types."""
     undeclared: Sequence[str] = ()
     """Fields that the page's own `save` and `answers` take care of."""
+    made_later: Mapping[str, Declaration] = {}
+    """What fields that are made at run time ask for, by its name among the cleaned data."""
 
     def __init__(
         self,

@@ -1,10 +1,13 @@
 """The kinds of request there are. A kind is in its app's `registration.py`; the core never imports one."""
 
 from portal.lib.registration import ExtensionPoint
+from portal.workflow.answers import problems_of
 from portal.workflow.kinds import Kind
 
-KINDS: ExtensionPoint[Kind] = ExtensionPoint(lambda kind: kind.key, lambda kind: kind.prefix)
-"""Keys and the prefixes of references belong to one kind each."""
+KINDS: ExtensionPoint[Kind] = ExtensionPoint(
+    lambda kind: kind.key, lambda kind: kind.prefix, problems_of=problems_of
+)
+"""Keys and the prefixes of references belong to one kind each; a kind whose pages forget an answer does not start."""
 
 
 class UnknownKind(LookupError):

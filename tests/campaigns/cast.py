@@ -11,7 +11,7 @@ from portal.institution import institution
 from portal.sending_calendar.windows import Window, is_free, monday_of
 from portal.workflow import registry
 from portal.workflow.models import DraftStep, ServiceRequest
-from portal.workflow.services import requesting, reviewing
+from portal.workflow.services import answering, requesting, reviewing
 from tests.cast import Cast, fresh
 
 FROM = "alerts@ttu.edu"
@@ -106,8 +106,8 @@ def campaign_draft(
         "stopper_phone": "555 0100",
         "is_attested": True,
     } | columns
-    services.write_columns(detail=services.detail_of(draft), columns=answers)
-    services.write_audience(service_request=draft, audience=people or {"students": 32000})
+    audience = list((people or {"students": 32000}).items())
+    answering.write_answers(service_request=draft, answers=answers | {"audience": audience})
     services.add_message(
         service_request=draft, added_by=draft.requester, raw=raw or message(), file_name="survey.eml"
     )

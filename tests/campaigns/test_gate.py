@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from campaigns import complaint_metrics, lists, post_approval, services
 from campaigns.gate import CampaignGate
-from campaigns.models import CampaignPermission, ListUse
+from campaigns.models import CampaignPermission, CampaignRequest, ListUse
 from portal.grants.models import Grant, GrantEvent
 from portal.grants.services import managing
 from portal.grants.states import GrantAction, GrantState
@@ -26,6 +26,7 @@ from portal.lib.problems import NotAllowed, WrongState
 from portal.outbox.models import Notification
 from portal.policy_service import gates, replies
 from portal.policy_service.gates import GateUnavailable, gated_address
+from portal.workflow.services import answering
 from tests.campaigns.cast import FROM, free_days, message
 from tests.campaigns.gated import (
     FACULTY,
@@ -384,7 +385,7 @@ def test_a_change_moves_the_window_and_uses_stay(cast: Cast) -> None:
     change = issuing.begin_renewal(grant=grant, actor=cast.requester, intention="change")  # type: ignore[arg-type]
     later = free_days(1, weeks=8)
     columns = {"first_send_on": later, "last_send_on": later, "is_attested": True, "is_list_clean": True}
-    services.write_columns(detail=services.detail_of(change), columns=columns | {"hourly_rate": 9000})
+    answering.write_columns(detail=CampaignRequest.of(change), columns=columns | {"hourly_rate": 9000})
     # Handed in again with another header that the canonical form leaves out: the same message.
     same = message().replace(b"<survey-1@ttu.edu>", b"<survey-2@ttu.edu>")
     services.add_message(service_request=change, added_by=cast.requester, raw=same, file_name="b.eml")
@@ -398,7 +399,7 @@ def test_a_change_moves_the_window_and_uses_stay(cast: Cast) -> None:
     other = message(subject="How do you eat?")
     permission = CampaignPermission.objects.get(pk=grant.pk)
     services.add_message(service_request=change, added_by=cast.requester, raw=other, file_name="c.eml")
-    changed = services.detail_of(change).message
+    changed = CampaignRequest.of(change).message
     assert changed is not None
     CampaignPermission.objects.filter(pk=permission.pk).update(
         message=changed, canonical_sha256=changed.canonical_sha256

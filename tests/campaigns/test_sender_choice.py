@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
-from campaigns import services
 from campaigns.forms import AudienceStep, SenderStep
+from campaigns.models import CampaignRequest
 from portal.accounts.models import DirectoryAddress
 from portal.grants.models import Grant
 from portal.outbox.models import Notification
 from portal.workflow.models import ServiceRequest
-from portal.workflow.services import requesting, reviewing
+from portal.workflow.services import answering, requesting, reviewing
 from tests.campaigns.cast import campaign_draft, message, submitted
 from tests.campaigns.gated import FACULTY, STUDENTS, of_department, sender_authorization
 from tests.cast import Cast, approve, client_of, fresh
@@ -182,7 +182,7 @@ def test_the_form_and_the_checks_name_the_large_lists(cast: Cast) -> None:
     assert fields["people_alumni"].help_text == ""
     page = client_of(cast.requester).get(f"/requests/{draft.reference}/edit/audience/").content.decode()
     assert STUDENTS in page
-    services.write_columns(detail=services.detail_of(draft), columns={"messages_each": 1})
+    answering.write_columns(detail=CampaignRequest.of(draft), columns={"messages_each": 1})
     (found,) = [one for one in draft.kind_entry.check(fresh(draft)) if one.rule == "large-lists"]
     assert (found.outcome, found.blocks) == ("pass", False)
     assert found.sentence == (

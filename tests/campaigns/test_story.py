@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from campaigns import binding, services
 from campaigns.forms import AudienceStep, ContentStep, SenderStep, SortStep
+from campaigns.models import CampaignRequest
 from campaigns.sending_forms import StopStep, SurveyStep, WindowStep
 from portal.grants.models import Grant, GrantEvent
 from portal.grants.services import dates, issuing, managing
@@ -20,7 +21,7 @@ from portal.outbox.models import Notification
 from portal.workflow import guide, registry
 from portal.workflow.kinds import Terms
 from portal.workflow.models import DraftStep, ServiceRequest
-from portal.workflow.services import checking, requesting, reviewing
+from portal.workflow.services import answering, checking, requesting, reviewing
 from tests.campaigns.cast import ADDRESS, FROM, campaign_draft, free_days, message, passed_on, submitted
 from tests.cast import Cast, approve, client_of, fresh
 
@@ -49,7 +50,7 @@ def test_a_survey_is_signed_off_for_its_window_alone(cast: Cast) -> None:
     request = submitted(cast)
     assert (request.stage, request.blocking_findings) == ("cio", 0)
     grant = approve(cast, request, actor=cast.cio)
-    detail = services.detail_of(request)
+    detail = CampaignRequest.of(request)
     assert (grant.starts_on, grant.ends_on) == (detail.first_send_on, detail.last_send_on)
     assert grant.campaign.canonical_sha256 == detail.message.canonical_sha256  # type: ignore[union-attr]
     day = timedelta(days=1)
@@ -106,7 +107,7 @@ def test_it_ends_after_its_last_day_without_a_word_of_renewal(cast: Cast) -> Non
 )
 def test_what_bars_an_approval(cast: Cast, columns: dict[str, Any], rule: str) -> None:
     draft = campaign_draft(cast)
-    services.write_columns(detail=services.detail_of(draft), columns=columns)
+    answering.write_columns(detail=CampaignRequest.of(draft), columns=columns)
     barring = [one.rule for one in draft.kind_entry.check(draft) if one.blocks]
     assert rule in barring
 
@@ -168,7 +169,7 @@ def test_the_budget_of_surveys_bars_one_more(cast: Cast, settings: Any) -> None:
 
 def test_a_window_that_is_over_bars(cast: Cast) -> None:
     request = submitted(cast)
-    last = services.detail_of(request).last_send_on
+    last = CampaignRequest.of(request).last_send_on
     assert last is not None
     after = f"{last + timedelta(days=1)}T17:00:00+00:00"
     with time_machine.travel(after, tick=True), pytest.raises(reviewing.ApprovalBlocked):
@@ -177,7 +178,7 @@ def test_a_window_that_is_over_bars(cast: Cast) -> None:
 
 def test_a_sender_authorization_in_force_over_the_window_is_a_platform(cast: Cast) -> None:
     draft = campaign_draft(cast, platform="authorized", from_address="news@mail.ttu.edu")
-    detail = services.detail_of(draft)
+    detail = CampaignRequest.of(draft)
     grant = Grant.objects.create(
         kind="senders",
         reference="TM-S-1",
@@ -190,9 +191,10 @@ def test_a_sender_authorization_in_force_over_the_window_is_a_platform(cast: Cas
         starts_on=timezone.localdate(),
         ends_on=timezone.localdate() + timedelta(days=300),
     )
-    services.write_columns(detail=detail, columns={"sender_grant": grant})
+    answering.write_columns(detail=detail, columns={"sender_grant": grant})
 
     def failing() -> list[str]:
+        CampaignRequest.forget(draft)
         return [
             one.rule
             for one in draft.kind_entry.check(draft)
@@ -236,7 +238,7 @@ def test_a_change_of_a_campaign_moves_its_window_and_binds_the_new_message(cast:
         "is_list_clean": True,
         "hourly_rate": 4000,
     }
-    services.write_columns(detail=services.detail_of(change), columns=columns)
+    answering.write_columns(detail=CampaignRequest.of(change), columns=columns)
     services.add_message(
         service_request=change,
         added_by=cast.requester,
@@ -369,7 +371,7 @@ def test_the_audience_fits_the_sort_of_survey(cast: Cast) -> None:
     assert "MKT-5" in filled(AudienceStep, external, people_staff="10", **rest).errors["people_students"][0]
     form = filled(AudienceStep, draft, people_staff="10", people_faculty="2", **rest)
     form.save()
-    services.forget(draft)
+    CampaignRequest.forget(draft)
     assert services.audience_of(draft) == {"faculty": 2, "staff": 10}
 
 
@@ -448,8 +450,8 @@ def test_every_page_opens_and_the_message_is_refused_until_it_is_fit(cast: Cast)
     good = SimpleUploadedFile("good.eml", message(subject="Fixed"))
     taken = client.post(page, {"how": "eml", "eml": good, "revision": fresh(draft).revision})
     assert taken.status_code == 302
-    services.forget(draft)
-    assert services.detail_of(draft).message.subject == "Fixed"  # type: ignore[union-attr]
+    CampaignRequest.forget(draft)
+    assert CampaignRequest.of(draft).message.subject == "Fixed"  # type: ignore[union-attr]
     answers = client.get(f"/requests/{draft.reference}/answers/").content.decode()
     assert "good.eml" in answers
 
@@ -464,7 +466,7 @@ def test_the_guide_leads_everybody_to_an_answer(cast: Cast) -> None:
             todo += [option.leads_to for option in node.options if option.leads_to not in seen]
     assert {"announcement", "research", "campaign-form-survey", "campaign-form-marketing"} <= seen
     draft = requesting.create_draft(kind=registry.get("campaign"), requester=cast.requester, prefill="survey")
-    assert services.detail_of(draft).kind == "survey"
+    assert CampaignRequest.of(draft).kind == "survey"
 
 
 def test_nothing_is_submitted_before_the_statement(cast: Cast) -> None:
