@@ -120,14 +120,14 @@ def _blackouts(window: Window, *, bars: bool) -> list[Finding]:
     return [
         Finding(
             "MKT-4",
-            f"blackout:{starts}",
+            f"blackout:{blackout.starts}",
             Outcome.FAIL,
-            f"Nothing is sent during {blackout.label}, from {starts:%-d %B} to {ends:%-d %B %Y}.",
+            f"Nothing is sent during {blackout.label}, from {blackout.starts:%-d %B} to {blackout.ends:%-d %B %Y}.",
             must=bars,
             waivable=True,
             field="first_send_on",
         )
-        for starts, ends, blackout in windows.blackouts(window, institution())
+        for blackout in windows.blackouts(window, institution())
     ]
 
 

@@ -4,25 +4,23 @@ DEBUG is off unless it is set, and nothing starts without a secret: `make setup`
 into a git-ignored `.env`.
 """
 
-from pathlib import Path
 from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from portal import env, institution
+from portal.env import ROOT, read_configuration
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-DEBUG = env.flag("DEBUG", default=False)
-SECRET_KEY = env.secret("SECRET_KEY")
-DEMO_ACCOUNTS = DEBUG and env.flag("DEMO_ACCOUNTS", default=True)
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEBUG else "")
-PUBLIC_URL = env.text("PUBLIC_URL", "http://localhost:8000" if DEBUG else None).rstrip("/")
+BASE_DIR = ROOT
+_env, INSTITUTION = read_configuration()
+DEBUG = _env.DEBUG
+SECRET_KEY = _env.SECRET_KEY.get_secret_value()
+DEMO_ACCOUNTS = DEBUG and _env.DEMO_ACCOUNTS
+ALLOWED_HOSTS = list(_env.ALLOWED_HOSTS) or (["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
+PUBLIC_URL = _env.PUBLIC_URL
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
-VAR_DIR = env.folder("VAR_DIR", BASE_DIR / "var")
-
-INSTITUTION_FILE = env.text("INSTITUTION_FILE", "")
-INSTITUTION = institution.load(Path(INSTITUTION_FILE) if INSTITUTION_FILE else None)
+VAR_DIR = _env.VAR_DIR
+INSTITUTION_FILE = _env.INSTITUTION_FILE
 
 INSTALLED_APPS = [
     "portal.accounts",
@@ -107,7 +105,7 @@ TEMPLATES: list[dict[str, Any]] = [
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # ---------------------------------------------------------------- database, cache, broker
-DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{VAR_DIR / 'portal.sqlite3'}")
+DATABASE_URL = _env.DATABASE_URL or f"sqlite:///{VAR_DIR / 'portal.sqlite3'}"
 _database: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL))
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     # Immediate transactions take the write lock at once, so that two writers wait for one another instead
@@ -119,11 +117,11 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     # A connection per request costs 4 ms and three quarters of the throughput; keep them, and test them.
-    _database |= {"CONN_MAX_AGE": env.number("DATABASE_CONN_MAX_AGE", 600), "CONN_HEALTH_CHECKS": True}
+    _database |= {"CONN_MAX_AGE": _env.DATABASE_CONN_MAX_AGE, "CONN_HEALTH_CHECKS": True}
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.text("REDIS_URL", "")
+REDIS_URL = _env.REDIS_URL
 CACHES: dict[str, dict[str, Any]] = {
     "default": (
         {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
@@ -173,46 +171,45 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
-MFA_FOR_DECIDERS = env.flag("MFA_FOR_DECIDERS", default=not DEBUG)
+MFA_FOR_DECIDERS = (not DEBUG) if _env.MFA_FOR_DECIDERS is None else _env.MFA_FOR_DECIDERS
 
 # ---------------------------------------------------------------- mail out
-DEFAULT_FROM_EMAIL = env.text("MAIL_FROM", f"{INSTITUTION.product} <no-reply@{INSTITUTION.mail_domain}>")
+DEFAULT_FROM_EMAIL = _env.MAIL_FROM or f"{INSTITUTION.product} <no-reply@{INSTITUTION.mail_domain}>"
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
-EMAIL_HOST = env.text("SMTP_HOST", "localhost")
-EMAIL_PORT = env.number("SMTP_PORT", 25)
-EMAIL_HOST_USER = env.text("SMTP_USER", "")
-EMAIL_HOST_PASSWORD = env.text("SMTP_PASSWORD", "")
-EMAIL_USE_TLS = env.flag("SMTP_STARTTLS", default=False)
-EMAIL_TIMEOUT = env.number("SMTP_TIMEOUT_SECONDS", 20, at_least=1)
+EMAIL_HOST = _env.SMTP_HOST or "localhost"
+EMAIL_PORT = _env.SMTP_PORT
+EMAIL_HOST_USER = _env.SMTP_USER
+EMAIL_HOST_PASSWORD = _env.SMTP_PASSWORD.get_secret_value()
+EMAIL_USE_TLS = _env.SMTP_STARTTLS
+EMAIL_TIMEOUT = _env.SMTP_TIMEOUT_SECONDS
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 EMAIL_FILE_PATH = VAR_DIR / "mail"
-if DEBUG and not env.text("SMTP_HOST", ""):
+if DEBUG and not _env.SMTP_HOST:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 
 # ---------------------------------------------------------------- the mail system, DNS
-DNS_RESOLVER = env.text("DNS_RESOLVER", "")
-env.host_port("DNS_RESOLVER")
+DNS_RESOLVER = _env.DNS_RESOLVER
 DNS_DEADLINE_SECONDS = 3.0
-DIRECTORY = env.text("DIRECTORY", "portal.accounts.directory.TableDirectory")
-PROBE_MAILBOX = env.text("PROBE_MAILBOX", f"probe@{INSTITUTION.mail_domain}")
-PUBLISH_DIR = env.text("PUBLISH_DIR", "")
-POSTFIX_MAP_DIR = env.text("POSTFIX_MAP_DIR", "/etc/postfix/portal")
-RELAY_MILTER = env.milter("RELAY_MILTER")
-EXPORT_SIGNING_KEY = env.key("EXPORT_SIGNING_KEY", length=32)
+DIRECTORY = _env.DIRECTORY
+PROBE_MAILBOX = _env.PROBE_MAILBOX or f"probe@{INSTITUTION.mail_domain}"
+PUBLISH_DIR = _env.PUBLISH_DIR
+POSTFIX_MAP_DIR = _env.POSTFIX_MAP_DIR
+RELAY_MILTER = _env.RELAY_MILTER
+EXPORT_SIGNING_KEY = _env.signing_key
 
 # ---------------------------------------------------------------- webhooks
-WEBHOOK_NETWORKS = env.networks("WEBHOOK_NETWORKS", "127.0.0.0/8,::1/128" if DEBUG else "")
+WEBHOOK_NETWORKS = _env.webhook_networks
 WEBHOOK_PLAIN_HTTP = DEBUG
-WEBHOOK_CA_FILE = env.text("WEBHOOK_CA_FILE", "")
+WEBHOOK_CA_FILE = _env.WEBHOOK_CA_FILE
 
 # ---------------------------------------------------------------- files
-MEDIA_ROOT = env.folder("MEDIA_DIR", VAR_DIR / "media")
+MEDIA_ROOT = _env.MEDIA_DIR or VAR_DIR / "media"
 ATTACHMENT_MAX_BYTES = 10 * 1024 * 1024
 ATTACHMENT_MAX_COUNT = 10
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 FILE_UPLOAD_PERMISSIONS = 0o600
 STATIC_URL = "/static/"
-STATIC_ROOT = env.folder("STATIC_DIR", BASE_DIR / "staticfiles")
+STATIC_ROOT = _env.STATIC_DIR
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -235,11 +232,10 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _secure
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if _secure else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _secure
-_behind_proxy = env.flag("BEHIND_PROXY", default=False)
-TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", int(_behind_proxy), at_least=int(_behind_proxy))
-if _behind_proxy:
+TRUSTED_PROXIES = _env.trusted_proxies
+if _env.BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SESSION_COOKIE_AGE = env.number("SESSION_HOURS", 12, at_least=1) * 3600
+SESSION_COOKIE_AGE = _env.SESSION_HOURS * 3600
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -258,47 +254,43 @@ CONTENT_SECURITY_POLICY = {
 
 # ---------------------------------------------------------------- sign-in providers, by environment alone
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
-SOCIALACCOUNT_ONLY = env.flag("SSO_ONLY", default=False)
+SOCIALACCOUNT_ONLY = _env.SSO_ONLY
 # `portal.accounts.adapter` alone joins a sign-on to an account, by an address that the provider verified.
 SOCIALACCOUNT_AUTO_SIGNUP = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
-SSO_DOMAINS = [domain.lower() for domain in env.words("SSO_DOMAINS", INSTITUTION.mail_domain)]
-if env.text("OIDC_SERVER_URL", ""):
+SSO_DOMAINS = [domain.lower() for domain in _env.SSO_DOMAINS or (INSTITUTION.mail_domain,)]
+if _env.OIDC_SERVER_URL:
     INSTALLED_APPS.append("allauth.socialaccount.providers.openid_connect")
     SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
         "APPS": [
             {
                 "provider_id": "oidc",
-                "name": env.text("OIDC_NAME", INSTITUTION.short_name),
-                "client_id": env.text("OIDC_CLIENT_ID"),
-                "secret": env.text("OIDC_CLIENT_SECRET"),
-                "settings": {"server_url": env.text("OIDC_SERVER_URL"), "oauth_pkce_enabled": True},
+                "name": _env.OIDC_NAME or INSTITUTION.short_name,
+                "client_id": _env.OIDC_CLIENT_ID,
+                "secret": _env.OIDC_CLIENT_SECRET.get_secret_value(),
+                "settings": {"server_url": _env.OIDC_SERVER_URL, "oauth_pkce_enabled": True},
             }
         ]
     }
-if env.text("SAML_METADATA_URL", ""):
+if _env.SAML_METADATA_URL:
     INSTALLED_APPS.append("allauth.socialaccount.providers.saml")
     SOCIALACCOUNT_PROVIDERS["saml"] = {
         "APPS": [
             {
                 "provider_id": "saml",
-                "name": env.text("SAML_NAME", INSTITUTION.short_name),
+                "name": _env.SAML_NAME or INSTITUTION.short_name,
                 "client_id": "saml",
                 "settings": {
                     "idp": {
-                        "entity_id": env.text("SAML_ENTITY_ID"),
-                        "metadata_url": env.text("SAML_METADATA_URL"),
+                        "entity_id": _env.SAML_ENTITY_ID,
+                        "metadata_url": _env.SAML_METADATA_URL,
                     },
                     "attribute_mapping": {
-                        "uid": env.text("SAML_UID_ATTRIBUTE", "urn:oasis:names:tc:SAML:attribute:subject-id"),
-                        "email": env.text("SAML_EMAIL_ATTRIBUTE", "urn:oid:0.9.2342.19200300.100.1.3"),
-                        "email_verified": env.text("SAML_EMAIL_VERIFIED_ATTRIBUTE", "email_verified"),
+                        "uid": _env.SAML_UID_ATTRIBUTE,
+                        "email": _env.SAML_EMAIL_ATTRIBUTE,
+                        "email_verified": _env.SAML_EMAIL_VERIFIED_ATTRIBUTE,
                     },
-                    **(
-                        {"verified_email": SSO_DOMAINS}
-                        if env.flag("SAML_EMAIL_IS_VERIFIED", default=False)
-                        else {}
-                    ),
+                    **({"verified_email": SSO_DOMAINS} if _env.SAML_EMAIL_IS_VERIFIED else {}),
                 },
             }
         ]
@@ -309,5 +301,5 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "portal.logs.OneLineFormatter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": _env.LOG_LEVEL},
 }

@@ -85,4 +85,4 @@ def demo_requests(people: Mapping[str, User]) -> list[DemoRequest]:
 
 def _is_on_campus(address: str) -> bool:
     network = parse_network(address)
-    return any(network.network_address in campus for campus in institution().campus)
+    return any(network.network_address in campus for campus in institution().campus_networks)

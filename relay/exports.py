@@ -132,7 +132,8 @@ def _clients(live: Sequence[Permitted], ended: Iterable[Permitted]) -> str:
                 note = f"# {permission.reference} out of force"
                 rows.append(_row(network, 1, ended_reply(permission), note))
     rows += [
-        _row(str(campus), 2, "tm_no_grant", "# the rest of the campus") for campus in institution().campus
+        _row(str(campus), 2, "tm_no_grant", "# the rest of the campus")
+        for campus in institution().campus_networks
     ]
     lines = _head("Who may relay: the first match wins")
     for _, network, result, note in sorted(rows):

@@ -44,7 +44,7 @@ def address_findings(service_request: ServiceRequest, networks: Sequence[Network
 
 def _one_address(network: Network) -> list[Finding]:
     place, name = institution(), shown(network)
-    if not is_inside(network, place.campus):
+    if not is_inside(network, place.campus_networks):
         return [
             _fail(
                 "REL-2",
@@ -54,8 +54,8 @@ def _one_address(network: Network) -> list[Finding]:
                 name,
             )
         ]
-    for closed, entry in place.closed:
-        if overlaps(network, closed):
+    for entry in place.closed_networks:
+        if overlaps(network, entry.network):
             clause = "WKS-1" if entry.use == "workstation" else "REL-2"
             step = (
                 f"Use {place.authenticated_smtp_host} with sign-in there."

@@ -96,7 +96,7 @@ class Follower(threading.Thread):
         self._receiver.begin_day(
             today, {grant: Load(*counts) for grant, counts in recipients_on(today).items()}
         )
-        index = Index(all_rules(), institution().campus)
+        index = Index(all_rules(), institution().campus_networks)
         self._receiver.install(index, as_of)
         self._is_loaded = True
         logger.info("The index holds %d grants after %.1f s.", len(index), time.monotonic() - as_of)

@@ -15,7 +15,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection, connections
 
-from portal.env import ConfigurationError
+from portal.configuration import ConfigurationError
 from portal.grants.relay_rules import RelayRule
 from portal.policy_service.answering import Answering
 from portal.policy_service.budgets import Load, RedisBuckets

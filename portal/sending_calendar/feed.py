@@ -68,8 +68,8 @@ def as_icalendar(bookings: list[Booking], *, now: datetime, base_url: str) -> by
     for booking in bookings:
         if booking.takes_days:
             feed.add_component(_campaign(booking, now, base_url))
-    for starts, ends, blackout in place.blackout_days:
-        feed.add_component(_blackout(blackout, starts, ends, now))
+    for blackout in place.blackouts:
+        feed.add_component(_blackout(blackout, now))
     return bytes(feed.to_ical())
 
 
@@ -86,8 +86,9 @@ def _campaign(booking: Booking, now: datetime, base_url: str) -> Event:
     return event
 
 
-def _blackout(blackout: Blackout, starts: "date", ends: "date", now: datetime) -> Event:
-    event = _all_day(f"blackout-{starts}@{institution().mail_domain}", starts, ends, now)
+def _blackout(blackout: Blackout, now: datetime) -> Event:
+    uid = f"blackout-{blackout.starts}@{institution().mail_domain}"
+    event = _all_day(uid, blackout.starts, blackout.ends, now)
     people = labels_of(frozenset(blackout.populations)) if blackout.populations else "Everybody"
     event.add("summary", f"No campaigns: {blackout.label} ({people})")
     event.add("categories", ["Blackout"])

@@ -88,7 +88,7 @@ def blackouts_on(day: date, place: Institution, population: str = "") -> list[Bl
     """The blackouts of a day, for one population or for any."""
     return [
         blackout
-        for starts, ends, blackout in place.blackout_days
-        if starts <= day <= ends
+        for blackout in place.blackouts
+        if blackout.starts <= day <= blackout.ends
         and (not population or not blackout.populations or population in blackout.populations)
     ]

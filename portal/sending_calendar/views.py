@@ -113,9 +113,9 @@ def agenda(request: HttpRequest) -> HttpResponse:
             for booking in context["rows"]
         ],
         "blackouts": [
-            (starts, ends, entry, labels_of(frozenset(entry.populations)))
-            for starts, ends, entry in place.blackout_days
-            if ends >= today and starts <= last
+            (entry.starts, entry.ends, entry, labels_of(frozenset(entry.populations)))
+            for entry in place.blackouts
+            if entry.ends >= today and entry.starts <= last
         ],
         "budgets": budgets(Window(today, today, keys, is_survey=True), everything, place),
     }

@@ -108,13 +108,13 @@ def conflicts(window: Window, bookings: Iterable[Booking]) -> list[Conflict]:
     return sorted(found, key=lambda conflict: (conflict.booking.starts_on, conflict.booking.reference))
 
 
-def blackouts(window: Window, place: Institution) -> list[tuple[date, date, Blackout]]:
+def blackouts(window: Window, place: Institution) -> list[Blackout]:
     """The blackouts that touch the window and its people."""
     return [
-        (starts, ends, blackout)
-        for starts, ends, blackout in place.blackout_days
-        if starts <= window.ends_on
-        and ends >= window.starts_on
+        blackout
+        for blackout in place.blackouts
+        if blackout.starts <= window.ends_on
+        and blackout.ends >= window.starts_on
         and (not blackout.populations or window.populations & set(blackout.populations))
     ]
 

@@ -6,18 +6,18 @@ from functools import lru_cache
 from django.utils import timezone
 
 from portal.institution import Institution, institution
-from portal.lib.dates import BusinessCalendar, parse_day
+from portal.lib.dates import BusinessCalendar
 
 
 @lru_cache(maxsize=4)
-def _calendar_of(country: str, subdivision: str, closed_days: tuple[str, ...]) -> BusinessCalendar:
-    return BusinessCalendar(country, subdivision, frozenset(parse_day(day) for day in closed_days))
+def _calendar_of(country: str, subdivision: str, closed_days: tuple[date, ...]) -> BusinessCalendar:
+    return BusinessCalendar(country, subdivision, frozenset(closed_days))
 
 
 def business_calendar(of: Institution | None = None) -> BusinessCalendar:
     """The calendar of the institution (its own, unless another is given)."""
     place = of or institution()
-    return _calendar_of(place.country, place.subdivision, tuple(place.closed_days))
+    return _calendar_of(place.country, place.subdivision, place.closed_days)
 
 
 def due_after(days: int, *, start: datetime) -> date:

@@ -1,12 +1,13 @@
 """The calendar's configuration in the institution's file, and what the calendar's pages cost."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from portal.env import ConfigurationError
+from portal.configuration import ConfigurationError
 from portal.institution import load
 from tests.campaigns.cast import free_days, submitted
 from tests.cast import Cast, approve, client_of
@@ -39,7 +40,7 @@ def test_populations_and_blackouts_come_from_the_file(tmp_path: Path) -> None:
     assert [entry.key for entry in place.populations] == ["pupils"]
     assert place.population("students") is None
     assert place.blackouts[0].populations == ("pupils",)
-    assert place.blackout_days[0][0].isoformat() == "2027-04-01"
+    assert place.blackouts[0].starts == date(2027, 4, 1)
 
 
 @pytest.mark.parametrize(
@@ -111,9 +112,9 @@ def test_gated_lists_come_from_the_file_and_take_the_mail_domain(tmp_path: Path)
         ('address = "a+b@ttu.edu"\npopulations = ["students"]', "is no address"),
         ('address = "a"\npopulations = []', "names no population"),
         ('address = "a"\npopulations = ["nobody", "students"]', "unknown populations: nobody"),
-        ('address = "a"\npopulations = "students"', "a list of populations"),
+        ('address = "a"\npopulations = "students"', "populations must be a list"),
         ('address = "a"', "populations"),
-        ('address = 7\npopulations = ["students"]', "a list of populations"),
+        ('address = 7\npopulations = ["students"]', "address must be text"),
         (
             'address = "a"\npopulations = ["students"]\n[[gated_lists]]\naddress = "A@ttu.edu"\npopulations = ["staff"]',
             "twice",

@@ -148,7 +148,9 @@ def of_the_database(client: str, sender: str, recipient: str, day: date) -> str:
             grant.state == GrantState.ACTIVE and grant.starts_on > day
         ):
             narrowest.append((-network.prefixlen, 1, None))
-    campus = (network for network in institution().campus if network.version == ip_address(client).version)
+    campus = (
+        network for network in institution().campus_networks if network.version == ip_address(client).version
+    )
     narrowest += [(-network.prefixlen, 2, None) for network in campus if ip_address(client) in network]
     if not narrowest:
         return "silent"
@@ -180,7 +182,8 @@ def test_service_map_and_database_agree_for_any_grants_on_any_day(
             make(cast.requester, about, facts) for about, facts in zip(requests, everything, strict=False)
         ]
         index = Index(
-            [rule for rule in rules_for(grant.pk for grant in grants).values() if rule], institution().campus
+            [rule for rule in rules_for(grant.pk for grant in grants).values() if rule],
+            institution().campus_networks,
         )
         maps = Maps(exports.PostfixRelay().render(day=day, install_path="/etc/postfix/portal").files)
         for client in CLIENTS:
@@ -201,13 +204,14 @@ def test_an_index_that_nobody_touches_ends_a_grant_on_its_day(
 ) -> None:
     facts = Facts(NETWORKS[:1], SENDERS[:1], "anyone", "", "active", 0, 3, False)
     grant = make(cast.requester, requests[0], facts)
-    index = Index(filter(None, rules_for([grant.pk]).values()), institution().campus)
+    index = Index(filter(None, rules_for([grant.pk]).values()), institution().campus_networks)
     ask = parse(request(client_address=CLIENTS[0], sender=SENDERS[0])[:-2])
     outcomes = [decide(index, ask, DAY + timedelta(days=offset)).outcome for offset in range(-1, 5)]
     assert outcomes == ["refused", "accepted", "accepted", "accepted", "accepted", "refused"]
     held = Facts(NETWORKS[:1], SENDERS[:1], "anyone", "", "active", 0, 3, True)
     grant.delete()
     index = Index(
-        filter(None, rules_for([make(cast.requester, requests[0], held).pk]).values()), institution().campus
+        filter(None, rules_for([make(cast.requester, requests[0], held).pk]).values()),
+        institution().campus_networks,
     )
     assert decide(index, ask, DAY + timedelta(days=4)).outcome == "accepted"

@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from portal.env import ConfigurationError
+from portal.configuration import ConfigurationError
 from portal.policy_service.running import Place, parse_place
 from tests.support.policy import database_url, request
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal.env import ConfigurationError
+from portal.configuration import ConfigurationError
 from portal.policy_service.client import Limits
 from portal.policy_service.running import Plan, parse_place, serve
 
