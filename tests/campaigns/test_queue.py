@@ -269,7 +269,7 @@ def test_delegations_from_before_stay_with_campaigns(cast: Cast) -> None:
     from django.apps import apps
 
     given = delegate(cast)
-    import_module("campaigns.migrations.0004_delegations_by_kind").keep_their_scope(apps, None)
+    import_module("campaigns.migrations.0006_delegations_by_kind").keep_their_scope(apps, None)
     given.refresh_from_db()
     assert given.scope == DelegationScope.CAMPAIGNS
 

@@ -16,7 +16,7 @@ def back(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("campaigns", "0003_gated_lists")]
+    dependencies = [("campaigns", "0005_complaint_metrics_and_results")]
 
     operations = [
         migrations.AlterField(
