@@ -8,11 +8,11 @@ from campaigns.models import Anonymity, CampaignRequest, Consent, Irb
 from portal.institution import institution
 from portal.lib import confined
 from portal.lib.outcome import Outcome
+from portal.mailauth.configured import configured_resolver
 from portal.mailauth.message_intake import LARGEST_HEADER, MessageRefused
 from portal.mailauth.message_report import check_message as verify_message
 from portal.message_checks.checks import CampaignFacts, check_octets
 from portal.message_checks.findings import MessageFinding, MessageOutcome, SignatureFacts
-from portal.samples.verdict import resolver
 from portal.workflow.findings import Finding
 from portal.workflow.models import ServiceRequest
 
@@ -37,7 +37,7 @@ def signatures_of(raw: bytes) -> SignatureFacts | None:
     if b"dkim-signature" not in raw[:LARGEST_HEADER].lower():
         return None
     try:
-        return SignatureFacts.of(verify_message(raw, resolver=resolver()))
+        return SignatureFacts.of(verify_message(raw, resolver=configured_resolver()))
     except MessageRefused:
         return None  # the check of the message itself says why
     except confined.Busy as error:

@@ -5,18 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
-
 from portal.institution import institution
 from portal.lib.outcome import Outcome
 from portal.mailauth.answers import Answer, AnswerKind
 from portal.mailauth.as_drawing import spf_drawing
+from portal.mailauth.configured import configured_resolver
 from portal.mailauth.dmarc import DmarcReport, check_dmarc
 from portal.mailauth.mx import MxReport, check_mx
 from portal.mailauth.published_syntax import load_parsers
 from portal.mailauth.reach import Mechanism, Reach, assess_reach
-from portal.mailauth.resolver import Resolver, Session
-from portal.mailauth.servers import parse_servers
+from portal.mailauth.resolver import Session
 from portal.mailauth.spf import MOST_LOOKUPS, SpfReport, check_spf
 from portal.mailauth.spf_simulation import SpfSimulation, simulate_spf
 from portal.workflow.findings import Finding
@@ -25,12 +23,6 @@ from senders.key_checks import SeenKey, ask_keys, dns_found, of_key
 from senders.models import RecordState
 from senders.observing import Observed, Question, observe_all
 from senders.plan import KeyPlan, Plan
-
-
-def resolver() -> Resolver:
-    """The configured name servers, with the portal's deadline for a whole report."""
-    servers = parse_servers(settings.DNS_RESOLVER) if settings.DNS_RESOLVER else ()
-    return Resolver(servers, deadline_seconds=settings.DNS_DEADLINE_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -73,7 +65,7 @@ def ask_plan(plan: Plan) -> SeenPlan:
         return SeenPlan(keys, reaches, spf, dmarc, envelope, observed)
 
     load_parsers()
-    return resolver().run(ask)
+    return configured_resolver().run(ask)
 
 
 def findings(plan: Plan) -> list[Finding]:
@@ -94,14 +86,14 @@ def findings(plan: Plan) -> list[Finding]:
 def key_findings(signing_domain: str, keys: Sequence[KeyPlan]) -> list[Finding]:
     """The keys alone."""
     load_parsers()
-    seen = resolver().run(lambda session: ask_keys(signing_domain, keys, session))
+    seen = configured_resolver().run(lambda session: ask_keys(signing_domain, keys, session))
     return [of_key(key) for key in seen]
 
 
 def spf_findings(envelope_domain: str, term: str) -> list[Finding]:
     """The SPF record of the envelope domain with the term."""
     load_parsers()
-    spf = resolver().run(lambda session: _ask_spf(envelope_domain, term, session))
+    spf = configured_resolver().run(lambda session: _ask_spf(envelope_domain, term, session))
     return [of_spf(spf)] if spf else []
 
 

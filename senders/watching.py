@@ -25,9 +25,9 @@ from portal.grants.policies import is_holder
 from portal.institution import institution
 from portal.lib import dispatch
 from portal.lib.problems import NotAllowed, WrongState
+from portal.mailauth.configured import configured_resolver
 from portal.mailauth.published_syntax import load_parsers
 from senders import notices, services
-from senders.dns_checks import resolver
 from senders.dns_records import (
     Listed,
     Removal,
@@ -164,7 +164,7 @@ def _spf_terms(domains: Iterable[str], today: date) -> Mapping[str, tuple[str, .
 def _ask(questions: list[Question]) -> list[Observed]:
     """Ask the DNS within the portal's deadline; whatever goes wrong is no answer. Runs in a thread, without database."""
     try:
-        return resolver().run(lambda session: observe_all(questions, session))
+        return configured_resolver().run(lambda session: observe_all(questions, session))
     except Exception:
         logger.exception("The DNS could not be asked; the others go on.")
         return [unanswered(question.pk) for question in questions]

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from portal.grants.models import Grant
 from portal.lib.outcome import Outcome
+from portal.mailauth.configured import configured_resolver
 from portal.mailauth.dmarc import DmarcReport, check_dmarc
 from portal.mailauth.published_syntax import load_parsers
 from portal.mailauth.resolver import Session
@@ -21,7 +22,6 @@ from portal.samples.kinds import Wanted
 from portal.samples.models import SignedSample
 from portal.samples.selectors import own_samples, samples_of_grant
 from portal.samples.services import adopt_attachments, judged_lately
-from portal.samples.verdict import resolver
 from portal.workflow.findings import Finding
 from portal.workflow.models import ServiceRequest
 from whitelist.entries import domain_of
@@ -42,7 +42,7 @@ def domain_reports(domains: Sequence[str]) -> list[DmarcReport]:
         return list(await asyncio.gather(*(check_dmarc(domain, session) for domain in domains)))
 
     load_parsers()
-    return resolver().run(all_of_them)
+    return configured_resolver().run(all_of_them)
 
 
 def domain_findings(

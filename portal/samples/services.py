@@ -21,12 +21,13 @@ from portal.grants.states import GrantState
 from portal.lib import confined, dispatch
 from portal.lib.outcome import Outcome
 from portal.lib.problems import Problem
+from portal.mailauth.configured import configured_resolver
 from portal.mailauth.message_intake import LARGEST_BYTES, MessageRefused, read_message
 from portal.mailauth.message_report import MEGABYTES, READ_SECONDS, check_message, limits_of
 from portal.samples.kinds import SampledKind, Wanted, sampled_kind
 from portal.samples.models import ProbeToken, SignedSample, SigningProof
 from portal.samples.selectors import judged_by_older_rules, samples_for, unjudged
-from portal.samples.verdict import RULES, evidence_of, resolver, verdict_on
+from portal.samples.verdict import RULES, evidence_of, verdict_on
 from portal.workflow.models import CheckRun, ServiceRequest
 from portal.workflow.services import checking
 from portal.workflow.states import LIVE_STATES
@@ -158,7 +159,7 @@ def _verdict(sample: SignedSample, wanted: Wanted) -> tuple[Outcome, str, dict[s
     try:
         with sample.file.open("rb") as opened:
             raw = opened.read()
-        report = check_message(raw, resolver=resolver())
+        report = check_message(raw, resolver=configured_resolver())
     except MessageRefused as error:
         return Outcome.FAIL, str(error), {}
     except confined.Busy as error:

@@ -4,22 +4,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
-
 from portal.lib.outcome import Outcome
 from portal.mailauth.message_report import MessageReport, SignatureReport
-from portal.mailauth.resolver import Resolver
-from portal.mailauth.servers import parse_servers
 from portal.samples.kinds import Wanted
 
 RULES = 2
 """The edition of these rules, kept with each verdict. 2: a signature that leaves the body or its key open proves nothing."""
-
-
-def resolver() -> Resolver:
-    """The configured name servers, with the portal's deadline for a whole report."""
-    servers = parse_servers(settings.DNS_RESOLVER) if settings.DNS_RESOLVER else ()
-    return Resolver(servers, deadline_seconds=settings.DNS_DEADLINE_SECONDS)
 
 
 def verdict_on(report: MessageReport, wanted: Wanted) -> tuple[Outcome, str]:

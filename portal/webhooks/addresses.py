@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from portal.lib.hostnames import HostnameRefused, parse_hostname
-from portal.mailauth.resolver import Resolver, Session
-from portal.mailauth.servers import parse_servers
+from portal.mailauth.configured import configured_resolver
+from portal.mailauth.resolver import Session
 
 Address = IPv4Address | IPv6Address
 LONGEST_URL = 500
@@ -171,5 +171,4 @@ def addresses_of(target: Target) -> list[Address]:
             raise DnsSilent(unanswered.why)
         return found
 
-    servers = parse_servers(settings.DNS_RESOLVER) if settings.DNS_RESOLVER else ()
-    return Resolver(servers, deadline_seconds=settings.DNS_DEADLINE_SECONDS).run(ask)
+    return configured_resolver().run(ask, reads_records=False)
