@@ -8,7 +8,8 @@ from django.core.exceptions import ValidationError
 
 from portal.institution import institution
 from portal.lib.addresses import MailboxRefused, parse_mailbox
-from portal.lib.hostnames import HostnameRefused, is_within, parse_hostname
+from portal.lib.dns_names import is_within
+from portal.lib.hostnames import HostnameRefused, parse_hostname
 from portal.lib.networks import Network, parse_network, shown
 from portal.workflow.answers import Rows, declare, field_for
 from portal.workflow.fields import RowsField

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from portal.institution import institution
 from portal.lib.addresses import parse_mailbox
-from portal.lib.hostnames import is_within
+from portal.lib.dns_names import is_within
 from portal.mailauth.names import DomainRefused, parse_domain
 from portal.mailauth.spf_simulation import TermRefused, parse_spf_term
 from portal.workflow.answers import Rows, declare, field_for

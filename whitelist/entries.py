@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from portal.institution import institution
 from portal.lib.addresses import MailboxRefused, parse_mailbox
-from portal.lib.hostnames import is_within
+from portal.lib.dns_names import is_within
 from portal.mailauth.names import DomainRefused, parse_domain
 from portal.mailauth.organizational import is_public_suffix
 from whitelist import lists

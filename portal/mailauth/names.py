@@ -1,23 +1,45 @@
 """Domain names and DKIM selectors as people type them (RFC 1035 2.3.1, RFC 5890, RFC 6376 3.1)."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import idna
 
-LONGEST_NAME = 253
-LONGEST_LABEL = 63
-LONGEST_TYPED = 1000
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+from portal.lib.dns_names import (
+    LONGEST_LABEL,
+    LONGEST_NAME,
+    Flaw,
+    NameRefused,
+    Sentences,
+    ascii_name,
+    is_within,
+)
+
 _SELECTOR_LABEL = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
-_NUMERIC = re.compile(r"[0-9.]+|0x[0-9a-f]+|[0-9a-f.]*:[0-9a-f.]*:[0-9a-f:.]*", re.IGNORECASE)
-_DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
-"""The three full stops of other scripts that stand for a dot (UTS 46 section 2.3)."""
+_SENTENCES: Final[Sentences] = {
+    Flaw.EMPTY: "Enter a domain name, such as example.edu.",
+    Flaw.TOO_LONG: f"A domain name has at most {LONGEST_NAME} characters; this one has {{length}}.",
+    Flaw.INVISIBLE: "There is a line break or an invisible character in it. Type the domain name anew.",
+    Flaw.IP_ADDRESS: "This is an IP address. Enter a domain name, such as example.edu.",
+    Flaw.WEB_ADDRESS: "This is a web address. Enter the domain name alone, such as example.edu.",
+    Flaw.MAILBOX: "This is an e-mail address. Enter only what stands after the @.",
+    Flaw.SEVERAL: "Enter one domain name, without blanks or commas.",
+    Flaw.WILDCARD: "Enter one domain name, without a wildcard (*).",
+    Flaw.PORT: "Enter the domain name alone, without a port.",
+    Flaw.SYMBOL: "There is an emoji or another symbol in it, which no domain name for mail can have.",
+    Flaw.UNKNOWN_CHARACTER: "This has a character that no domain name can have, or a part that is too long. Check it.",
+    Flaw.DOTS: "There are two dots side by side, or a dot at the start. Remove one.",
+    Flaw.LABEL_TOO_LONG: f"Each part between dots has at most {LONGEST_LABEL} characters; one here has {{length}}.",
+    Flaw.UNDERSCORE: "A mail domain has no underscore. Enter the domain itself, such as example.edu.",
+    Flaw.LABEL: "A domain name has letters, digits and hyphens only, and no part begins or ends with a hyphen.",
+    Flaw.PUNYCODE: "“{label}” is not the ASCII form of any name in another script. Check it.",
+    Flaw.ONE_LABEL: "A domain name has at least two parts, such as example.edu. Enter the full name.",
+    Flaw.NUMBER: "The last part of a domain name is never a number. Check the name.",
+}
 
 
-class DomainRefused(ValueError):
+class DomainRefused(NameRefused):
     """The text is no domain name; `str(error)` says what is wrong and what to do."""
 
 
@@ -55,7 +77,7 @@ class DomainName:
 
     def is_within(self, zone: "DomainName") -> bool:
         """Whether this is `zone` itself or a name below it."""
-        return self == zone or self.ascii.endswith(f".{zone.ascii}")
+        return is_within(self.ascii, zone.ascii)
 
 
 def parse_domain(text: str) -> DomainName:
@@ -64,85 +86,7 @@ def parse_domain(text: str) -> DomainName:
     Takes upper case, blanks around, one trailing dot and other scripts (IDNA 2008 through UTS 46).
     Raises DomainRefused with one sentence that says what is wrong and what to do.
     """
-    typed = text.strip().translate(_DOTS)
-    _refuse_shapes(typed)
-    name = _to_ascii(typed.removesuffix(".")).lower()
-    if len(name) > LONGEST_NAME:
-        raise DomainRefused(f"A domain name has at most {LONGEST_NAME} characters; this one has {len(name)}.")
-    labels = name.split(".")
-    for label in labels:
-        _check_label(label)
-    if len(labels) < 2:
-        raise DomainRefused("A domain name has at least two parts, such as example.edu. Enter the full name.")
-    if labels[-1].isdigit():
-        raise DomainRefused("The last part of a domain name is never a number. Check the name.")
-    return DomainName(name)
-
-
-def _refuse_shapes(typed: str) -> None:
-    if not typed.strip("."):
-        raise DomainRefused("Enter a domain name, such as example.edu.")
-    if len(typed) > LONGEST_TYPED:
-        raise DomainRefused(
-            f"A domain name has at most {LONGEST_NAME} characters; this is {len(typed)} long."
-        )
-    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") for char in typed):
-        raise DomainRefused(
-            "There is a line break or an invisible character in it. Type the domain name anew."
-        )
-    if "://" in typed or "/" in typed or "\\" in typed:
-        raise DomainRefused("This is a web address. Enter the domain name alone, such as example.edu.")
-    if "@" in typed:
-        raise DomainRefused("This is an e-mail address. Enter only what stands after the @.")
-    if any(char.isspace() for char in typed) or "," in typed or ";" in typed:
-        raise DomainRefused("Enter one domain name, without blanks or commas.")
-    if "*" in typed:
-        raise DomainRefused("Enter one domain name, without a wildcard (*).")
-    if _NUMERIC.fullmatch(typed.strip("[]")):
-        raise DomainRefused("This is an IP address. Enter a domain name, such as example.edu.")
-    if ":" in typed:
-        raise DomainRefused("Enter the domain name alone, without a port.")
-
-
-def _to_ascii(typed: str) -> str:
-    if typed.isascii():
-        return typed
-    if any(unicodedata.category(char) == "So" for char in typed):
-        raise DomainRefused(
-            "There is an emoji or another symbol in it, which no domain name for mail can have."
-        )
-    try:
-        return idna.encode(typed, uts46=True).decode("ascii")
-    except (idna.IDNAError, UnicodeError):
-        raise DomainRefused(
-            "This has a character that no domain name can have, or a part that is too long. Check it."
-        ) from None
-
-
-def _check_label(label: str) -> None:
-    if not label:
-        raise DomainRefused("There are two dots side by side, or a dot at the start. Remove one.")
-    if len(label) > LONGEST_LABEL:
-        raise DomainRefused(
-            f"Each part between dots has at most {LONGEST_LABEL} characters; one here has {len(label)}."
-        )
-    if "_" in label:
-        raise DomainRefused("A mail domain has no underscore. Enter the domain itself, such as example.edu.")
-    if not _LABEL.fullmatch(label):
-        raise DomainRefused(
-            "A domain name has letters, digits and hyphens only, and no part begins or ends with a hyphen."
-        )
-    if label.startswith("xn--"):
-        _check_punycode(label)
-
-
-def _check_punycode(label: str) -> None:
-    try:
-        idna.ulabel(label)
-    except (idna.IDNAError, UnicodeError):
-        raise DomainRefused(
-            f"“{label}” is not the ASCII form of any name in another script. Check it."
-        ) from None
+    return DomainName(ascii_name(text, _SENTENCES, DomainRefused))
 
 
 def parse_selector(text: str) -> str:

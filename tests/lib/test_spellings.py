@@ -137,6 +137,7 @@ def test_inside_and_overlap_keep_the_families_apart() -> None:
         ("copier\u200b.ttu.edu", "invisible"),
         ("copier\x00.ttu.edu", "invisible"),
         ("\U0001f5a8.ttu.edu", "no host name can have"),
+        ("http://copier.ttu.edu:8080/", "without a protocol"),
         ("xn--99999999.ttu.edu", "xn--"),
         (".copier.ttu.edu", "two dots"),
         ("copier.ttu.edu..", "two dots"),
