@@ -40,9 +40,9 @@ def test_many_at_once_never_get_more_than_there_are() -> None:
 )
 def test_who_is_refused_reads_when_to_try_again(rate: Rate, words: str) -> None:
     with time_machine.travel(NOON, tick=False):
-        refuse_over(("person", RATE), (f"words {words}", rate), sentence="Too fast.")
+        refuse_over(("person", RATE), (f"words-{rate.seconds}", rate), sentence="Too fast.")
         with pytest.raises(TooOften) as refused:
-            refuse_over(("person", RATE), (f"words {words}", rate), sentence="Too fast.")
+            refuse_over(("person", RATE), (f"words-{rate.seconds}", rate), sentence="Too fast.")
     assert str(refused.value) == f"Too fast. Try again in {words}."
     assert refused.value.wait == rate.seconds
 

@@ -18,7 +18,7 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     from portal.samples.tasks import judge_sample
 
     queued: list[int] = []
-    monkeypatch.setattr(judge_sample, "delay", queued.append)
+    monkeypatch.setattr(judge_sample, "apply_async", lambda args, retry: queued.extend(args))
     return queued
 
 

@@ -53,7 +53,7 @@ def test_judging_again_is_a_worker_s_too(
     cast: Cast, draft: ServiceRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(tasks.judge_newest, "delay", asked.append)
+    monkeypatch.setattr(tasks.judge_newest, "apply_async", lambda args, retry: asked.extend(args))
     answer = client_of(cast.requester).post(f"{page(draft)}judge/", follow=True).content.decode()
     assert asked == [draft.pk]
     assert "are being judged again" in answer
@@ -62,11 +62,11 @@ def test_judging_again_is_a_worker_s_too(
 def test_without_a_broker_an_upload_waits_for_the_sweep(
     cast: Cast, draft: ServiceRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(*_: object) -> None:
+    def gone(**_: object) -> None:
         raise OSError("no broker")
 
     for task in (tasks.judge_sample, tasks.judge_newest):
-        monkeypatch.setattr(task, "delay", gone)
+        monkeypatch.setattr(task, "apply_async", gone)
     client = client_of(cast.requester)
     assert client.post(page(draft), file(b"From: a@b.example\r\n\r\nx")).status_code == 302
     again = client.post(f"{page(draft)}judge/", follow=True).content.decode()

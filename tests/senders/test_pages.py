@@ -162,7 +162,7 @@ def test_keys_and_spf_answer_while_they_are_typed(names: DnsServer, cast: Cast) 
 def _worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that does at once what it is asked."""
     for task in (tasks.judge_sample, tasks.judge_newest):
-        monkeypatch.setattr(task, "delay", task.run)
+        monkeypatch.setattr(task, "apply_async", lambda args, retry, task=task: task.run(*args))
 
 
 def page_of(grant: Grant) -> str:
