@@ -1,8 +1,8 @@
 """Celery's way to the services of the senders room."""
 
 from celery import shared_task
-from django.utils import timezone
 
+from portal.lib.trusted_day import trusted_day
 from senders import proving, watching
 
 
@@ -21,7 +21,7 @@ def prove_grant(pk: int) -> None:
 @shared_task
 def check_dns_records() -> None:
     """Look every planned DNS record up."""
-    watching.check_dns_records(today=timezone.localdate())
+    watching.check_dns_records(today=trusted_day())
 
 
 @shared_task

@@ -9,7 +9,8 @@ from django.http import Http404
 
 from portal.accounts.models import User
 from portal.enforcement.liveness import panel_of
-from portal.grants import publication
+from portal.grants import dating, publication
+from portal.grants.dating import Today
 from portal.grants.kinds import GrantStanding, standings_of
 from portal.grants.models import Grant
 from portal.workflow import selectors
@@ -128,11 +129,12 @@ def grant_of(owner: User, reference: str) -> Grant:
 def as_grants(rows: list[Grant]) -> list[dict[str, Any]]:
     """Permissions as `GrantOut`, as they stand today."""
     standings = standings_of(rows)
-    return [_as_grant(row, standings.get(row.pk)) for row in rows]
+    today = dating.today()
+    return [_as_grant(row, standings.get(row.pk), today) for row in rows]
 
 
-def _as_grant(row: Grant, standing: GrantStanding | None) -> dict[str, Any]:
-    in_force = standing.is_in_force if standing else row.is_in_force_today
+def _as_grant(row: Grant, standing: GrantStanding | None, today: Today) -> dict[str, Any]:
+    in_force = standing.is_in_force if standing else today.is_in_force(row)
     return {
         "reference": row.reference,
         "kind": row.kind,
@@ -149,7 +151,8 @@ def _as_grant(row: Grant, standing: GrantStanding | None) -> dict[str, Any]:
 
 def as_grant_detail(row: Grant) -> dict[str, Any]:
     """A permission as `GrantDetail`."""
-    live, status = panel_of(row), publication.status_of(row)
+    status = publication.status_of(row)
+    live = panel_of(status)
     return {
         **as_grants([row])[0],
         "enforcement": {"status": str(status.reach), "sentence": status.sentence},

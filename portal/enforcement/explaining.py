@@ -5,13 +5,11 @@ Pure decisions over what was read; `guard` reads, and holds what nothing here ex
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import NamedTuple
 
 from portal.grants.states import GrantState
 
-LONGEST_GAP = timedelta(days=3)
-"""A run on a later day than this after the last one, or on an earlier day, puts the date in doubt."""
 CHANGING = frozenset({"change", "renew", "narrow"})
 """Acts that write the entries or the term of a permission anew."""
 ENDING_BY_DAY = frozenset({"lapse", "close", "release"})
@@ -51,6 +49,8 @@ class Record(NamedTuple):
     starts_on: date
     ends_on: date
     acts: Sequence[Act]
+    is_held_open: bool = False
+    """Whether a renewal keeps it in force past its last day."""
 
     def since(self, seen: Seen) -> list[Act]:
         """The events after `seen`."""
@@ -64,17 +64,18 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class Clock:
-    """The day of a run, the last day that was in order, and the day that a person confirmed after a jump."""
+    """The day of a run, and what is known of the days before."""
 
     day: date
+    trusted: date
+    """The last day that was in order (`portal.grants.dating`): `day` itself, unless the date is in doubt."""
     last: date | None
-    confirmed: date | None = None
+    """The day of the target's last run in that place whose date was in order; None for its first."""
 
     @property
     def is_doubtful(self) -> bool:
         """Whether the date jumped, and nobody confirmed it."""
-        known = [day for day in (self.last, self.confirmed) if day is not None]
-        return self.last is not None and not any(day <= self.day <= day + LONGEST_GAP for day in known)
+        return self.day != self.trusted
 
 
 class Explanation(NamedTuple):
@@ -94,6 +95,8 @@ def removal(record: Record | None, *, ends_on: date, seen: Seen, clock: Clock) -
     turns = [act for act in since if act.is_turn]
     if turns and turns[-1].to_state != GrantState.ACTIVE and turns[-1].action not in ENDING_BY_DAY:
         return EXPLAINED
+    if record and record.state == GrantState.ACTIVE and clock.day < record.starts_on <= clock.trusted:
+        return Explanation(False, "It begins later by the portal’s date, and that date is in doubt.", True)
     if record and any(act.action in CHANGING for act in since):
         # An approval moved the term, so the day that counts is the new one.
         if record.starts_on > clock.day:
@@ -106,21 +109,27 @@ def removal(record: Record | None, *, ends_on: date, seen: Seen, clock: Clock) -
         was_held_open = clock.last is not None and ends_on < clock.last
         is_due = ends_on < clock.day and (has_ended or not was_held_open)
     if is_due:
-        if clock.is_doubtful and clock.last is not None and ends_on >= clock.last:
+        if ends_on >= clock.trusted:
             return Explanation(
                 False, f"Its last day would be over ({ends_on:%b %-d, %Y}), but the date is in doubt.", True
             )
         return EXPLAINED
+    return Explanation(False, _unexplained_removal(record))
+
+
+def _unexplained_removal(record: Record | None) -> str:
     if record is None:
-        return Explanation(False, "The permission is gone from the database, and nobody revoked it.")
-    return Explanation(
-        False,
-        f"The database says “{GrantState(record.state).label}” without its entries in force, and no act explains it.",
-    )
+        return "The permission is gone from the database, and nobody revoked it."
+    state = GrantState(record.state).label
+    return f"The database says “{state}” without its entries in force, and no act explains it."
 
 
-def addition(record: Record | None, *, seen: Seen) -> Explanation:
+def addition(record: Record | None, *, seen: Seen, clock: Clock) -> Explanation:
     """Whether the entries of a permission may come in; `seen` is where it was last taken out, or nothing."""
+    if record and record.ends_on < clock.trusted and not record.is_held_open:
+        return Explanation(
+            False, f"Its last day was {record.ends_on:%b %-d, %Y}, and the date is in doubt.", True
+        )
     turns = [act for act in record.acts if act.is_turn] if record else []
     is_active = bool(turns) and turns[-1].to_state == GrantState.ACTIVE
     acts = record.since(seen) if record else []

@@ -19,6 +19,7 @@ from portal.enforcement import explaining
 from portal.enforcement.explaining import Act, Clock, Explanation, Record, Seen
 from portal.enforcement.models import Direction, HeldChange, RunState
 from portal.enforcement.targets import NOTHING_HELD, Entry, Export, Held, LintError, Target, as_json
+from portal.grants.dating import Today
 from portal.grants.models import Grant, GrantEvent
 from portal.lib.text import truncate
 
@@ -164,7 +165,7 @@ def lines_of(export: Export, references: Collection[str]) -> dict[str, list[str]
 
 # ---------------------------------------------------------------- preparing
 def prepare(
-    target: Target, *, place: str, day: date, install_path: str, store: Store, accept_all: bool = False
+    target: Target, *, place: str, today: Today, install_path: str, store: Store, accept_all: bool = False
 ) -> Prepared:
     """The next release of `target` for `place`. Raises LintError where its files cannot be written at all.
 
@@ -172,9 +173,8 @@ def prepare(
     """
     state = RunState.objects.filter(place=place, target=target.key).first()
     last = store.marks()
-    clock = (
-        Clock(day, None, None) if accept_all or state is None else Clock(day, state.day, state.confirmed_day)
-    )
+    day = today.day
+    clock = Clock(day, day, None) if accept_all else Clock(day, today.trusted, state.day if state else None)
     events_read_to = GrantEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     writable = _Writable(target, day, install_path, store, last)
     export = writable.render()
@@ -340,7 +340,7 @@ def _judge(new: Mapping[str, Mark], last: Mapping[str, Mark], store: Store, cloc
             elif name in last:
                 verdict = explaining.change(record, seen=last[name].seen)
             else:
-                verdict = explaining.addition(record, seen=taken_out.get(name, Seen()))
+                verdict = explaining.addition(record, seen=taken_out.get(name, Seen()), clock=clock)
             if not verdict.is_explained:
                 found.held[name] = verdict
     return found
@@ -355,9 +355,9 @@ def records_of(references: Collection[str]) -> dict[str, Record]:
         events.setdefault(reference, []).append(Act._make(facts))
     grants = Grant.objects.filter(reference__in=references)
     return {
-        reference: Record(state, starts_on, ends_on, events.get(reference, []))
-        for reference, state, starts_on, ends_on in grants.values_list(
-            "reference", "state", "starts_on", "ends_on"
+        reference: Record(state, starts_on, ends_on, events.get(reference, []), held_open_by is not None)
+        for reference, state, starts_on, ends_on, held_open_by in grants.values_list(
+            "reference", "state", "starts_on", "ends_on", "held_open_by"
         )
     }
 

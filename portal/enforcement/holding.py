@@ -13,6 +13,8 @@ from portal.accounts.roles import Role
 from portal.enforcement.guard import Prepared
 from portal.enforcement.models import HOSTS, DateConfirmation, HeldChange, RunState
 from portal.enforcement.targets import EXPORT_TARGETS
+from portal.grants import dating
+from portal.grants.models import TrustedDate
 from portal.institution import institution
 from portal.lib.problems import NotAllowed, WrongState
 from portal.outbox.services import enqueue
@@ -30,18 +32,13 @@ def may_decide(actor: User) -> bool:
 
 def note_run(prepared: Prepared) -> None:
     """Keep what a run found: its day, how far it read, and what it holds. Call it with the release, in one transaction."""
-    clock, now = prepared.clock, timezone.now()
+    clock = prepared.clock
     columns: dict[str, object] = {"events_read_to": prepared.events_read_to}
-    if clock.is_doubtful:
-        columns["doubtful_day"] = clock.day
-    else:
-        columns |= {"day": clock.day, "confirmed_day": None, "doubtful_day": None, "doubtful_since": None}
-        columns["told_day"] = None
+    if not clock.is_doubtful:
+        columns["day"] = clock.day
     state, _ = RunState.objects.get_or_create(
         place=prepared.place, target=prepared.target.key, defaults={"day": clock.day}
     )
-    if clock.is_doubtful and state.doubtful_since is None:
-        columns["doubtful_since"] = now
     if any(getattr(state, name) != value for name, value in columns.items()):
         RunState.objects.filter(pk=state.pk).update(**columns)
     _note_held(prepared)
@@ -81,19 +78,7 @@ def _note_held(prepared: Prepared) -> None:
 # ---------------------------------------------------------------- telling
 @transaction.atomic
 def tell_new() -> None:
-    """Write to IT once of each change that is held since the last letter, and of a date in doubt."""
-    doubtful = RunState.objects.select_for_update().filter(doubtful_day__isnull=False)
-    days = sorted(
-        {row.doubtful_day for row in doubtful if row.told_day is None and row.doubtful_day is not None}
-    )
-    if days:
-        doubtful.filter(told_day__isnull=True).update(told_day=days[-1])
-        logger.error("The date jumped to %s; what ends by its day is held.", days[-1])
-        enqueue(
-            recipient=institution().contact_email,
-            template="date_in_doubt",
-            context={"day": days[-1], "last": min(row.day for row in doubtful), "path": "/in-force/"},
-        )
+    """Write to IT once of each change that is held since the last email. A date in doubt was told when it was noted."""
     rows = open_holds().filter(told_at__isnull=True, decided_at__isnull=True, is_by_day=False)
     new = list(rows.select_for_update()[: TOLD + 1])
     if not new:
@@ -132,11 +117,6 @@ def target_label(key: str) -> str:
 def open_holds() -> QuerySet[HeldChange]:
     """What is held now, the newest first."""
     return HeldChange.objects.filter(closed_at__isnull=True)
-
-
-def date_in_doubt() -> RunState | None:
-    """The run whose date is in doubt, if one is."""
-    return RunState.objects.filter(doubtful_day__isnull=False).order_by("day", "pk").first()
 
 
 def place_label(place: str) -> str:
@@ -179,10 +159,9 @@ def confirm_date(*, actor: User) -> DateConfirmation:
     if not may_decide(actor):
         raise NotAllowed("Only administrators confirm the date.")
     today = timezone.localdate()
-    rows = RunState.objects.select_for_update().filter(doubtful_day__isnull=False)
-    if not rows:
+    if not TrustedDate.objects.select_for_update().filter(doubtful_day__isnull=False):
         raise WrongState("No date is in doubt any more.")
-    rows.update(confirmed_day=today, doubtful_day=None, doubtful_since=None, told_day=None)
+    dating.trust(today)
     confirmation = DateConfirmation.objects.create(actor=actor, day=today)
     logger.warning("The date %s was confirmed by %s.", today, actor.pk)
     _publish_soon()

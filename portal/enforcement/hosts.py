@@ -9,9 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.enforcement import announcements
-from portal.enforcement.models import HOSTS, HeldChange, HostState, HostToken, Pending, Release, RunState
+from portal.enforcement.models import HOSTS, HeldChange, HostState, HostToken, Pending, Release
 from portal.enforcement.releasing import latest_release
 from portal.enforcement.targets import EXPORT_TARGETS, page_of
+from portal.grants import dating
 from portal.institution import institution
 from portal.outbox.services import enqueue
 
@@ -156,9 +157,8 @@ def check_hosts() -> dict[str, int]:
 def _targets_that_wait() -> set[str]:
     """The targets whose newest release is not all that was decided."""
     held = HeldChange.objects.filter(place=HOSTS, closed_at__isnull=True).values_list("target", flat=True)
-    doubtful = RunState.objects.filter(place=HOSTS, doubtful_day__isnull=False)
-    found = {*held, *doubtful.values_list("target", flat=True)}
-    if Pending.objects.exclude(refused_because="").exists():
+    found = set(held)
+    if dating.date_in_doubt() or Pending.objects.exclude(refused_because="").exists():
         found.update(target.key for target in EXPORT_TARGETS)
     return found
 

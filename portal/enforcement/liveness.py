@@ -6,8 +6,8 @@ are approved now.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -15,16 +15,28 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 
 from portal.enforcement import signing
 from portal.enforcement.explaining import CHANGING, Act, Seen
 from portal.enforcement.guard import BATCH, batches
 from portal.enforcement.hosts import HostStanding, TargetStanding, target_standings
-from portal.enforcement.models import HOSTS, ExportedGrant, HeldChange, Pending, Publication, Receipt, Release
+from portal.enforcement.models import (
+    HOSTS,
+    ExportedGrant,
+    HeldChange,
+    Pending,
+    Publication,
+    Receipt,
+    Release,
+    RunState,
+)
 from portal.enforcement.targets import EXPORT_TARGETS
+from portal.grants import dating
 from portal.grants.models import Grant, GrantEvent
-from portal.grants.publication import Reach, Status, by_portal_alone, state_words, status_of
+from portal.grants.publication import Reach, Status, by_portal_alone, kept_words, state_words, status_of
 from portal.grants.selectors import grant_of
+from portal.grants.states import GrantState
 from portal.lib.text import sentence_list
 from portal.workflow.models import ServiceRequest
 from portal.workflow.states import State
@@ -93,10 +105,10 @@ def carries(kind: str) -> bool:
     return any(target.kind == kind for target in EXPORT_TARGETS)
 
 
-def panel_of(grant: Grant) -> Liveness | None:
+def panel_of(status: Status) -> Liveness | None:
     """The permission's way, or None where no export has to do with its kind or nothing goes out by itself."""
-    found = liveness_of([grant]).get(grant.reference)
-    return found if found is not None and found.targets else None
+    found = status.detail
+    return found if isinstance(found, Liveness) and found.targets else None
 
 
 def status_of_request(service_request: ServiceRequest) -> dict[str, Any] | None:
@@ -111,7 +123,9 @@ def status_of_request(service_request: ServiceRequest) -> dict[str, Any] | None:
 
 def statuses(grants: Collection[Grant]) -> dict[str, Status]:
     """How far each permission got, by reference; those of kinds that no export holds are missing."""
-    return {reference: found.status for reference, found in liveness_of(grants).items()}
+    return {
+        reference: replace(found.status, detail=found) for reference, found in liveness_of(grants).items()
+    }
 
 
 def liveness_of(grants: Collection[Grant]) -> dict[str, Liveness]:
@@ -119,6 +133,12 @@ def liveness_of(grants: Collection[Grant]) -> dict[str, Liveness]:
     concerned = [grant for grant in grants if carries(grant.kind)]
     if not concerned:
         return {}
+    if not signing.has_key() and not settings.PUBLISH_DIR:
+        today = dating.today()
+        return {
+            grant.reference: Liveness(grant.created_at, [], by_portal_alone(grant, today))
+            for grant in concerned
+        }
     facts = _Facts([grant.reference for grant in concerned], {grant.kind for grant in concerned})
     return {grant.reference: facts.of(grant) for grant in concerned}
 
@@ -127,9 +147,10 @@ class _Facts:
     """What is known of some permissions, read once."""
 
     def __init__(self, references: Collection[str], kinds: Collection[str]) -> None:
-        self.today, self.now = timezone.localdate(), timezone.now()
+        self.today, self.now = dating.today(), timezone.now()
         self.kinds = {target.key: target.kind for target in EXPORT_TARGETS}
         self.has_key, self.has_folder = signing.has_key(), bool(settings.PUBLISH_DIR)
+        self.folder = str(settings.PUBLISH_DIR)
         self.standings = target_standings(kinds)
         self.exported: dict[tuple[str, str], list[ExportedGrant]] = defaultdict(list)
         self.held: dict[tuple[str, str, str], HeldChange] = {}
@@ -139,9 +160,12 @@ class _Facts:
         self.live = self._live_releases()
         self.pending = Pending.objects.first()
         self.published = (
-            Publication.objects.filter(folder=str(settings.PUBLISH_DIR)).order_by("-serial").first()
+            Publication.objects.filter(folder=self.folder).order_by("-serial").first()
             if self.has_folder
             else None
+        )
+        self.folder_runs = (
+            {run.target: run for run in RunState.objects.filter(place=self.folder)} if self.has_folder else {}
         )
 
     def _read(self, references: list[str]) -> None:
@@ -175,7 +199,7 @@ class _Facts:
     # ------------------------------------------------------------------ one permission
     def of(self, grant: Grant) -> Liveness:
         """One permission's way."""
-        is_active = grant.is_in_force(self.today)
+        is_active = self.today.is_in_force(grant)
         own = [standing for standing in self.standings if self.kinds[standing.key] == grant.kind]
         found = [self._in_target(grant, standing, is_active) for standing in own] if self.has_key else []
         shown = [row for row in found if row.release or row.held or row.hosts or is_active]
@@ -186,12 +210,17 @@ class _Facts:
     def _in_target(self, grant: Grant, standing: TargetStanding, is_active: bool) -> InTarget:
         rows = self.exported.get((grant.reference, standing.key), [])
         row = next((row for row in rows if row.until_id is None), None)
-        held = self.held.get((HOSTS, standing.key, grant.reference))
+        held = self._held(HOSTS, standing.key, grant.reference)
         last = row or (rows[-1] if rows else None)
         waits = "" if held else self._waits(grant, row, is_active)
         release = last.until or last.since if last else None
         hosts = [self._on_host(host, rows, row, release) for host in standing.hosts]
         return InTarget(standing.label, release, row is None, waits, held, hosts)
+
+    def _held(self, place: str, target: str, reference: str) -> HeldChange | None:
+        held = self.held.get((place, target, reference))
+        # Held since the date is in doubt it is as it should be: `is_active` is judged by the same date.
+        return None if held is None or held.is_by_day else held
 
     def _waits(self, grant: Grant, row: ExportedGrant | None, is_active: bool) -> str:
         """Why the newest decision is not in a release; "" where it is."""
@@ -251,18 +280,25 @@ class _Facts:
     # ------------------------------------------------------------------ the published folder
     def folder_reason(self, grant: Grant, is_active: bool) -> str:
         """Why the folder does not hold the newest decision; "" where it does."""
-        places = {
-            key: held for key, held in self.held.items() if key[2] == grant.reference and key[0] != HOSTS
-        }
-        for (place, _, _), held in places.items():
-            if place == str(settings.PUBLISH_DIR):
+        own = [key for key, kind in self.kinds.items() if kind == grant.kind]
+        for target in own:
+            if held := self._held(self.folder, target, grant.reference):
                 return _held_words(held)
         acts = [act for act in self.acts.get(grant.reference, []) if act.is_turn or act.action in CHANGING]
         newest = acts[-1].at if acts else grant.created_at
+        runs = [self.folder_runs.get(target) for target in own]
         if self.pending and self.pending.refused_because:
             return FAILED
         if self.published is None or (
             self.pending and self.pending.changed_at and self.published.published_at < newest
+        ):
+            return SOON
+        if any(run is None or any(act.pk > run.events_read_to for act in acts) for run in runs):
+            return SOON
+        # A first or a last day that passed changes the folder by no act, at the next run.
+        turned = grant.starts_on if is_active else grant.ends_on + timedelta(days=1)
+        if grant.state == GrantState.ACTIVE and any(
+            run is not None and run.day < turned <= self.today.trusted for run in runs
         ):
             return SOON
         return ""
@@ -270,8 +306,6 @@ class _Facts:
 
 # ---------------------------------------------------------------- in words
 def _status(facts: _Facts, grant: Grant, is_active: bool, found: list[InTarget]) -> Status:
-    if not facts.has_key and not facts.has_folder:
-        return by_portal_alone(grant, is_active=is_active)
     names = sorted({row.host for target in found for row in target.hosts})
     if is_active:
         return _active(facts, grant, found, names)
@@ -299,17 +333,17 @@ def _active(facts: _Facts, grant: Grant, found: list[InTarget], names: list[str]
     if not names:
         if reasons:
             return Status(Reach.APPROVED, "Approved, not live yet", _joined(reasons))
-        return Status(
-            Reach.RELEASED, "Approved and released", "no mail host reports here whether it is live there."
-        )
+        reason = "no mail host reports here whether it is live there."
+        if facts.today.is_kept(grant):
+            reason = f"{reason} {capfirst(kept_words(grant))}"
+        return Status(Reach.RELEASED, "Approved and released", reason)
     missing = sorted({row.host for target in found for row in target.hosts if not row.is_current})
     done = len(names) - len(missing)
     if not missing and not reasons:
         moments = [row.since for target in found for row in target.hosts if row.since]
         since = f" since {_moment(max(moments), facts.now)}" if moments else ""
-        return Status(
-            Reach.LIVE, f"Live on {done} of {len(names)} host{'s' if len(names) > 1 else ''}{since}"
-        )
+        label = f"Live on {done} of {len(names)} host{'s' if len(names) > 1 else ''}{since}"
+        return Status(Reach.LIVE, label, kept_words(grant) if facts.today.is_kept(grant) else "")
     if missing and not reasons:
         reasons = _missing(found)
     label = "Approved, not live yet"

@@ -206,13 +206,7 @@ class RunState(models.Model):
     place = models.CharField(max_length=500)
     target = models.CharField(max_length=40)
     day = models.DateField()
-    """The last day that was in order: terms that end later are held until a person confirms the date."""
-    confirmed_day = models.DateField(null=True, blank=True)
-    """The day that an administrator confirmed after a jump; empty once a run took it up."""
-    doubtful_day = models.DateField(null=True, blank=True)
-    """The day of a run whose date is in doubt; empty where none is."""
-    doubtful_since = models.DateTimeField(null=True, blank=True)
-    told_day = models.DateField(null=True, blank=True)
+    """The day of the last run whose date was in order."""
     events_read_to = models.BigIntegerField(default=0)
 
     class Meta:

@@ -5,7 +5,7 @@ from celery.schedules import crontab
 from portal.enforcement.liveness import carries, panel_of, status_of_request, statuses
 from portal.enforcement.services import mark_changed
 from portal.enforcement.tasks import check_hosts, publish, publish_changes
-from portal.grants.panels import GRANT_PANELS
+from portal.grants.panels import STATUS_PANELS
 from portal.grants.publication import CARRIERS, Carrier, permissions_changed
 from portal.lib.navigation import NAVIGATION, NavigationEntry
 from portal.lib.registration import AppRegistration
@@ -23,7 +23,7 @@ REGISTRATION = AppRegistration(
         Job("check-hosts", check_hosts, 300.0),
     ),
     CARRIERS.contribution(Carrier(statuses, carries)),
-    GRANT_PANELS.contribution(Panel("enforcement/live_panel.html", panel_of)),
+    STATUS_PANELS.contribution(Panel("enforcement/live_panel.html", panel_of)),
     REQUEST_PANELS.contribution(Panel("enforcement/request_panel.html", status_of_request)),
     permissions_changed.contribution(lambda _: mark_changed()),
 )

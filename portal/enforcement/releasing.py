@@ -22,6 +22,8 @@ from portal.enforcement.explaining import Seen
 from portal.enforcement.models import HOSTS, ExportedGrant, Release, ReleaseChunk
 from portal.enforcement.publishing import SERIAL
 from portal.enforcement.targets import EXPORT_TARGETS, Export, LintError, Target
+from portal.grants import dating
+from portal.grants.dating import Today
 from portal.lib.problems import Stale
 from portal.standards.clauses import current_edition
 
@@ -52,10 +54,10 @@ def release(
     What no act explains is held, one permission at a time; `accept_change` holds nothing. `epoch` begins a new
     epoch: then every target is released. One target that is refused leaves the others alone.
     """
-    outcome, on = ReleaseOutcome(), day or timezone.localdate()
+    outcome, today = ReleaseOutcome(), run_day(day, accept_change=accept_change)
     for target in EXPORT_TARGETS:
         try:
-            made = release_target(target, day=on, accept_change=accept_change, epoch=epoch)
+            made = release_target(target, today=today, accept_change=accept_change, epoch=epoch)
         except (LintError, OSError) as error:
             outcome.refused[target.key] = Refused(f"{target.label}: {error}")
             continue
@@ -67,8 +69,17 @@ def release(
     return outcome
 
 
+def run_day(day: date | None, *, accept_change: bool) -> Today:
+    """The day to release for: `day`, or today, which `accept_change` takes for right."""
+    if day is not None:
+        return dating.judged(day)
+    if accept_change:
+        dating.trust(timezone.localdate())
+    return dating.note_today()
+
+
 def release_target(
-    target: Target, *, day: date, accept_change: bool = False, epoch: int | None = None
+    target: Target, *, today: Today, accept_change: bool = False, epoch: int | None = None
 ) -> Release | None:
     """A release of `target`, or None where nothing changed. Raises LintError, OSError or Stale."""
     install_path, key_id = f"{settings.POSTFIX_MAP_DIR}/{target.key}", signing.key_id()
@@ -76,7 +87,12 @@ def release_target(
         before = latest_release(target.key)
         store = HostStore(target.key, is_new=before is None)
         prepared = guard.prepare(
-            target, place=HOSTS, day=day, install_path=install_path, store=store, accept_all=accept_change
+            target,
+            place=HOSTS,
+            today=today,
+            install_path=install_path,
+            store=store,
+            accept_all=accept_change,
         )
         if not _is_new(before, prepared, key_id) and epoch is None:
             row = None

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from portal.enforcement import guard, holding, publishing, releasing, signing
 from portal.enforcement.models import Pending, Publication
+from portal.enforcement.releasing import run_day
 from portal.enforcement.targets import EXPORT_TARGETS, Entry, Export, LintError
 from portal.institution import institution
 from portal.lib import dispatch
@@ -43,7 +44,7 @@ def publish(
     ones: the others go out, and then its LintError is raised.
     """
     known = list(EXPORT_TARGETS)
-    base, on = install_path or settings.POSTFIX_MAP_DIR, day or timezone.localdate()
+    base, today = install_path or settings.POSTFIX_MAP_DIR, run_day(day, accept_change=accept_change)
     with publishing.locked(folder):
         state = publishing.read_state(folder)
         stores = {target.key: publishing.FolderStore(state.get(target.key)) for target in known}
@@ -54,7 +55,7 @@ def publish(
                     prepared[target.key] = guard.prepare(
                         target,
                         place=str(folder),
-                        day=on,
+                        today=today,
                         install_path=f"{base}/{target.key}",
                         store=stores[target.key],
                         accept_all=accept_change,

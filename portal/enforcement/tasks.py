@@ -3,11 +3,13 @@
 from celery import shared_task
 
 from portal.enforcement import hosts, services
+from portal.grants import dating
 
 
 @shared_task
 def publish_changes() -> None:
-    """Publish if a grant changed."""
+    """Publish if a permission changed. A date that jumped is noticed here, a minute later at most."""
+    dating.note_today()
     services.publish_changes()
 
 

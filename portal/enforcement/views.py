@@ -15,7 +15,7 @@ from portal.enforcement.hosts import target_standings
 from portal.enforcement.models import DateConfirmation, HeldChange, Pending, Publication, Receipt
 from portal.enforcement.services import is_published_by_itself
 from portal.enforcement.tokens import may_handle_tokens
-from portal.grants import panels
+from portal.grants import dating, panels
 from portal.grants.models import Grant
 from portal.lib.problems import NotAllowed
 from portal.ui.panels import filled
@@ -45,7 +45,7 @@ def in_force(request: HttpRequest) -> HttpResponse:
         ],
         "held_count": plain.count(),
         "held_by_day": held.filter(is_by_day=True).values("reference").distinct().count(),
-        "doubtful": holding.date_in_doubt(),
+        "doubtful": dating.date_in_doubt(),
         "decided": decided.order_by("-decided_at")[:SHOWN],
         "confirmations": DateConfirmation.objects.select_related("actor")[:3],
         "may_decide": holding.may_decide(actor),

@@ -128,6 +128,19 @@ class Grant(models.Model):
         return self.state in OPEN_STATES
 
 
+class TrustedDate(models.Model):
+    """One row: the last day that was in order, and the one that is in doubt (`portal.grants.dating`)."""
+
+    day = models.DateField()
+    """The last day that was in order, or that an administrator confirmed."""
+    doubtful_day = models.DateField(null=True, blank=True)
+    """The day to which the date jumped; empty where none is in doubt."""
+    doubtful_since = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.day}"
+
+
 class GrantRequest(models.Model):
     """A renewal or a change: which grant a request is about."""
 

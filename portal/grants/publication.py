@@ -6,9 +6,9 @@ is published.
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
@@ -16,6 +16,7 @@ from portal.lib.announcements import Announcement
 from portal.lib.registration import ExtensionPoint
 
 if TYPE_CHECKING:
+    from portal.grants.dating import Today
     from portal.grants.models import Grant, GrantEvent
 
 permissions_changed: Announcement[None] = Announcement()
@@ -59,6 +60,8 @@ class Status:
     """A few words, such as "Live on 2 of 2 hosts"."""
     reason: str = ""
     """Why it is not further; empty where there is nothing to add."""
+    detail: Any = field(default=None, compare=False, repr=False)
+    """What who answered knows besides, for its own panel on the permission's page."""
 
     @property
     def sentence(self) -> str:
@@ -88,9 +91,12 @@ def statuses(grants: "Collection[Grant]") -> dict[str, Status]:
     for carrier in CARRIERS:
         found |= carrier.statuses(grants)
     found |= _by_kind(grants)
-    today = timezone.localdate()
-    for grant in grants:
-        found.setdefault(grant.reference, by_portal_alone(grant, is_active=grant.is_in_force(today)))
+    from portal.grants import dating
+
+    others = [grant for grant in grants if grant.reference not in found]
+    if others:
+        today = dating.today()
+        found |= {grant.reference: by_portal_alone(grant, today) for grant in others}
     return found
 
 
@@ -111,11 +117,19 @@ def status_of(grant: "Grant") -> Status:
     return statuses([grant])[grant.reference]
 
 
-def by_portal_alone(grant: "Grant", *, is_active: bool) -> Status:
+def by_portal_alone(grant: "Grant", today: "Today") -> Status:
     """The status of a permission that no mail host holds: what its state and its term say."""
-    if is_active:
-        return Status(Reach.ACTIVE, "Active")
+    if today.is_in_force(grant):
+        return Status(Reach.ACTIVE, "Active", kept_words(grant) if today.is_kept(grant) else "")
     return Status(Reach.OUT, state_words(grant))
+
+
+def kept_words(grant: "Grant") -> str:
+    """Why a permission is in force past its last day, or before its first, while the date is in doubt."""
+    return (
+        f"its term is {grant.starts_on:%b %-d, %Y} to {grant.ends_on:%b %-d, %Y}. The portal’s date is in doubt, "
+        "so it stays active until an administrator confirms the date."
+    )
 
 
 def state_words(grant: "Grant") -> str:

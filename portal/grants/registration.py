@@ -2,7 +2,7 @@
 
 from celery.schedules import crontab
 
-from portal.grants import publication
+from portal.grants import dating, publication
 from portal.grants.announcements import grant_changed
 from portal.grants.compliance import drifting_grants
 from portal.grants.panels import GRANT_PANELS
@@ -12,6 +12,7 @@ from portal.grants.tasks import lapse_grants, recheck_grants, send_reminders
 from portal.lib.navigation import NAVIGATION, NavigationEntry
 from portal.lib.registration import AppRegistration
 from portal.lib.schedule import JOBS, Job
+from portal.lib.trusted_day import TRUSTED_DAYS
 from portal.ui.panels import Panel
 from portal.workflow.panels import HOME_PANELS, QUEUE_PANELS
 
@@ -26,4 +27,5 @@ REGISTRATION = AppRegistration(
     QUEUE_PANELS.contribution(Panel("grants/drift_panel.html", drifting_grants)),
     GRANT_PANELS.contribution(Panel("grants/records_panel.html", broken_records)),
     grant_changed.contribution(publication.follow),
+    TRUSTED_DAYS.contribution(dating.trusted_day),
 )

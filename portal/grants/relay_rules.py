@@ -36,16 +36,19 @@ class RelayRule:
     external_per_day: int | None = None
     """Of these, recipients outside the mail domain."""
 
-    def is_in_force(self, day: date) -> bool:
-        """Whether it is in force on `day`; the same rule as `Grant.is_in_force`."""
-        return (
-            self.state == GrantState.ACTIVE
-            and self.starts_on <= day
-            and (day <= self.ends_on or self.is_held_open)
-        )
+    def is_in_force(self, day: date, trusted: date | None = None) -> bool:
+        """Whether it is in force on `day`; the same rule as `Grant.is_in_force`.
 
-    def is_remembered(self, day: date) -> bool:
+        `trusted`, where `day` is in doubt: the last day that was in order (`portal.grants.dating`).
+        """
+        if self.state != GrantState.ACTIVE:
+            return False
+        if trusted is None:
+            return self.starts_on <= day and (day <= self.ends_on or self.is_held_open)
+        return self.starts_on <= max(day, trusted) and (trusted <= self.ends_on or self.is_held_open)
+
+    def is_remembered(self, day: date, trusted: date | None = None) -> bool:
         """Whether it is out of force on `day` and still answered for: not one that is yet to begin."""
-        if self.is_in_force(day) or (self.state == GrantState.ACTIVE and self.starts_on > day):
+        if self.is_in_force(day, trusted) or (self.state == GrantState.ACTIVE and self.starts_on > day):
             return False
         return (day - self.ends_on).days <= REMEMBERED_DAYS

@@ -1,24 +1,24 @@
 """Celery's way to the grants' services."""
 
 from celery import shared_task
-from django.utils import timezone
 
 from portal.grants.services import dates, rechecking
+from portal.lib.trusted_day import trusted_day
 
 
 @shared_task
 def send_reminders() -> None:
     """Queue today's reminders."""
-    dates.send_reminders(today=timezone.localdate())
+    dates.send_reminders(today=trusted_day())
 
 
 @shared_task
 def lapse_grants() -> None:
     """Mark the grants that ended."""
-    dates.lapse_grants(today=timezone.localdate())
+    dates.lapse_grants(today=trusted_day())
 
 
 @shared_task
 def recheck_grants() -> None:
     """Check again that what grants were approved on still holds."""
-    rechecking.recheck_grants(today=timezone.localdate())
+    rechecking.recheck_grants(today=trusted_day())

@@ -12,12 +12,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts.signed_in import person
-from portal.grants import publication, selectors
+from portal.grants import dating, publication, selectors
 from portal.grants.compliance import broken_grants, recent_runs, suspension_due_on
 from portal.grants.forms import GrantReasonForm, HandOverForm
 from portal.grants.kinds import standings_of
 from portal.grants.models import Grant
-from portal.grants.panels import GRANT_PANELS
+from portal.grants.panels import GRANT_PANELS, STATUS_PANELS
 from portal.grants.policies import available_grant_actions, check_grant_action, open_handover
 from portal.grants.schedule import renewal_opens_on
 from portal.grants.services import issuing, managing
@@ -73,11 +73,12 @@ def _show(
         forms["hand_over"] = HandOverForm(prefix="hand_over")
     later = grant.later_requests.select_related("service_request").order_by("-pk")
     standing = standings_of([grant]).get(grant.pk)
+    status_now = publication.status_of(grant)
     context = {
         "grant": grant,
         "kind": grant.kind_entry,
-        "in_force": standing.is_in_force if standing else grant.is_in_force_today,
-        "status": publication.status_of(grant),
+        "in_force": standing.is_in_force if standing else dating.today().is_in_force(grant),
+        "status": status_now,
         "sentence": grant.kind_entry.permission_sentence(grant),
         "rows": [
             {"label": label, "lines": lines, "is_code": True}
@@ -91,7 +92,7 @@ def _show(
         "note": grant.kind_entry.state_note(grant),
         "links": grant.kind_entry.grant_links(grant),
         "compliance": getattr(grant, "compliance", None),
-        "panels": filled(GRANT_PANELS, grant),
+        "panels": filled(STATUS_PANELS, status_now) + filled(GRANT_PANELS, grant),
         "suspension_due_on": suspension_due_on(grant),
         "events": selectors.grant_timeline(grant),
         "later": list(later),

@@ -16,6 +16,7 @@ from portal.grants.models import Grant, GrantEvent
 from portal.grants.services.locking import locked_grant
 from portal.grants.services.scanning import guarded, ids_of
 from portal.institution import institution
+from portal.lib.trusted_day import trusted_day
 from portal.ownership import claiming, notices
 from portal.ownership.models import OwnerSearch, OwnerSearchStep, SearchOutcome
 from portal.ownership.selectors import candidates, unowned_grants
@@ -34,7 +35,7 @@ def reassign_unowned(*, today: date) -> int:
 
 def after_import(report: "ImportReport") -> None:
     """Look for owners who are gone, or back, as soon as an import is committed."""
-    transaction.on_commit(lambda: reassign_unowned(today=timezone.localdate()), robust=True)
+    transaction.on_commit(lambda: reassign_unowned(today=trusted_day()), robust=True)
 
 
 def follow_change(event: GrantEvent) -> None:

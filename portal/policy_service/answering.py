@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
+from portal.grants.dating import is_in_order
 from portal.grants.relay_rules import RelayRule
 from portal.institution import institution
 from portal.policy_service import replies
@@ -104,6 +105,7 @@ class Answering:
         self._messages = Messages()
         self._sessions = Sessions()
         self._today = Today()
+        self._last_day: date | None = None
         self.batch = Batch()
 
     # ------------------------------------------------------------------ the index
@@ -120,6 +122,14 @@ class Answering:
         if self._index is not None:
             self._index.apply(changes)
             self._as_of = as_of
+
+    def know_day(self, last: date | None) -> None:
+        """Judge last days by `last`, the last day that was in order, while today's date is in doubt against it."""
+        self._last_day = last
+
+    def _trusted(self, day: date) -> date | None:
+        last = self._last_day
+        return None if last is None or last == day or is_in_order(day, last) else last
 
     @property
     def grant_ids(self) -> list[int]:
@@ -140,7 +150,7 @@ class Answering:
         now = time.time()
         day = self._today.on(now)
         try:
-            decision = decide(self._index, ask, day)
+            decision = decide(self._index, ask, day, self._trusted(day))
         except NoAddress as error:
             raise Malformed(str(error)) from None
         rule = decision.rule
@@ -251,13 +261,13 @@ class Answering:
             raise Unready
         day = self._today.on(time.time())
         try:
-            return self._index.find(client, day), day
+            return self._index.find(client, day, self._trusted(day)), day
         except NoAddress as error:
             raise Malformed(str(error)) from None
 
     def holders(self, sender: str, day: date) -> tuple[str, ...]:
         """The grants in force on `day` that may send as `sender`, at most three."""
-        return self._index.holders(sender, day) if self._index is not None else ()
+        return self._index.holders(sender, day, self._trusted(day)) if self._index is not None else ()
 
     def accepted_before(self, ask: PolicyRequest, rule: RelayRule) -> tuple[Accepted | None, bool]:
         """What the policy protocol accepted of the message at hand, and whether it has its header from there."""

@@ -39,17 +39,22 @@ class Decision(NamedTuple):
 SILENT = Decision(PolicyOutcome.SILENT)
 
 
-def decide(index: Index, ask: PolicyRequest, day: date) -> Decision:
-    """The decision for `ask` on `day`, apart from the volume. Raises NoAddress."""
+def decide(index: Index, ask: PolicyRequest, day: date, trusted: date | None = None) -> Decision:
+    """The decision for `ask` on `day`, apart from the volume. Raises NoAddress.
+
+    `trusted`, where `day` is in doubt: the last day that was in order.
+    """
     if ask.state not in JUDGED:
         return SILENT
-    found = index.find(ask.client, day)
+    found = index.find(ask.client, day, trusted)
     if found is None:
         return SILENT
     rule, is_in_force = found
     if rule is None:
         return Decision(
-            PolicyOutcome.REFUSED, None, lambda: replies.no_grant(ask.sender, index.holders(ask.sender, day))
+            PolicyOutcome.REFUSED,
+            None,
+            lambda: replies.no_grant(ask.sender, index.holders(ask.sender, day, trusted)),
         )
     return _by_grant(rule, ask, is_in_force)
 

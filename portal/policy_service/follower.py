@@ -15,6 +15,8 @@ from typing import Protocol
 from django.db import connection
 from django.utils import timezone
 
+from portal.grants.dating import is_in_order
+from portal.grants.models import TrustedDate
 from portal.grants.relay_rules import RelayRule
 from portal.institution import institution
 from portal.policy_service.budgets import Load
@@ -37,11 +39,40 @@ class Receiver(Protocol):
     def begin_day(self, day: date, used: dict[int, Load]) -> None:
         """What was counted of `day` so far, by permission; told once, before the index."""
 
+    def know_day(self, last: date | None) -> None:
+        """The last day that was in order, against which today's date may be in doubt; None where nobody keeps it."""
+
     def install(self, index: Index, as_of: float) -> None:
         """A whole index, as the database was at the monotonic moment `as_of`."""
 
     def apply(self, changes: dict[int, RelayRule | None], as_of: float) -> None:
         """The present rules of some grants (maybe of none); the rest is as it was until `as_of`."""
+
+
+class Days:
+    """The last day that was in order: as the portal keeps it, and since then as this process saw days go by.
+
+    A worker that stopped puts no date in doubt here: whoever sees each day come need not ask.
+    """
+
+    def __init__(self) -> None:
+        self._kept: date | None = None
+        self._last: date | None = None
+        self._is_told = False
+
+    def last(self) -> date | None:
+        """The last day in order; None before anybody kept one. One query."""
+        kept = TrustedDate.objects.values_list("day", flat=True).first()
+        if kept != self._kept:
+            self._kept = self._last = kept
+        today = timezone.localdate()
+        is_in_doubt = self._last is not None and not is_in_order(today, self._last)
+        if self._last is not None and not is_in_doubt:
+            self._last = today
+        if is_in_doubt and not self._is_told:
+            logger.error("The date jumped from %s to %s; what ends by its day is held.", self._last, today)
+        self._is_told = is_in_doubt
+        return self._last
 
 
 class Follower(threading.Thread):
@@ -54,6 +85,7 @@ class Follower(threading.Thread):
         self._stopping = threading.Event()
         self._serial = ChangeSerial()
         self._is_loaded = False
+        self._days = Days()
         self._audited_at = time.monotonic()
         self._audit: Iterator[list[int]] = iter(())
 
@@ -96,6 +128,7 @@ class Follower(threading.Thread):
         self._receiver.begin_day(
             today, {grant: Load(*counts) for grant, counts in recipients_on(today).items()}
         )
+        self._receiver.know_day(self._days.last())
         index = Index(all_rules(), institution().campus_networks)
         self._receiver.install(index, as_of)
         self._is_loaded = True
@@ -107,6 +140,7 @@ class Follower(threading.Thread):
         if as_of - self._audited_at >= AUDIT_SECONDS:
             changed |= set(self._next_part())
             self._audited_at = as_of
+        self._receiver.know_day(self._days.last())
         self._receiver.apply(rules_for(changed), as_of)
 
     def _next_part(self) -> list[int]:

@@ -36,7 +36,7 @@ class Index:
         self._hosts: dict[str, list[RelayRule | None]] = {}
         """The slots of single addresses by their usual spelling: most clients are found here at once."""
         self._by_sender: dict[str, dict[int, RelayRule]] = {}
-        self._holders: dict[tuple[str, date], tuple[str, ...]] = {}
+        self._holders: dict[tuple[str, date, date | None], tuple[str, ...]] = {}
         for network in campus:
             self._slot(network).append(None)
         for rule in rules:
@@ -105,10 +105,13 @@ class Index:
         return slot
 
     # ------------------------------------------------------------------ questions
-    def find(self, client: str, day: date) -> RuleMatch | None:
-        """What the address `client` leads to on `day`; None outside the relay's scope. Raises NoAddress."""
+    def find(self, client: str, day: date, trusted: date | None = None) -> RuleMatch | None:
+        """What the address `client` leads to on `day`; None outside the relay's scope. Raises NoAddress.
+
+        `trusted`, where `day` is in doubt: the last day that was in order.
+        """
         host = self._hosts.get(client)
-        if host is not None and (known := _choose(host, day)) is not None:
+        if host is not None and (known := _choose(host, day, trusted)) is not None:
             return known
         version = 6 if ":" in client else 4
         try:
@@ -119,18 +122,19 @@ class Index:
         for shift, table in self._lengths[version]:
             slot = table.get(number >> shift)
             if slot is not None:
-                found = _choose(slot, day)
+                found = _choose(slot, day, trusted)
                 if found is not None:
                     return found
         return None
 
-    def holders(self, sender: str, day: date) -> tuple[str, ...]:
+    def holders(self, sender: str, day: date, trusted: date | None = None) -> tuple[str, ...]:
         """The references of the grants in force on `day` that may send as `sender`, at most three."""
-        key = (sender, day)
+        key = (sender, day, trusted)
         if sender not in self._by_sender:
             return ()
         if key not in self._holders:
-            live = (rule.reference for rule in self._by_sender[sender].values() if rule.is_in_force(day))
+            rules = self._by_sender[sender].values()
+            live = (rule.reference for rule in rules if rule.is_in_force(day, trusted))
             self._holders[key] = tuple(sorted(live)[:3])
         return self._holders[key]
 
@@ -139,15 +143,17 @@ def _key(network: Network) -> int:
     return int(network.network_address) >> (_BITS[network.version] - network.prefixlen)
 
 
-def _choose(slot: list[RelayRule | None], day: date) -> RuleMatch | None:
+def _choose(slot: list[RelayRule | None], day: date, trusted: date | None) -> RuleMatch | None:
     # The order of the exported map: grants in force, grants that were, the campus.
-    if len(slot) == 1 and (rule := slot[0]) is not None and rule.is_in_force(day):
+    if len(slot) == 1 and (rule := slot[0]) is not None and rule.is_in_force(day, trusted):
         return rule, True
     rules = [rule for rule in slot if rule is not None]
-    live = [rule for rule in rules if rule.is_in_force(day)]
+    live = [rule for rule in rules if rule.is_in_force(day, trusted)]
     if live:
         return min(live, key=lambda rule: re.sub(r"[^a-z0-9]", "_", rule.reference.lower())), True
-    ended = sorted((rule for rule in rules if rule.is_remembered(day)), key=lambda rule: rule.reference)
+    ended = sorted(
+        (rule for rule in rules if rule.is_remembered(day, trusted)), key=lambda rule: rule.reference
+    )
     if ended:
         return max(ended, key=lambda rule: rule.ends_on), False
     return (None, False) if None in slot else None

@@ -77,6 +77,10 @@ class Bridge:
         """See Receiver."""
         self._loop.call_soon_threadsafe(self._answering.begin_day, day, used)
 
+    def know_day(self, last: date | None) -> None:
+        """See Receiver."""
+        self._loop.call_soon_threadsafe(self._answering.know_day, last)
+
     def install(self, index: Index, as_of: float) -> None:
         """See Receiver."""
         self._loop.call_soon_threadsafe(self._install, index, as_of)

@@ -1,8 +1,8 @@
 """Celery's way to the services of the samples room."""
 
 from celery import shared_task
-from django.utils import timezone
 
+from portal.lib.trusted_day import trusted_day
 from portal.samples import reminding, services
 from portal.samples.models import SignedSample
 from portal.workflow.models import ServiceRequest
@@ -34,4 +34,4 @@ def judge_waiting() -> None:
 @shared_task
 def send_proof_reminders() -> None:
     """Queue today's reminders of missing proofs."""
-    reminding.send_proof_reminders(today=timezone.localdate())
+    reminding.send_proof_reminders(today=trusted_day())

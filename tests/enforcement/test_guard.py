@@ -16,10 +16,11 @@ from django.utils import timezone
 
 from portal.accounts.models import AddressKind, DirectoryAddress
 from portal.enforcement import holding, hosts, releasing
-from portal.enforcement.models import HOSTS, DateConfirmation, HeldChange, Pending, RunState
+from portal.enforcement.models import HOSTS, DateConfirmation, ExportedGrant, HeldChange, Pending, RunState
 from portal.enforcement.services import publish_changes
 from portal.enforcement.targets import EXPORT_TARGETS, Held, LintError, as_json
-from portal.grants.models import Grant, GrantEvent
+from portal.grants import tasks
+from portal.grants.models import Grant, GrantEvent, TrustedDate
 from portal.grants.services import dates, issuing, managing
 from portal.grants.states import GrantAction, GrantState
 from portal.lib.networks import parse_network
@@ -282,6 +283,33 @@ def test_all_rows_lost_at_once_take_nobody_out(cast: Cast, way: Way) -> None:
     assert len(held("removal")) == 4
 
 
+def test_the_first_run_after_an_upgrade_holds_additions_and_the_second_everything(
+    cast: Cast, settings: Any, tmp_path: Path
+) -> None:
+    """Releases of the version before kept no facts to write a permission from (docs/decisions/0010)."""
+    settings.EXPORT_SIGNING_KEY, settings.PUBLISH_DIR = KEY, ""
+    way = Way("")
+    gone, revoked, lost, later, fine = many(cast, 5)
+    way.run()
+    revoke(cast, gone)
+    way.run()
+    ExportedGrant.objects.update(
+        facts="", lines="", ends_on=None, entries=0, seen_event=0, seen_at=None, fingerprint="an older digest"
+    )
+    RunState.objects.all().delete()
+    revoke(cast, revoked)
+    lose(lost)
+    Grant.objects.filter(pk=gone.pk).update(state=GrantState.ACTIVE)  # no event: a fault
+    way.run()
+    assert [way.holds(g) for g in (gone, revoked, lost, later, fine)] == [False, False, False, True, True]
+    assert held() == [gone.reference]
+    lose(later)
+    revoke(cast, fine)
+    way.run()
+    assert [way.holds(g) for g in (later, fine)] == [True, False]
+    assert held("removal") == [later.reference]
+
+
 def test_a_permission_that_cannot_be_written_holds_nobody_else(cast: Cast, way: Way) -> None:
     fine, revoked = many(cast, 2)
     way.run()
@@ -331,7 +359,9 @@ def test_a_clock_that_jumped_holds_lapses_alone_until_the_date_is_confirmed(
     way.run()
     with time_machine.travel(timezone.now() + timedelta(days=40), tick=True):
         if job:
-            dates.lapse_grants(today=timezone.localdate())
+            tasks.lapse_grants()
+            ending.refresh_from_db()
+            assert ending.state == GrantState.ACTIVE
         revoke(cast, revoked)
         new = many(cast, 1, start=90)[0]
         way.run()
@@ -340,6 +370,9 @@ def test_a_clock_that_jumped_holds_lapses_alone_until_the_date_is_confirmed(
         assert Notification.objects.filter(subject__contains="date jumped").count() == 1
         way.run()
         assert Notification.objects.filter(subject__contains="date jumped").count() == 1
+        said = client_of(cast.requester).get(ending.get_absolute_url()).content.decode()
+        assert "it stays active until an administrator confirms the date" in said
+        assert "Its term is over" not in said
         page = client_of(cast.reviewer).get("/in-force/").content.decode()
         assert "date jumped" in page
         assert "Confirm today" not in page
@@ -354,10 +387,13 @@ def test_a_clock_that_jumped_holds_lapses_alone_until_the_date_is_confirmed(
         way.run()
         assert [way.holds(g) for g in (ending, revoked, stays, new)] == [False, False, True, True]
         assert held() == []
+        tasks.lapse_grants()
+        ending.refresh_from_db()
+        assert ending.state == GrantState.LAPSED
         assert "date jumped" not in browser.get("/in-force/").content.decode()
     with time_machine.travel(timezone.now() + timedelta(days=42), tick=True):
         way.run()
-        assert not RunState.objects.filter(doubtful_day__isnull=False).exists()
+        assert not TrustedDate.objects.filter(doubtful_day__isnull=False).exists()
 
 
 def test_a_clock_that_fell_back_brings_nothing_back(cast: Cast, way: Way) -> None:
@@ -370,7 +406,7 @@ def test_a_clock_that_fell_back_brings_nothing_back(cast: Cast, way: Way) -> Non
     way.run()  # the day before yesterday again
     assert not way.holds(ending)
     assert held("addition") == [ending.reference]
-    assert RunState.objects.filter(doubtful_day__isnull=False).exists()
+    assert TrustedDate.objects.filter(doubtful_day__isnull=False).exists()
     revoke(cast, stays)
     way.run()
     assert not way.holds(stays)
@@ -381,10 +417,10 @@ def test_three_days_are_no_jump_and_four_are(cast: Cast, way: Way) -> None:
     way.run()
     with time_machine.travel(timezone.now() + timedelta(days=3), tick=True):
         way.run()
-        assert not RunState.objects.filter(doubtful_day__isnull=False).exists()
+        assert not TrustedDate.objects.filter(doubtful_day__isnull=False).exists()
     with time_machine.travel(timezone.now() + timedelta(days=7), tick=True):
         way.run()
-        assert RunState.objects.filter(doubtful_day__isnull=False).exists()
+        assert TrustedDate.objects.filter(doubtful_day__isnull=False).exists()
 
 
 # ---------------------------------------------------------------- the button

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from portal.enforcement import hosts, releasing
-from portal.enforcement.models import HeldChange, HostState, RunState
+from portal.enforcement.models import HeldChange, HostState
+from portal.grants.models import TrustedDate
 from relay.models import PermittedAddress
 from tests.cast import approved, make_cast
 from tests.enforcement.pulling import HOST, KEY, post_receipt, token_for
@@ -58,7 +59,7 @@ def test_what_is_held_back(live_server: Any, browser: Any, settings: Any, scheme
     for number in range(12):
         PermittedAddress.objects.create(permission=grant.relay, network=f"2001:db8:4000:10::{number:x}/128")
     releasing.release()
-    RunState.objects.update(doubtful_day="2027-01-15")
+    TrustedDate.objects.update(doubtful_day="2027-01-15")
     row = HeldChange.objects.filter(target="postfix", reference=grant.reference).get()
     page = sign_in(browser, live_server.url, cast.admin, color_scheme=scheme)
     for name, path in (

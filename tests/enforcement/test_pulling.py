@@ -17,6 +17,7 @@ from django.utils import timezone
 from portal.enforcement import hosts, liveness, releasing
 from portal.enforcement.models import HeldChange, HostState, Receipt, Release, ReleaseChunk
 from portal.enforcement.targets import EXPORT_TARGETS
+from portal.grants.dating import Today
 from portal.grants.models import Grant
 from portal.grants.services import managing
 from portal.grants.states import GrantAction
@@ -138,7 +139,7 @@ def test_with_the_portal_down_files_stay_and_entries_still_end(host: MailHost, p
     Grant.objects.update(starts_on=soon - timedelta(days=5), ends_on=soon)
     # As released yesterday, when the term still ran.
     for target in (t for t in EXPORT_TARGETS if t.key == "postfix"):
-        releasing.release_target(target, day=soon, accept_change=True)
+        releasing.release_target(target, today=Today(soon, soon), accept_change=True)
     archive = b"".join(bytes(chunk.data) for chunk in newest().chunks.all())
     state = host.folder / "state" / "postfix"
     state.mkdir(parents=True)
@@ -308,7 +309,7 @@ def test_a_term_that_ended_is_refused_by_a_real_postfix_without_any_job(
     lost = approved(people, address="127.0.0.10", host="lost.ttu.edu")
     # As released yesterday, when the term still ran.
     postfix_target = next(target for target in EXPORT_TARGETS if target.key == "postfix")
-    releasing.release_target(postfix_target, day=yesterday, accept_change=True)
+    releasing.release_target(postfix_target, today=Today(yesterday, yesterday), accept_change=True)
     lose(lost)
     releasing.release()
     postfix.published.mkdir()

@@ -98,7 +98,7 @@ def test_the_page_of_a_request(cast: Cast) -> None:
 
 def test_my_grants(cast: Cast) -> None:
     client = client_of(cast.requester)
-    assert at_both_sizes(lambda n: grants_up_to(cast, n), lambda: queries(client, "/grants/")) == [5, 5]
+    assert at_both_sizes(lambda n: grants_up_to(cast, n), lambda: queries(client, "/grants/")) == [6, 6]
 
 
 def test_the_page_of_a_grant(cast: Cast) -> None:
@@ -110,4 +110,4 @@ def test_the_page_of_a_grant(cast: Cast) -> None:
             grant.events.create(action="suspend", at=timezone.now() + timedelta(minutes=number))
 
     found = at_both_sizes(remind, lambda: queries(client, path))
-    assert found == [35, 35]
+    assert found == [21, 21]

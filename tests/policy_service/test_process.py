@@ -1,11 +1,13 @@
 """The service as a process: it follows the database, counts, and ends cleanly or not at all cleanly."""
 
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.utils import timezone
 
+from portal.grants import dating
 from portal.grants.models import Grant
 from portal.grants.services import managing
 from portal.grants.states import GrantAction
@@ -13,6 +15,7 @@ from portal.policy_service.models import CountedDay, DailyUse, SenderUse
 from portal.policy_service.selectors import usage_of
 from relay.models import RelayPermission
 from tests.cast import SENDER, Cast, approved
+from tests.support.milter import verdict
 from tests.support.policy import Asker, PolicyService
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,6 +49,37 @@ def test_a_grant_is_followed_from_its_approval_to_its_revocation(cast: Cast, ser
             lambda: "was revoked" in (service.ask(client_address=COPIER) or ""), "The revocation", 5
         )
         assert taken < 1.0
+
+
+def test_a_date_in_doubt_holds_lapses_alone_and_a_revocation_acts_at_once(
+    cast: Cast, service: PolicyService
+) -> None:
+    """As after a jump of ten days: for the service's clock it is today, and for all before it was ten days ago."""
+    today = timezone.localdate()
+    addresses = ("129.118.10.21", "129.118.10.22", "129.118.10.23")
+    ending, over, revoked = (
+        approved(cast, address=address, host=f"host-{address[-2:]}.ttu.edu") for address in addresses
+    )
+    for grant, days in ((ending, 5), (over, 20)):
+        Grant.objects.filter(pk=grant.pk).update(
+            starts_on=today - timedelta(days=100), ends_on=today - timedelta(days=days)
+        )
+    dating.trust(today - timedelta(days=10))
+
+    def said(address: str) -> str:
+        by_header = verdict(address, service.milter_port, SENDER, ("From", SENDER))
+        by_policy = (service.ask(client_address=address) or "").split()[0]
+        assert (by_policy == "REJECT") == by_header.startswith("550"), (by_policy, by_header)
+        return by_policy
+
+    with service:
+        assert [said(address) for address in addresses] == ["PREPEND", "REJECT", "PREPEND"]
+        assert "The date jumped" in service.log
+        managing.change_state(grant=revoked, action=GrantAction.REVOKE, actor=cast.reviewer, reason="Spam.")
+        service.until(lambda: said(addresses[2]) == "REJECT", "The revocation", 5)
+        assert said(addresses[0]) == "PREPEND"
+        dating.trust(today)  # An administrator confirmed the date.
+        service.until(lambda: said(addresses[0]) == "REJECT", "The confirmed date", 5)
 
 
 def test_counts_are_written_in_batches_and_the_last_one_at_the_end(

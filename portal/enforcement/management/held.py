@@ -2,7 +2,8 @@
 
 from django.core.management.base import OutputWrapper
 
-from portal.enforcement.holding import date_in_doubt, open_holds, place_label, target_label
+from portal.enforcement.holding import open_holds, place_label, target_label
+from portal.grants.dating import date_in_doubt
 
 SHOWN = 20
 

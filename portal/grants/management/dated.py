@@ -4,9 +4,9 @@ from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from portal.lib.dates import parse_day
+from portal.lib.trusted_day import trusted_day
 
 
 class DatedCommand(BaseCommand):
@@ -17,10 +17,14 @@ class DatedCommand(BaseCommand):
         parser.add_argument("--today", metavar="YYYY-MM-DD", help="act as if it were this day")
 
     def day(self, options: dict[str, Any]) -> date:
-        """The day asked for, or today in the institution's zone; CommandError for no day."""
+        """The day asked for, or the one for which scheduled jobs act; CommandError for no day."""
+        return self.asked_day(options) or trusted_day()
+
+    def asked_day(self, options: dict[str, Any]) -> date | None:
+        """The day asked for, if one was; CommandError for no day."""
         text = options["today"]
         if not text:
-            return timezone.localdate()
+            return None
         try:
             return parse_day(text)
         except ValueError:

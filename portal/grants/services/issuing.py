@@ -3,9 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.utils import timezone
 
-from portal.grants import announcements
+from portal.grants import announcements, dating
 from portal.grants.kinds import granting_kind
 from portal.grants.models import Grant, GrantEvent, GrantRequest
 from portal.grants.policies import check_grant_action, has_open_request, open_handover
@@ -62,6 +61,7 @@ def _apply_to(grant: Grant, service_request: ServiceRequest, actor: "User", term
             f"{grant.reference} is {grant.get_state_display().lower()}, and an approval does not bring it back. "
             "Deny this request. Whoever needs the permission again files a new one."
         )
+    reason = ""
     columns: dict[str, Any] = {
         "latest_request": service_request,
         "held_open_by": None,
@@ -77,7 +77,6 @@ def _apply_to(grant: Grant, service_request: ServiceRequest, actor: "User", term
     if grant.state == GrantState.LAPSED:
         # It begins anew on the day of approval: the days between stay out of force.
         columns |= {"state": GrantState.ACTIVE, "starts_on": terms.starts_on}
-    reason = ""
     if columns.get("state", grant.state) == GrantState.ACTIVE and not grant.kind_entry.keeps_proof(
         grant=grant, service_request=service_request, terms=terms
     ):
@@ -102,7 +101,7 @@ def hold_open(*, service_request: ServiceRequest) -> None:
     if about is None or about.intention != Intention.RENEWAL:
         return
     grant = about.grant
-    if grant.is_in_force(timezone.localdate()) and grant.held_open_by_id is None:
+    if dating.today().is_in_force(grant) and grant.held_open_by_id is None:
         change_grant(
             grant=grant, action="hold", actor=service_request.requester, held_open_by=service_request
         )

@@ -33,7 +33,7 @@ class Command(DatedCommand):
             done = publish(
                 folder=options["to"].absolute(),
                 accept_change=options["accept_change"],
-                day=self.day(options),
+                day=self.asked_day(options),
                 install_path=options["install_path"],
             )
         except (LintError, OSError) as error:

@@ -39,7 +39,7 @@ class Command(DatedCommand):
                 self._tell(findings)
                 outcome = findings.outcome
             else:
-                outcome = release(day=self.day(options), accept_change=options["accept_change"])
+                outcome = release(day=self.asked_day(options), accept_change=options["accept_change"])
         except SigningKeyMissing as error:
             raise CommandError(str(error)) from error
         for row in outcome.released:
