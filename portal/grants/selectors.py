@@ -5,7 +5,9 @@ from datetime import date, timedelta
 from django.db.models import Case, IntegerField, Q, Value, When
 
 from portal.accounts.models import User
+from portal.grants import publication
 from portal.grants.models import Grant, GrantEvent, GrantQuerySet, Handover
+from portal.grants.publication import Reach, Status
 from portal.grants.states import OPEN_STATES, GrantState
 from portal.institution import institution
 from portal.workflow.kinds import TERM
@@ -72,19 +74,29 @@ def offers_to(actor: User) -> list[Handover]:
 
 
 def with_notes(grants: list[Grant]) -> list[Grant]:
-    """`grants`, each with what its kind says of it in a list besides its state: `note`, and `standing` or None.
-
-    Two calls for each kind.
-    """
+    """`grants`, each with its kind's `note` and with `reach_words`. A few queries, however many they are."""
     by_kind: dict[str, list[Grant]] = {}
     for grant in grants:
         by_kind.setdefault(grant.kind, []).append(grant)
     for same in by_kind.values():
-        notes, standings = same[0].kind_entry.row_notes(same), same[0].kind_entry.standings(same)
+        notes = same[0].kind_entry.row_notes(same)
         for grant in same:
             grant.__dict__["note"] = notes.get(grant.pk, "")
-            grant.__dict__["standing"] = standings.get(grant.pk)
+    return with_reach(grants)
+
+
+def with_reach(grants: list[Grant]) -> list[Grant]:
+    """`grants`, each with how far it got in `reach_words`, "" where its state says all. A few queries in all."""
+    found = publication.statuses(grants)
+    for grant in grants:
+        grant.__dict__["reach_words"] = _reach_words(grant, found[grant.reference])
     return grants
+
+
+def _reach_words(grant: Grant, status: Status) -> str:
+    if status.reason and status.reach not in (Reach.RELEASED, Reach.OUT):
+        return status.sentence
+    return "" if status.label == grant.get_state_display() else status.label
 
 
 def grant_timeline(grant: Grant) -> list[GrantEvent]:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from portal.accounts.models import User
 from portal.grants.models import Grant
+from portal.grants.selectors import with_reach
 from portal.grants.states import GrantState
 from portal.grants.subjects import Subject, in_chunks
 from portal.incidents.forms import subject_of
@@ -191,7 +192,9 @@ def incident_rows(incident: Incident, number: int = 1) -> IncidentPage:
     pages = max(1, -(-counts["total"] // SHOWN))
     number = min(max(number, 1), pages)
     rows = incident.rows.select_related("grant", "grant__owner", "grant__co_owner").order_by(rank, "pk")
-    return IncidentPage(list(rows[(number - 1) * SHOWN : number * SHOWN]), number, pages, **counts)
+    shown = list(rows[(number - 1) * SHOWN : number * SHOWN])
+    with_reach([row.grant for row in shown])
+    return IncidentPage(shown, number, pages, **counts)
 
 
 def still_suspended(incident: Incident) -> int:

@@ -18,6 +18,7 @@ from portal.outbox.models import Notification
 from tests.cast import Cast, approved, client_of
 from tests.enforcement.pulling import HOST, KEY, post_receipt, token_for
 from tests.enforcement.test_guard import lose
+from tests.incidents.test_incidents import opened
 
 pytestmark = pytest.mark.django_db
 SECOND = "relay2.ttu.edu"
@@ -114,6 +115,55 @@ def test_without_hosts_or_exports_nothing_is_called_live(cast: Cast, settings: A
     settings.EXPORT_SIGNING_KEY = KEY
     releasing.release()
     assert sentence(grant) == "Approved and released: no mail host reports here whether it is live there."
+
+
+def test_lists_say_what_the_permissions_page_says(cast: Cast, client: Client) -> None:
+    tokens = {host: token_for(cast, host=host) for host in (HOST, SECOND)}
+    grant = approved(cast)
+    browser = client_of(cast.requester)
+
+    def listed() -> str:
+        return browser.get("/grants/").content.decode()
+
+    assert "Approved, not live yet: it waits for the next release, within a minute." in listed()
+    releasing.release()
+    report(client, tokens[HOST])
+    assert f"Approved, live on 1 of 2 hosts so far: {SECOND} has not fetched it yet." in listed()
+    report(client, tokens[SECOND], SECOND)
+    assert "Live on 2 of 2 hosts since " in listed()
+    incident = opened(cast)
+    page = client_of(cast.reviewer).get(f"/incidents/{incident.pk}/").content.decode()
+    assert f"Suspended: {HOST} and {SECOND} still hold it; it waits for the next release" in page
+    managing.change_state(
+        grant=Grant.objects.get(pk=grant.pk),
+        action=GrantAction.END,
+        actor=cast.requester,
+        reason="The system is gone.",
+    )
+    releasing.release()
+    report(client, tokens[HOST])
+    assert f"Ended: {SECOND} still holds it." in listed()
+    report(client, tokens[SECOND], SECOND)
+    assert "still holds it" not in listed()
+
+
+def test_the_owners_list_asks_as_often_for_few_as_for_many(
+    cast: Cast, client: Client, settings: Any, tmp_path: Any
+) -> None:
+    settings.PUBLISH_DIR = str(tmp_path / "published")
+    browser, counts = client_of(cast.requester), []
+    token = token_for(cast)
+    for size in (2, 12):
+        for number in range(Grant.objects.count(), size):
+            approved(cast, address=f"129.118.20.{10 + number}", host=f"h{10 + number}.ttu.edu")
+        publish_changes(force=True)
+        report(client, token)
+        browser.get("/grants/")
+        with CaptureQueriesContext(connection) as found:
+            page = browser.get("/grants/").content.decode()
+        assert page.count("Live on 1 of 1 host since") == size
+        counts.append(len(found))
+    assert counts == [18, 18]
 
 
 def test_a_list_asks_as_often_for_few_as_for_many(cast: Cast, client: Client) -> None:
