@@ -277,6 +277,52 @@ def test_a_renewal_after_the_lapse_starts_anew(cast: Cast) -> None:
     assert not grant.is_in_force(END + timedelta(days=5))
 
 
+@pytest.mark.parametrize("filed", ["before its end", "after its end"])
+def test_a_renewal_does_not_end_a_suspension(cast: Cast, filed: str) -> None:
+    """A renewal says that the permission is needed further, not that the reason of its suspension is gone."""
+    grant = grant_from(cast, START)
+    with on(END - timedelta(days=3)):
+        change(grant, GrantAction.SUSPEND, cast.reviewer, "It sent spam.")
+    with on(END if filed == "before its end" else END + timedelta(days=4)):
+        if filed == "after its end":
+            jobs(END + timedelta(days=1))
+        renewal = filed_renewal(cast, again(grant))
+    assert again(grant).held_open_by is None
+    jobs(END + timedelta(days=1))
+    assert again(grant).state == GrantState.LAPSED
+    late = END + timedelta(days=9)
+    with on(late):
+        approve(cast, renewal)
+        grant = again(grant)
+        assert (grant.state, grant.starts_on, grant.ends_on) == (
+            GrantState.SUSPENDED,
+            late,
+            term_end(late, 12),
+        )
+        assert not grant.is_in_force_today
+        assert grant.state_reason == (
+            "It was suspended when its term ended, and stays so until it is resumed. It sent spam."
+        )
+        page = client_of(cast.requester).get(grant.get_absolute_url()).content.decode()
+        assert "stays so until it is resumed. It sent spam." in page
+        note = Notification.objects.filter(subject__contains="approved", thread=renewal.reference).last()
+        assert note is not None
+        assert "Suspended" in note.text
+        change(grant, GrantAction.RESUME, cast.reviewer, "The system is clean.")
+        assert again(grant).is_in_force_today
+
+
+def test_a_suspension_that_was_lifted_before_the_end_does_not_come_back(cast: Cast) -> None:
+    grant = grant_from(cast, START)
+    with on(START + timedelta(days=3)):
+        change(grant, GrantAction.SUSPEND, cast.reviewer)
+        change(grant, GrantAction.RESUME, cast.reviewer)
+    jobs(END + timedelta(days=1))
+    with on(END + timedelta(days=4)):
+        approve(cast, filed_renewal(cast, again(grant)))
+        assert again(grant).is_in_force_today
+
+
 # ---------------------------------------------------------------- people
 def change(grant: Grant, action: GrantAction, actor: Any, reason: str = "It must be so.") -> None:
     managing.change_state(grant=again(grant), action=action, actor=actor, reason=reason)

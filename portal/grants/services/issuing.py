@@ -77,6 +77,10 @@ def _apply_to(grant: Grant, service_request: ServiceRequest, actor: "User", term
     if grant.state == GrantState.LAPSED:
         # It begins anew on the day of approval: the days between stay out of force.
         columns |= {"state": GrantState.ACTIVE, "starts_on": terms.starts_on}
+        if suspension := _suspension_at_its_end(grant):
+            # A renewal says that it is needed further, not that the reason of the suspension is gone.
+            columns["state"] = GrantState.SUSPENDED
+            reason = f"It was suspended when its term ended, and stays so until it is resumed. {suspension}"
     if columns.get("state", grant.state) == GrantState.ACTIVE and not grant.kind_entry.keeps_proof(
         grant=grant, service_request=service_request, terms=terms
     ):
@@ -86,6 +90,15 @@ def _apply_to(grant: Grant, service_request: ServiceRequest, actor: "User", term
     change_grant(grant=grant, action=action, actor=actor, reason=reason, **columns)
     grant.kind_entry.write_permission(grant=grant, service_request=service_request, terms=terms)
     return grant
+
+
+def _suspension_at_its_end(grant: Grant) -> str:
+    """Why a lapsed grant was suspended when it lapsed; "" where it was not."""
+    lapse = grant.events.filter(action="lapse").order_by("-pk").first()
+    if lapse is None or lapse.from_state != GrantState.SUSPENDED:
+        return ""
+    suspension = grant.events.filter(to_state=GrantState.SUSPENDED, pk__lt=lapse.pk).order_by("-pk").first()
+    return suspension.reason if suspension and suspension.reason else "The reason is in its history."
 
 
 def _co_owner(grant: Grant, service_request: ServiceRequest) -> "User | None":
