@@ -1,12 +1,15 @@
 """The demonstration: filed through the forms, once, and with something of every standing to look at."""
 
 import io
+from itertools import product
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from portal.accounts.models import people_with_role
 from portal.grants.models import Grant
 from portal.workflow.models import ServiceRequest
+from portal.workflow.registry import KINDS
 from portal.workflow.states import State
 
 pytestmark = pytest.mark.django_db
@@ -26,6 +29,17 @@ def test_it_files_requests_of_every_kind_that_has_some_and_running_again_changes
     before = ServiceRequest.objects.count()
     call_command("load_demo", stdout=io.StringIO())
     assert ServiceRequest.objects.count() == before
+
+
+def test_every_route_has_somebody_else_for_each_of_its_stages(settings: pytest.FixtureRequest) -> None:
+    settings.DEMO_ACCOUNTS = True  # type: ignore[attr-defined]
+    out = io.StringIO()
+    call_command("load_demo", stdout=out)
+    assert "second-reviewer@ttu.edu" in out.getvalue()
+    for kind in KINDS:
+        people = [list(people_with_role([stage.role])) for stage in kind.stages if stage.key != "renewal"]
+        walks = [walk for walk in product(*people) if len(set(walk)) == len(walk)]
+        assert walks, kind.label
 
 
 def test_there_is_none_in_production(settings: pytest.FixtureRequest) -> None:

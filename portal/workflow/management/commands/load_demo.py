@@ -19,6 +19,13 @@ PEOPLE: tuple[tuple[str, str, str, str, tuple[Role, ...]], ...] = (
     ("requester", "Riley Ortega", "Physics and Astronomy", "Lab manager", ()),
     ("colleague", "Casey Lindqvist", "Physics and Astronomy", "Business coordinator", ()),
     ("reviewer", "Robin Abara", "Information Technology", "Mail engineer", (Role.REVIEWER, Role.POSTMASTER)),
+    (
+        "second-reviewer",
+        "Jordan Castellanos",
+        "Information Technology",
+        "Postmaster",
+        (Role.REVIEWER, Role.POSTMASTER),
+    ),
     ("cio", "Morgan Whitfield", "Office of the CIO", "Chief of staff", (Role.CIO,)),
     ("auditor", "Ash Nakamura", "Internal Audit", "Auditor", (Role.AUDITOR,)),
     ("admin", "Alex Moreau", "Information Technology", "Administrator", (Role.ADMINISTRATOR,)),
