@@ -1,5 +1,6 @@
 """Requests and permissions as programs read them: what the owner of the account may see, a page at a time."""
 
+import dataclasses
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from portal.grants import dating, publication
 from portal.grants.dating import Today
 from portal.grants.kinds import GrantStanding, standings_of
 from portal.grants.models import Grant
+from portal.samples.selectors import ProofState, proofs_of
 from portal.workflow import selectors
 from portal.workflow.models import ServiceRequest
 
@@ -128,12 +130,14 @@ def grant_of(owner: User, reference: str) -> Grant:
 
 def as_grants(rows: list[Grant]) -> list[dict[str, Any]]:
     """Permissions as `GrantOut`, as they stand today."""
-    standings = standings_of(rows)
+    standings, proofs = standings_of(rows), proofs_of(rows)
     today = dating.today()
-    return [_as_grant(row, standings.get(row.pk), today) for row in rows]
+    return [_as_grant(row, standings.get(row.pk), proofs.get(row.pk), today) for row in rows]
 
 
-def _as_grant(row: Grant, standing: GrantStanding | None, today: Today) -> dict[str, Any]:
+def _as_grant(
+    row: Grant, standing: GrantStanding | None, proof: ProofState | None, today: Today
+) -> dict[str, Any]:
     in_force = standing.is_in_force if standing else today.is_in_force(row)
     return {
         "reference": row.reference,
@@ -145,6 +149,7 @@ def _as_grant(row: Grant, standing: GrantStanding | None, today: Today) -> dict[
         "owner": row.owner.email,
         "starts_on": row.starts_on,
         "ends_on": row.ends_on,
+        "proof": dataclasses.asdict(proof) if proof is not None else None,
         "url": address(row.get_absolute_url()),
     }
 

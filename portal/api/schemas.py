@@ -34,7 +34,7 @@ class Problem(Schema):
     """An error as application/problem+json (RFC 9457)."""
 
     type: str = Field(examples=["about:blank"])
-    title: str = Field(description="The status in words.", examples=["Not Finding"])
+    title: str = Field(description="The status in words.", examples=["Not Found"])
     status: int = Field(examples=[404])
     detail: str = Field(description="A sentence that says what to do.")
     errors: dict[str, Any] | None = Field(None, description="By field, the sentences of what is refused.")
@@ -95,6 +95,16 @@ class EventOut(Schema):
     clauses: list[str]
 
 
+class ProofOut(Schema):
+    """Whether a message showed that the permission's mail is signed (OVR-4)."""
+
+    status: Literal["proven", "awaited", "overdue"] = Field(
+        description="`overdue` where the proof has been awaited for longer than the institution allows."
+    )
+    proven_at: datetime | None = Field(description="UTC. When the newest message that shows it came.")
+    awaited_since: date | None = Field(description="Since when it is awaited; empty where it is proven.")
+
+
 class GrantOut(Schema):
     """One permission."""
 
@@ -109,6 +119,9 @@ class GrantOut(Schema):
     owner: str = Field(description="The owner's address.")
     starts_on: date
     ends_on: date = Field(description="The last day in force.")
+    proof: ProofOut | None = Field(
+        description="Of a kind whose mail has to be shown to be signed; empty for others and for what is over."
+    )
     url: str
 
 

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from typing import Literal
 
 from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
 from portal.accounts.models import User
-from portal.grants.models import Grant
+from portal.grants.models import Grant, GrantRequest
 from portal.grants.selectors import grant_of
 from portal.grants.states import GrantState
 from portal.institution import institution
@@ -17,7 +18,8 @@ from portal.lib.outcome import Outcome
 from portal.samples.kinds import SampledKind, proving_keys, sampled_keys, sampled_kind
 from portal.samples.models import ProbeToken, SignedSample, SigningProof
 from portal.samples.verdict import RULES
-from portal.workflow.models import ServiceRequest
+from portal.workflow.models import Intention, ServiceRequest
+from portal.workflow.states import State
 
 
 def unjudged() -> QuerySet[SignedSample]:
@@ -134,6 +136,65 @@ def _has_waited_long(grant: Grant) -> bool:
     """The same as `overdue_proof`, of one grant in force that has no proof; without a query."""
     limit = timezone.localdate() - timedelta(days=institution().unproven_after_days)
     return grant.is_in_force_today and waiting_since(grant) <= limit
+
+
+@dataclass(frozen=True)
+class ProofState:
+    """Where a permission stands with the proof that its mail is signed."""
+
+    status: Literal["proven", "awaited", "overdue"]
+    proven_at: datetime | None = None
+    """When the newest message that shows it came."""
+    awaited_since: date | None = None
+
+    @property
+    def mark(self) -> str:
+        """What a list says of it; "" where it is proven."""
+        words = {"awaited": "Not proven signed yet", "overdue": "Not proven signed, overdue"}
+        return words.get(self.status, "")
+
+
+def proofs_of(grants: Sequence[Grant]) -> dict[int, ProofState]:
+    """By key, the proof of those of `grants` whose kind wants one and that are open; one query, whatever their number."""
+    found: dict[int, ProofState] = {}
+    proving, wanting = proving_keys(), []
+    for grant in grants:
+        if not grant.is_open:
+            continue
+        if grant.state == GrantState.UNPROVEN:
+            found[grant.pk] = _awaited(grant)
+        elif grant.kind in proving:
+            wanting.append(grant)
+    keys = [grant.pk for grant in wanting]
+    proofs = SigningProof.objects.filter(grant__in=keys).in_bulk() if keys else {}
+    for grant in wanting:
+        proof = proofs.get(grant.pk)
+        if proof is not None and proof.is_current:
+            found[grant.pk] = ProofState("proven", proven_at=proof.proven_at)
+        else:
+            found[grant.pk] = _awaited(grant)
+    return found
+
+
+def _awaited(grant: Grant) -> ProofState:
+    since = waiting_since(grant)
+    limit = timezone.localdate() - timedelta(days=institution().unproven_after_days)
+    return ProofState("overdue" if since <= limit else "awaited", awaited_since=since)
+
+
+def marks_of(rows: Sequence[ServiceRequest]) -> dict[int, str]:
+    """By key, that the permission of a request still owes its proof; at most three queries, none for new requests alone."""
+    sampled = sampled_keys()
+    rows = [row for row in rows if row.kind in sampled]
+    first = [row.pk for row in rows if row.intention == Intention.NEW and row.state == State.APPROVED]
+    later = [row.pk for row in rows if row.intention != Intention.NEW]
+    grants = {grant.request_id: grant for grant in Grant.objects.filter(request__in=first)} if first else {}
+    if later:
+        links = GrantRequest.objects.filter(service_request__in=later).select_related("grant")
+        grants |= {link.service_request_id: link.grant for link in links}
+    proofs = proofs_of(list(grants.values())) if grants else {}
+    found = {pk: proofs[grant.pk].mark for pk, grant in grants.items() if grant.pk in proofs}
+    return {pk: mark for pk, mark in found.items() if mark}
 
 
 @dataclass(frozen=True)
