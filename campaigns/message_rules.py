@@ -11,7 +11,7 @@ from portal.lib.outcome import Outcome
 from portal.mailauth.configured import configured_resolver
 from portal.mailauth.message_intake import LARGEST_HEADER, MessageRefused
 from portal.mailauth.message_report import check_message as verify_message
-from portal.message_checks.checks import CampaignFacts, check_octets
+from portal.message_checks.checks import MailingFacts, check_octets
 from portal.message_checks.findings import MessageFinding, MessageOutcome, SignatureFacts
 from portal.workflow.findings import Finding
 from portal.workflow.models import ServiceRequest
@@ -87,10 +87,10 @@ def _platform_adds(found: Finding) -> Finding:
     return replace(found, outcome=Outcome.WARN, must=False, sentence=sentence)
 
 
-def facts_of(detail: CampaignRequest, people: Mapping[str, int]) -> CampaignFacts:
+def facts_of(detail: CampaignRequest, people: Mapping[str, int]) -> MailingFacts:
     """What the answers say that the message cannot."""
     grant = detail.sender_grant
-    return CampaignFacts(
+    return MailingFacts(
         own_domain=institution().mail_domain,
         sending_domains=frozenset({grant.subject_key.lower()} if grant and grant.subject_key else ()),
         from_address=detail.from_address,

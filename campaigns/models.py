@@ -74,7 +74,7 @@ class CampaignMessage(models.Model):
     raw = models.BinaryField()
     """The message as RFC 5322 octets: the .eml, or the one composed from the parts below."""
     canonical_sha256 = models.CharField(max_length=64, db_index=True)
-    """SHA-256 of the canonical message (docs/campaign-messages.md), in lower-case hexadecimal."""
+    """SHA-256 of the canonical message (docs/message-checks.md), in lower-case hexadecimal."""
     subject = models.CharField(max_length=998, blank=True)
     """Its subject, decoded, for lists."""
     html = models.TextField(blank=True)

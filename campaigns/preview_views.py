@@ -15,10 +15,10 @@ from campaigns.models import CampaignRequest
 from portal.accounts.signed_in import person
 from portal.institution import institution
 from portal.message_checks.can_spam import is_ours
-from portal.message_checks.findings import CampaignFacts
-from portal.message_checks.parsing import CampaignMessage, UnreadableMessage, parse_message
+from portal.message_checks.findings import MailingFacts
+from portal.message_checks.parsing import ParsedMessage, UnreadableMessage, parse_message
 from portal.message_checks.postal import is_shortened
-from portal.message_checks.preview import sanitised_html
+from portal.message_checks.preview import sanitized_html
 from portal.workflow.models import ServiceRequest
 
 MOST_LINKS = 100
@@ -34,7 +34,7 @@ FRAME_POLICY = {
 """Of the frame's answer alone: no script, no load, no form, no navigation, an origin of its own."""
 
 
-def _message_of(request: HttpRequest, reference: str) -> CampaignMessage:
+def _message_of(request: HttpRequest, reference: str) -> ParsedMessage:
     visible = ServiceRequest.objects.visible_to(person(request)).filter(kind="campaign")
     found = visible.filter(reference=reference).first()
     message = CampaignRequest.of(found).message if found is not None else None
@@ -53,7 +53,7 @@ def _message_of(request: HttpRequest, reference: str) -> CampaignMessage:
 def preview(request: HttpRequest, reference: str) -> HttpResponse:
     """Desktop, phone, dark and plain text side by side, and where every link really leads."""
     message = _message_of(request, reference)
-    facts = CampaignFacts(own_domain=institution().mail_domain)
+    facts = MailingFacts(own_domain=institution().mail_domain)
     links = [
         {
             "text": link.text or "(no words)",
@@ -89,7 +89,7 @@ def frame(request: HttpRequest, reference: str) -> HttpResponse:
     answer = HttpResponse(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(message.subject)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE[scheme]}</style></head>'
-        f"<body>{sanitised_html(message)}</body></html>"
+        f"<body>{sanitized_html(message)}</body></html>"
     )
     answer["Referrer-Policy"] = "no-referrer"
     return answer

@@ -6,7 +6,6 @@ from campaigns import delegation, notices, selectors
 from campaigns.clauses import CHAPTER
 from campaigns.gate import GATE
 from campaigns.kind import CampaignsKind
-from campaigns.message_command import CAMPAIGN_CHECK
 from campaigns.panels import DELEGATED, DELIVERY, DEPENDENTS, LISTS, VERIFY
 from campaigns.tasks import request_results
 from portal.accounts.roles import Role
@@ -16,7 +15,6 @@ from portal.incidents.notices import AUDIENCES, Audience
 from portal.lib.navigation import NAVIGATION, NavigationEntry
 from portal.lib.registration import AppRegistration
 from portal.lib.schedule import JOBS, Job
-from portal.mailauth.management.message_checks import MESSAGE_CHECKS
 from portal.policy_service.gates import GATES
 from portal.sending_calendar.bookings import BOOKING_SOURCES
 from portal.standards.editions import CHAPTERS
@@ -31,7 +29,6 @@ REGISTRATION = AppRegistration(
     STAND_INS.contribution(delegation),
     GATES.contribution(GATE),
     BOOKING_SOURCES.contribution(selectors.bookings),
-    MESSAGE_CHECKS.contribution(CAMPAIGN_CHECK),
     NAVIGATION.contribution(
         NavigationEntry(
             "Campaigns", "campaign_queue", "megaphone", 80, lambda person: person.has_role(Role.CIO)

@@ -26,6 +26,7 @@ INSTALLED_APPS = [
     "portal.accounts",
     "portal.standards",
     "portal.mailauth",
+    "portal.message_checks",
     "portal.outbox",
     "portal.workflow",
     "portal.grants",

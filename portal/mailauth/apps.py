@@ -1,10 +1,10 @@
-"""Lists the room in INSTALLED_APPS, for its two commands; nothing else here knows Django."""
+"""Lists the room in INSTALLED_APPS, for its command; nothing else here knows Django."""
 
 from django.apps import AppConfig
 
 
 class MailauthConfig(AppConfig):
-    """Mail authentication: the commands `check_domain` and `check_message`."""
+    """Mail authentication: the command `check_domain`."""
 
     name = "portal.mailauth"
     label = "mailauth"

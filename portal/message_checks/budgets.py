@@ -1,7 +1,7 @@
-"""What a campaign's message may cost: more than any ordinary one needs, and little enough to be read in a moment.
+"""Limits on what a message may cost to read: more than ordinary messages need, and little enough to read at once.
 
-Beyond a budget a message is refused with a sentence; none is read in part, since a check could be led past what is
-left out. Octets of the whole message are the form's (`message_form.LARGEST`), fields of the header `message_intake`'s.
+A message over a limit is refused with one sentence. No message is read in part, because a check could miss what is left
+out. The form limits the size of the whole file, and `portal.mailauth.message_intake` the fields of the header.
 """
 
 import re
@@ -14,29 +14,29 @@ MOST_PARTS: Final = 100
 MOST_DEPTH: Final = 20
 MOST_LINES: Final = 100_000
 MOST_ADDRESSES: Final = 20
-"""In From, Sender and Reply-To each."""
+"""Addresses in each of From, Sender and Reply-To."""
 LONGEST_FIELD: Final = 4_000
-"""Octets of From, Sender, Reply-To and Subject, all fields of one name together."""
+"""Octets of From, Sender, Reply-To and Subject; all fields of one name together."""
 LONGEST_CONTENT_FIELD: Final = 2_000
 MOST_PARAMETERS: Final = 20
 MOST_CONTENT_OCTETS: Final = 64_000
-"""Octets of the Content fields of all parts."""
+"""Octets of the Content- fields of all parts together."""
 LARGEST_HTML: Final = 500_000
 LARGEST_TEXT: Final = 200_000
-"""Characters that are read, of the HTML and of the plain text each: a book of a hundred pages."""
+"""Characters of text that are read from each of the HTML and the plain text: about a hundred printed pages."""
 MOST_TAGS: Final = 15_000
-"""Of HTML: parsers that follow browsers take the square of how deep elements are nested."""
+"""Tags of the HTML. The time of browser-like parsers grows with the square of the nesting depth."""
 MOST_ATTRIBUTES: Final = 1_000
-"""Of one element: the parser looks for each of them among those before it."""
+"""Attributes of one element. The parser compares each with all before it."""
 DEEPEST_ELEMENT: Final = 500
 MOST_LINKS: Final = 1_000
 LARGEST_STYLES: Final = 100_000
-"""Characters of style sheets and style attributes that differ from one another."""
+"""Characters of distinct style sheets and style attributes."""
 MOST_RULES: Final = 1_000
 MOST_STYLE_STEPS: Final = 200_000
-"""Rules that are held against elements; a small style sheet can fit thousands of them."""
+"""Comparisons of a rule with an element; a small style sheet can need thousands for each element."""
 MOST_MARKS: Final = 30
-"""Combining marks on one letter (Unicode Standard Annex 15, section 13, asks for no more)."""
+"""Combining marks on one letter (the limit of Unicode Standard Annex 15, section 13)."""
 SECONDS: Final = 0.7
 MEGABYTES: Final = 256
 
@@ -47,21 +47,21 @@ _CONTENT: Final = re.compile(
 
 
 class UnreadableMessage(ValueError):
-    """The bytes are no message that could be sent; `str(error)` says what is wrong and what to do."""
+    """The octets are not a message, or cost too much to read; `str(error)` says what is wrong and what to do."""
 
 
 BEYOND: Final = {
-    "time": "This message takes longer to read than any ordinary one. Make its HTML and its style sheet simpler.",
-    "memory": "This message takes more memory to read than any ordinary one. Make it smaller.",
+    "time": "This message takes too long to read. Make its HTML and its style sheet simpler.",
+    "memory": "This message takes too much memory to read. Make it smaller.",
     "depth": "This message is nested too deeply to be read. Make its HTML and its parts simpler.",
-    "result": "There is too much in this message to be shown. Make it smaller.",
+    "result": "This message is too large to show. Make it smaller.",
     "crash": "This message cannot be read. Save it again from the program that sends it.",
 }
-"""By the limit of `confined.Exceeded`."""
+"""The sentence for each limit of `confined.Exceeded`."""
 
 
 def check_html(html: str) -> None:
-    """Raise UnreadableMessage for HTML that costs a parser more than it may."""
+    """Raise UnreadableMessage for HTML that is too large, or has too many tags or attributes to parse."""
     if len(html) > LARGEST_HTML:
         raise UnreadableMessage(f"Its HTML has more than {LARGEST_HTML // 1000} kB. Make it shorter.")
     if html.count("<") > MOST_TAGS:
@@ -73,23 +73,23 @@ def check_html(html: str) -> None:
 
 
 def _attributes(tag: str) -> int:
-    """About how many attributes a tag has, or more: they stand between blanks, or slashes outside of quotes."""
+    """Return an upper bound for the attributes of a tag: spaces or slashes outside quotes separate them."""
     if len(tag) < MOST_ATTRIBUTES or not tag[0].isalpha():
         return 0
     return max(len(tag.split()), _QUOTED.sub("", tag).count("/"))
 
 
 def check_text(text: str) -> None:
-    """Raise UnreadableMessage for more text than anybody reads."""
+    """Raise UnreadableMessage for more than `LARGEST_TEXT` characters."""
     if len(text) > LARGEST_TEXT:
         raise UnreadableMessage(f"It has more than {LARGEST_TEXT:,} characters of text. Make it shorter.")
 
 
 def check_structure(message: Message) -> None:
-    """Raise UnreadableMessage for a message whose header or parts cost more to read than they may."""
+    """Raise UnreadableMessage for too many or too deeply nested parts, too many lines, or too large fields."""
     if message.parts > MOST_PARTS:
         raise UnreadableMessage(
-            f"It has more than {MOST_PARTS} parts. Leave attachments out, and link to them."
+            f"It has more than {MOST_PARTS} parts. Remove attachments and link to them instead."
         )
     if message.depth > MOST_DEPTH:
         raise UnreadableMessage(
@@ -110,7 +110,7 @@ def _check_field(name: str, values: Sequence[bytes]) -> None:
 
 
 def _check_content_fields(message: Message) -> None:
-    """Of the message and of every part, where lines of text that look like such fields count as well."""
+    """Check the message and every part. Body lines that look like such fields count as well."""
     total = 0
     for section in (message.header, message.body):
         for match in _CONTENT.finditer(section):
@@ -119,5 +119,5 @@ def _check_content_fields(message: Message) -> None:
             if size > LONGEST_CONTENT_FIELD or parameters > MOST_PARAMETERS or total > MOST_CONTENT_OCTETS:
                 name = match[0].partition(b":")[0].decode("ascii", "replace")
                 raise UnreadableMessage(
-                    f"It says more in {name} than any mail program does. Save it again from the program that sends it."
+                    f"Its {name} is too long or has too many parameters. Save it again from the program that sends it."
                 )

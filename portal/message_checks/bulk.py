@@ -1,40 +1,44 @@
-"""What mailbox providers ask of bulk senders, and what makes a message good mail (B-1 to B-8, M-1 to M-7)."""
+"""Requirements of mailbox providers for bulk senders, and the quality of a message (B-1 to B-8, M-1 to M-7)."""
 
 from collections.abc import Iterator
 from typing import Final
 
 from portal.message_checks.can_spam import CLAUSE, FAIL, PASS, PERSON, UNKNOWN, WARN, is_ours
-from portal.message_checks.findings import CampaignFacts, MessageFinding, Purpose, primary_purpose
-from portal.message_checks.parsing import CampaignMessage
+from portal.message_checks.findings import MailingFacts, MessageFinding, PrimaryPurpose, primary_purpose
+from portal.message_checks.parsing import ParsedMessage
 from portal.message_checks.postal import is_shortened, opt_out_links
 
 BULK: Final = 5000
-"""Messages a day to one provider's people from which its bulk rules hold."""
+"""Messages a day to the users of one provider from which its rules for bulk senders apply."""
 CLIPPED: Final = 102 * 1024
-"""Octets of HTML beyond which Gmail cuts a message off."""
+"""Octets of HTML beyond which Gmail clips a message."""
 LARGE: Final = 500 * 1024
 
 
-def bulk_rules(message: CampaignMessage, facts: CampaignFacts) -> Iterator[MessageFinding]:
-    """The providers' rules, in their order. A file proves neither SPF nor the server; those are a person's."""
+def bulk_rules(message: ParsedMessage, facts: MailingFacts) -> Iterator[MessageFinding]:
+    """Yield the findings of B-1 to B-8. What a file cannot prove, such as SPF or the server, is left to a person."""
     yield _authenticated(message, facts)
     if len(message.senders) == 1:
         yield MessageFinding(
             "B-2",
             CLAUSE,
             PERSON,
-            f"Does mail of {message.senders[0].rpartition('@')[2]} pass DMARC from this platform?",
+            f"Does mail from {message.senders[0].rpartition('@')[2]} pass DMARC from this platform?",
             "From",
         )
     yield MessageFinding(
-        "B-3", CLAUSE, PERSON, "Do the platform’s servers have forward and reverse names?", "the platform"
+        "B-3",
+        CLAUSE,
+        PERSON,
+        "Do the platform’s servers have matching forward and reverse DNS names?",
+        "the platform",
     )
-    yield MessageFinding("B-4", CLAUSE, PERSON, "Does the platform send over TLS?", "the platform")
+    yield MessageFinding("B-4", CLAUSE, PERSON, "Does the platform send with TLS?", "the platform")
     yield MessageFinding(
         "B-5",
         CLAUSE,
         PERSON,
-        "Complaints must stay below 0.3 %, better 0.1 %. Are the stop limits set so?",
+        "Complaints must stay below 0.3 %, and should stay below 0.1 %. Are the stop limits set accordingly?",
         "the stop limits",
     )
     yield _one_click_and_link(message, facts)
@@ -43,14 +47,14 @@ def bulk_rules(message: CampaignMessage, facts: CampaignFacts) -> Iterator[Messa
             "B-7",
             CLAUSE,
             PERSON,
-            f"{facts.people:,} people: all units’ mail of our domain counts together at each provider. Is the rate low enough?",
+            f"{facts.people:,} people: providers count the mail of all units in our domain together. Is the sending rate low enough?",
             "the audience",
         )
     yield from _format(message)
 
 
-def _authenticated(message: CampaignMessage, facts: CampaignFacts) -> MessageFinding:
-    """A signature of this copy; it is advice, since the platform signs anew what it sends."""
+def _authenticated(message: ParsedMessage, facts: MailingFacts) -> MessageFinding:
+    """Check the signature of this copy. It is advice only, because the platform signs again what it sends."""
     if not message.values("DKIM-Signature"):
         outcome, sentence = (
             UNKNOWN,
@@ -61,14 +65,14 @@ def _authenticated(message: CampaignMessage, facts: CampaignFacts) -> MessageFin
     elif facts.signatures is None:
         outcome, sentence = (
             PERSON,
-            ("It has a DKIM signature. Is it valid and aligned? The check of signatures says so."),
+            ("It has a DKIM signature. Is it valid and aligned? See the check of the signatures."),
         )
     else:
         outcome, sentence = facts.signatures.outcome, facts.signatures.reason
     return MessageFinding("B-1", CLAUSE, outcome, sentence, "DKIM-Signature", must=False)
 
 
-def _one_click_and_link(message: CampaignMessage, facts: CampaignFacts) -> MessageFinding:
+def _one_click_and_link(message: ParsedMessage, facts: MailingFacts) -> MessageFinding:
     headers = bool(message.values("List-Unsubscribe") and message.values("List-Unsubscribe-Post"))
     link = bool(opt_out_links(message.markup.links))
     if headers and link:
@@ -82,19 +86,19 @@ def _one_click_and_link(message: CampaignMessage, facts: CampaignFacts) -> Messa
         if headers
         else "the one-click headers and a visible link"
     )
-    is_marketing = primary_purpose(facts) in (Purpose.COMMERCIAL, Purpose.UNKNOWN)
+    is_marketing = primary_purpose(facts) in (PrimaryPurpose.COMMERCIAL, PrimaryPurpose.UNKNOWN)
     must = is_marketing and facts.people >= BULK
     return MessageFinding(
         "B-6",
         CLAUSE,
         FAIL if must else WARN,
-        f"Large providers ask for both ways to unsubscribe; it lacks {lacks}.",
+        f"Large providers ask for both ways to unsubscribe; this message lacks {lacks}.",
         "List-Unsubscribe",
         must=must,
     )
 
 
-def _format(message: CampaignMessage) -> Iterator[MessageFinding]:
+def _format(message: ParsedMessage) -> Iterator[MessageFinding]:
     doubled = [
         name
         for name in ("From", "To", "Subject", "Date", "Message-ID", "Reply-To")
@@ -106,7 +110,7 @@ def _format(message: CampaignMessage) -> Iterator[MessageFinding]:
             "B-8",
             CLAUSE,
             FAIL,
-            f"The header {doubled[0]} is there more than once (RFC 5322 section 3.6).",
+            f"The header has {doubled[0]} more than once (RFC 5322 section 3.6).",
             doubled[0],
         )
     elif long_lines:
@@ -114,22 +118,22 @@ def _format(message: CampaignMessage) -> Iterator[MessageFinding]:
             "B-8",
             CLAUSE,
             FAIL,
-            "A line has more than 998 characters, which no mail server has to take (RFC 5322 section 2.1.1).",
+            "A line has more than 998 characters, which mail servers may reject (RFC 5322 section 2.1.1).",
             "the body",
         )
     else:
-        yield MessageFinding("B-8", CLAUSE, PASS, "Its form is that of RFC 5322.", "the header")
+        yield MessageFinding("B-8", CLAUSE, PASS, "Its format follows RFC 5322.", "the header")
 
 
-def quality(message: CampaignMessage, facts: CampaignFacts) -> Iterator[MessageFinding]:
-    """Size, text part, alternative texts, links, tracking, hidden and active content."""
+def quality(message: ParsedMessage, facts: MailingFacts) -> Iterator[MessageFinding]:
+    """Yield the findings of M-1 to M-7: size, text part, alternative text, links, tracking, hidden and active content."""
     yield _size(message)
     if not message.shown.strip() and message.markup.pictures:
         yield MessageFinding(
             "M-2",
             CLAUSE,
             FAIL,
-            "It is a picture without text. People who do not see pictures, and filters, read nothing.",
+            "The message is a picture without text. Filters and people who do not see pictures can read nothing.",
             "the HTML",
         )
     elif message.html and not message.plain.strip():
@@ -137,7 +141,7 @@ def quality(message: CampaignMessage, facts: CampaignFacts) -> Iterator[MessageF
             "M-2",
             CLAUSE,
             WARN,
-            "There is no plain-text part. Some people read mail as text, and filters distrust mail without one.",
+            "There is no plain-text part. Some people read email as text, and filters distrust messages without a text part.",
             "the text part",
             must=False,
         )
@@ -151,7 +155,7 @@ def quality(message: CampaignMessage, facts: CampaignFacts) -> Iterator[MessageF
             "M-6",
             CLAUSE,
             WARN,
-            f"It has text that readers do not see: “{' '.join(message.markup.hidden.split())[:80]}”. Only a short preview line is usual.",
+            f"It has text that readers cannot see: “{' '.join(message.markup.hidden.split())[:80]}”. Only a short preview line is usual there.",
             "hidden text",
             must=False,
         )
@@ -160,12 +164,12 @@ def quality(message: CampaignMessage, facts: CampaignFacts) -> Iterator[MessageF
             "M-7",
             CLAUSE,
             FAIL,
-            f"It has what mail programs block: {', '.join(message.markup.active)}. Take it out.",
+            f"It has elements that mail programs block: {', '.join(message.markup.active)}. Remove them.",
             "the HTML",
         )
 
 
-def _size(message: CampaignMessage) -> MessageFinding:
+def _size(message: ParsedMessage) -> MessageFinding:
     kilobytes = message.size / 1024
     if message.size > LARGE:
         return MessageFinding(
@@ -180,14 +184,14 @@ def _size(message: CampaignMessage) -> MessageFinding:
             "M-1",
             CLAUSE,
             WARN,
-            "Its HTML is over 102 kB: Gmail cuts it off, and the opt-out at the end with it.",
+            "Its HTML is over 102 kB: Gmail clips it, and with it the opt-out at the end.",
             "the HTML",
             must=False,
         )
     return MessageFinding("M-1", CLAUSE, PASS, f"It has {kilobytes:,.0f} kB.", "the message")
 
 
-def _alternative_texts(message: CampaignMessage) -> MessageFinding:
+def _alternative_texts(message: ParsedMessage) -> MessageFinding:
     shown = [picture for picture in message.markup.pictures if not picture.is_tiny]
     without = [picture for picture in shown if picture.alt is None]
     if without:
@@ -196,7 +200,7 @@ def _alternative_texts(message: CampaignMessage) -> MessageFinding:
             "M-3",
             CLAUSE,
             FAIL,
-            f'{len(without)} of {len(shown)} pictures have no alternative text, such as {name} (WCAG 1.1.1). Say what each shows, or alt="" for decoration.',
+            f'{len(without)} of {len(shown)} pictures have no alternative text, such as {name} (WCAG 1.1.1). Describe what each shows, or use alt="" for decoration.',
             "the HTML",
         )
     return MessageFinding(
@@ -208,7 +212,7 @@ def _alternative_texts(message: CampaignMessage) -> MessageFinding:
     )
 
 
-def _links(message: CampaignMessage, facts: CampaignFacts) -> Iterator[MessageFinding]:
+def _links(message: ParsedMessage, facts: MailingFacts) -> Iterator[MessageFinding]:
     hosts = sorted({link.host for link in message.markup.links if link.host})
     shortened = sorted({link.host for link in message.markup.links if is_shortened(link)})
     other = [
@@ -222,7 +226,7 @@ def _links(message: CampaignMessage, facts: CampaignFacts) -> Iterator[MessageFi
             "M-4",
             CLAUSE,
             FAIL,
-            f"Links by {', '.join(shortened)} hide where they lead. Use the full addresses.",
+            f"Links through {', '.join(shortened)} hide their destination. Use the full addresses.",
             "the links",
         )
     if misleading := next((link for link in message.markup.links if _misleads(link.text, link.host)), None):
@@ -230,7 +234,7 @@ def _links(message: CampaignMessage, facts: CampaignFacts) -> Iterator[MessageFi
             "M-4",
             CLAUSE,
             FAIL,
-            f"A link says “{misleading.text[:60]}” and leads to {misleading.host}. Let it say where it leads.",
+            f"A link shows “{misleading.text[:60]}” and goes to {misleading.host}. Show the address that it goes to.",
             "the links",
         )
     if other:
@@ -238,7 +242,7 @@ def _links(message: CampaignMessage, facts: CampaignFacts) -> Iterator[MessageFi
             "M-4",
             CLAUSE,
             WARN,
-            f"Links lead outside of {facts.own_domain}: {', '.join(other[:5])}. People are told not to trust such links.",
+            f"Links go outside {facts.own_domain}: {', '.join(other[:5])}. People are told not to trust such links.",
             "the links",
             must=False,
         )
@@ -256,13 +260,13 @@ def _links(message: CampaignMessage, facts: CampaignFacts) -> Iterator[MessageFi
             "M-4",
             CLAUSE,
             PASS,
-            "Its links say where they lead." if hosts else "It has no links.",
+            "Its links show their destination." if hosts else "It has no links.",
             "the links",
         )
 
 
 def _misleads(text: str, host: str) -> bool:
-    """Whether a link's words are one web address and it leads to another."""
+    """Whether the text of a link is one web address and the link goes to another."""
     words = text.strip().lower()
     for start in ("https://", "http://"):
         words = words.removeprefix(start)
@@ -279,7 +283,7 @@ def _misleads(text: str, host: str) -> bool:
     return not (real == said or real.endswith(f".{said}"))
 
 
-def _tracking(message: CampaignMessage) -> MessageFinding:
+def _tracking(message: ParsedMessage) -> MessageFinding:
     tiny = [
         picture
         for picture in message.markup.pictures
@@ -290,7 +294,7 @@ def _tracking(message: CampaignMessage) -> MessageFinding:
             "M-5",
             CLAUSE,
             WARN,
-            f"A picture that nobody sees tells {tiny[0].url.split('/')[2][:80]} who opens the mail. Say so in the text, or take it out.",
+            f"An invisible picture tells {tiny[0].url.split('/')[2][:80]} who opens the message. Say so in the text, or remove it.",
             "the HTML",
             must=False,
         )

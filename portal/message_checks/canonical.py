@@ -1,9 +1,8 @@
-"""What of a message binds its approval, and what differs between two (docs/campaign-messages.md).
+"""The canonical form of a message, its digest, and the differences between two messages (docs/message-checks.md).
 
-The canonical message is what its recipients get, whatever a platform does to carry it: who it says it is from, the
-subject, where replies go, and every part: the words with their links, the pictures, the files. Transfer encodings,
-boundaries, line lengths, Received, DKIM-Signature, Date, Message-ID and the address of each recipient are the
-carrier's own.
+The canonical form is what recipients get, whatever a platform changes on the way: From, Sender, Reply-To, the subject,
+and every part with its text, links, pictures and files. It leaves out transfer encodings, boundaries, line lengths,
+Received, DKIM-Signature, Date, Message-ID and the address of each recipient.
 """
 
 import hashlib
@@ -13,15 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from portal.message_checks.parsing import CampaignMessage, Part, carried
+from portal.message_checks.parsing import MessagePart, ParsedMessage, transport_form
 
 VERSION = 2
-"""In the form itself, so that a digest of another version never matches: what is bound again is judged again."""
+"""The version of the form. It is part of the form, so that digests of different versions never match."""
 
 
 @dataclass(frozen=True)
-class Difference:
-    """One thing in which a message differs from the approved one."""
+class MessageDifference:
+    """One difference between a message and the approved one; `str` gives one sentence."""
 
     what: str
     approved: str
@@ -31,8 +30,8 @@ class Difference:
         return f"{self.what}: approved was {_quoted(self.approved)}; this message has {_quoted(self.now)}."
 
 
-def canonical_form(message: CampaignMessage) -> Mapping[str, Any]:
-    """What binds, as JSON values in a fixed order."""
+def canonical_form(message: ParsedMessage) -> Mapping[str, Any]:
+    """Return the canonical form as JSON values in a fixed order of keys."""
     return {
         "version": VERSION,
         "from": [_plain(author) for author in message.authors],
@@ -46,17 +45,17 @@ def canonical_form(message: CampaignMessage) -> Mapping[str, Any]:
     }
 
 
-def canonical_sha256(message: CampaignMessage) -> str:
-    """SHA-256 of the canonical form as UTF-8 JSON, in lower-case hexadecimal."""
+def canonical_sha256(message: ParsedMessage) -> str:
+    """Return the SHA-256 of the canonical form as UTF-8 JSON, in lower-case hexadecimal."""
     form = json.dumps(canonical_form(message), ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(form.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def differences(approved: CampaignMessage, other: CampaignMessage) -> list[Difference]:
-    """What differs, the header first; empty exactly where both digests agree."""
+def differences(approved: ParsedMessage, other: ParsedMessage) -> list[MessageDifference]:
+    """Return the differences, those of the header first; empty if and only if both digests are equal."""
     was, now = canonical_form(approved), canonical_form(other)
     found = [
-        Difference(label, ", ".join(was[name]), ", ".join(now[name]))
+        MessageDifference(label, ", ".join(was[name]), ", ".join(now[name]))
         for name, label in (
             ("from", "From"),
             ("sender", "Sender"),
@@ -69,21 +68,23 @@ def differences(approved: CampaignMessage, other: CampaignMessage) -> list[Diffe
         return found
     texts = [("HTML", approved.html, other.html), ("Plain text", approved.plain, other.plain)]
     found += [
-        Difference(label, *_first_difference(carried(one), carried(two)))
+        MessageDifference(label, *_first_difference(transport_form(one), transport_form(two)))
         for label, one, two in texts
-        if carried(one) != carried(two)
+        if transport_form(one) != transport_form(two)
     ]
-    if _others(approved) != _others(other) or not any(carried(one) != carried(two) for _, one, two in texts):
-        found.append(Difference("Other parts", _named(approved), _named(other)))
+    if _others(approved) != _others(other) or not any(
+        transport_form(one) != transport_form(two) for _, one, two in texts
+    ):
+        found.append(MessageDifference("Other parts", _named(approved), _named(other)))
     return found
 
 
-def _others(message: CampaignMessage) -> list[Part]:
+def _others(message: ParsedMessage) -> list[MessagePart]:
     return [part for part in message.parts if not part.is_body]
 
 
-def _named(message: CampaignMessage) -> str:
-    """The parts besides the two that are read, with the beginnings of their digests."""
+def _named(message: ParsedMessage) -> str:
+    """Return the names of the attached parts with the first digits of their digests."""
     return (
         ", ".join(
             f"{part.name or part.content_id or part.kind} ({part.sha256[:8]})" for part in _others(message)
@@ -93,7 +94,7 @@ def _named(message: CampaignMessage) -> str:
 
 
 def _first_difference(was: str, now: str) -> tuple[str, str]:
-    """The first differing line of each, from a little before where they part."""
+    """Return the first line that differs in each text, from 40 characters before the difference."""
     old, new = was.split("\n"), now.split("\n")
     number = next(
         (at for at, (one, two) in enumerate(zip(old, new, strict=False)) if one != two),

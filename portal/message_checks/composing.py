@@ -1,4 +1,4 @@
-"""Making a message of subject, HTML and text, for a request that has no file."""
+"""Composing a message from a subject, HTML and text."""
 
 import hashlib
 from email import policy
@@ -10,9 +10,9 @@ from portal.message_checks.parsing import UnreadableMessage
 
 
 def compose_message(subject: str, html: str, text: str, sender: str) -> bytes:
-    """The parts as RFC 5322 octets; the same parts give the same octets.
+    """Return the message as RFC 5322 octets; the same arguments give the same octets.
 
-    `sender` is From as a header has it. Raises UnreadableMessage for a sender or a subject that no header takes.
+    `sender` is the value of From. Raises UnreadableMessage for a sender or a subject that cannot be in a header.
     """
     message = EmailMessage(policy=policy.SMTP)
     name, address = parseaddr(sender)
@@ -25,7 +25,7 @@ def compose_message(subject: str, html: str, text: str, sender: str) -> bytes:
             message.set_content(_lines(text), cte="quoted-printable")
         if html and text:
             message.add_alternative(_lines(html), subtype="html", cte="quoted-printable")
-            # Drawn from the parts, not by chance as Python does: the same parts give the same octets.
+            # Derived from the parts and not random as in the standard library, so that the octets are reproducible.
             message.set_boundary(
                 "=_" + hashlib.sha256(f"{html}\0{text}".encode(errors="replace")).hexdigest()[:40]
             )
@@ -34,7 +34,7 @@ def compose_message(subject: str, html: str, text: str, sender: str) -> bytes:
         return message.as_bytes()
     except (ValueError, IndexError, LookupError):
         raise UnreadableMessage(
-            "The sender's name, its address or the subject cannot stand in a header. Write them in plain letters."
+            "The sender's name, its address or the subject cannot be used in a header. Use plain letters."
         ) from None
 
 

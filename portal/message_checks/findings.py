@@ -1,4 +1,4 @@
-"""What a check of a message found, and what the answers of a request tell it."""
+"""Findings of a message check, and the facts about a mailing that its message cannot tell."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from portal.mailauth.message_report import MessageReport
 
 
 class MessageOutcome(StrEnum):
-    """The four outcomes of a check, and the one that a machine leaves to a person."""
+    """The outcome of one check; PERSON is left to a person, because no program can tell."""
 
     PASS = "pass"  # noqa: S105 - an outcome, no password
     WARN = "warn"
@@ -19,7 +19,7 @@ class MessageOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class MessageFinding:
-    """One finding: the rule and the clause behind it, the outcome, one sentence, and the place in the message."""
+    """The result of one rule: the rule, its clause, the outcome, one sentence, and the place in the message."""
 
     rule: str
     clause: str
@@ -27,22 +27,22 @@ class MessageFinding:
     message: str
     where: str = ""
     must: bool = True
-    """Whether it bars the approval where it fails; advice does not."""
+    """Whether a failure bars the approval; advice does not."""
 
 
 @dataclass(frozen=True)
 class SignatureFacts:
-    """What the DKIM signatures of a message prove, as `portal.mailauth.message_report` judged them with the DNS."""
+    """What the DKIM signatures of a message prove, according to `portal.mailauth.message_report`."""
 
     outcome: MessageOutcome
-    """Pass; warn for a pass that leaves something open to others; fail; unknown."""
+    """PASS; WARN for a pass that leaves something open to abuse; FAIL; UNKNOWN."""
     reason: str
     covers: frozenset[str] = frozenset()
-    """Header fields, in lower case, that a signature covers which proves the message."""
+    """Header fields in lower case that a valid, aligned signature covers."""
 
     @classmethod
     def of(cls, report: MessageReport) -> "SignatureFacts":
-        """What a report says."""
+        """Return the facts of a report."""
         said = report.dmarc_by_dkim
         proven = said.outcome is Outcome.PASS
         outcome = MessageOutcome.WARN if proven and said.warnings else MessageOutcome(said.outcome.value)
@@ -51,13 +51,13 @@ class SignatureFacts:
 
 
 @dataclass(frozen=True)
-class CampaignFacts:
-    """What the answers say that the message cannot. None is "not answered"."""
+class MailingFacts:
+    """Facts about a mailing that its message cannot tell; None means "not answered"."""
 
     own_domain: str = ""
     """The institution's mail domain."""
     sending_domains: frozenset[str] = frozenset()
-    """Domains that the platform may write as, besides the mail domain and what is below it."""
+    """Domains that the platform may send as, besides the mail domain and its subdomains."""
     from_address: str = ""
     is_survey: bool = False
     is_recruitment: bool = False
@@ -67,18 +67,18 @@ class CampaignFacts:
     transactional_first: bool | None = None
     body_reads_commercial: bool | None = None
     has_consent: bool = False
-    """Whether the recipients asked for such mail (15 U.S.C. 7704(a)(5)(B))."""
+    """Whether the recipients agreed to get such mail (15 U.S.C. 7704(a)(5)(B))."""
     people: int = 0
     messages_each: int | None = None
     is_anonymous: bool = False
     incentive: str = ""
     signatures: SignatureFacts | None = None
-    """What the signatures of the copy at hand prove; None where nobody has verified them."""
+    """What the signatures of this copy prove; None if nobody has verified them."""
     irb_text_sha256: str = ""
-    """The digest of the text that the IRB approved, where there is one (S-3)."""
+    """The canonical SHA-256 of the text that the IRB approved; "" if there is none (S-3)."""
 
 
-class Purpose(StrEnum):
+class PrimaryPurpose(StrEnum):
     """The primary purpose of a message (16 CFR 316.3; CS-11)."""
 
     COMMERCIAL = "commercial"
@@ -87,22 +87,22 @@ class Purpose(StrEnum):
     UNKNOWN = "unknown"
 
 
-def primary_purpose(facts: CampaignFacts) -> Purpose:
-    """The primary purpose by the five questions of 16 CFR 316.3; unknown where one that matters has no answer."""
+def primary_purpose(facts: MailingFacts) -> PrimaryPurpose:
+    """Return the primary purpose by the five questions of 16 CFR 316.3; UNKNOWN if a needed answer is missing."""
     if facts.promotes is None:
-        return Purpose.UNKNOWN
+        return PrimaryPurpose.UNKNOWN
     if not facts.promotes:
-        return Purpose.TRANSACTIONAL if facts.has_transactional else Purpose.OTHER
+        return PrimaryPurpose.TRANSACTIONAL if facts.has_transactional else PrimaryPurpose.OTHER
     if facts.has_transactional is None:
-        return Purpose.UNKNOWN
-    # Mixed: 316.3(a)(2) beside transactional content, 316.3(a)(3) beside any other.
+        return PrimaryPurpose.UNKNOWN
+    # Mixed content: 316.3(a)(2) with transactional content, 316.3(a)(3) with any other.
     first = facts.transactional_first
     second = (
         (None if first is None else not first) if facts.has_transactional else facts.body_reads_commercial
     )
     answers = (facts.subject_reads_commercial, second)
     if any(answers):
-        return Purpose.COMMERCIAL
+        return PrimaryPurpose.COMMERCIAL
     if None in answers:
-        return Purpose.UNKNOWN
-    return Purpose.TRANSACTIONAL if facts.has_transactional else Purpose.OTHER
+        return PrimaryPurpose.UNKNOWN
+    return PrimaryPurpose.TRANSACTIONAL if facts.has_transactional else PrimaryPurpose.OTHER

@@ -1,4 +1,4 @@
-"""What identifies a message among the approved ones: worked out in a confined process, so it knows no models."""
+"""A short description of a message, to look it up among the approved ones."""
 
 from dataclasses import dataclass
 
@@ -8,18 +8,18 @@ from portal.message_checks.parsing import parse_message
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A message in short."""
+    """What identifies a message."""
 
     digest: str
-    """SHA-256 of its canonical form, in lower-case hexadecimal."""
+    """The SHA-256 of its canonical form, in lower-case hexadecimal."""
     subject: str
-    """Its subject, decoded."""
+    """The subject, decoded (RFC 2047)."""
     is_automatic_reply: bool
-    """Whether it says that a program wrote it as an answer (RFC 3834 section 5)."""
+    """Whether its header marks it as an automatic reply (RFC 3834 section 5)."""
 
 
 def fingerprint_of(raw: bytes) -> Fingerprint:
-    """The fingerprint of `raw` (RFC 5322 octets). Raises UnreadableMessage where it is no message."""
+    """Return the fingerprint of a message in RFC 5322 octets. Raises UnreadableMessage if it cannot be read."""
     message = parse_message(raw)
     automatic = any(
         value.lower().partition(";")[0].strip() == "auto-replied"

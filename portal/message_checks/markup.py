@@ -1,9 +1,8 @@
-"""What an HTML part shows, links to and loads, with hidden text set apart.
+"""What an HTML part shows, links to and loads, with hidden text kept apart.
 
-Hidden is what a reader cannot see: by `hidden`, by display, visibility, opacity, size, indentation or clipping,
-inline or in the part's own style sheet, or by letters in the colour of their ground. It is a reading for checks,
-not a browser: where both could be meant, text counts as hidden, so that a postal address hidden by a trick is
-never taken for one that is shown.
+Text is hidden if a reader cannot see it: by the attribute `hidden`; by display, visibility, opacity, size, indentation
+or clipping, inline or in the part's own style sheet; or because its color is that of its background. This is not a
+browser: in case of doubt text counts as hidden, so that a hidden postal address is never taken for a visible one.
 """
 
 import re
@@ -65,13 +64,13 @@ _URL: Final = re.compile(r"\bhttps?://[^\s<>\"')\]]+", re.IGNORECASE)
 _LONGEST_HOST: Final = 253
 _LONGEST_WORDS: Final = 500
 _MOST_IN_LINK: Final = 200
-"""Nodes of a link that are read for its words."""
+"""Nodes of a link that are read for its text."""
 _BLANKS: Final = re.compile(r"[ \t\f\v\u00a0\u200b-\u200d\ufeff]+")
 
 
 @dataclass(frozen=True)
 class Link:
-    """One link: where it leads, and the words it stands under."""
+    """One link: its destination and its text."""
 
     url: str
     text: str
@@ -79,12 +78,12 @@ class Link:
 
     @cached_property
     def host(self) -> str:
-        """The real host, in lower case and in ASCII (RFC 5890); "" where it has none, as mailto: has not."""
+        """Return the real host in lower case and ASCII (RFC 5890); "" for a link without one, such as mailto:."""
         try:
             host = (urlsplit(self.url).hostname or "").rstrip(".")
             if (
                 len(host) > _LONGEST_HOST
-            ):  # no name in the DNS; encoding it would take the square of its length
+            ):  # Not a DNS name; the time to encode it grows with the square of its length.
                 return ""
             return host.encode("idna").decode("ascii").lower() if host else ""
         except (ValueError, UnicodeError):
@@ -93,7 +92,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture: where it comes from, what stands for it, and its size as written, in pixels."""
+    """One picture: its address, its alternative text, and its declared size in pixels."""
 
     url: str
     alt: str | None
@@ -102,24 +101,24 @@ class Picture:
 
     @property
     def is_tiny(self) -> bool:
-        """Whether nobody can see it: at most 2 by 2 pixels, which only tells that the mail was opened."""
+        """Whether it is at most 2 by 2 pixels, and only reports that the message was opened."""
         return self.width is not None and self.height is not None and self.width <= 2 and self.height <= 2
 
 
 @dataclass(frozen=True)
 class Markup:
-    """What was read of an HTML part."""
+    """The content of an HTML part."""
 
     text: str = ""
     hidden: str = ""
     links: tuple[Link, ...] = ()
     pictures: tuple[Picture, ...] = ()
     active: tuple[str, ...] = ()
-    """The names of elements that mail must not have: script, form, iframe, object, embed."""
+    """Names of the elements that mail must not contain: script, form, iframe, object, embed."""
 
     @classmethod
     def of_plain(cls, text: str) -> "Markup":
-        """The same of plain text, whose links are its addresses."""
+        """Return the content of plain text, whose links are the web addresses in it."""
         links = tuple(
             Link(match[0].rstrip(".,;:!?"), match[0][:_LONGEST_WORDS])
             for match in islice(_URL.finditer(text), MOST_LINKS + 1)
@@ -141,16 +140,16 @@ class _Reading:
 
 @dataclass(frozen=True)
 class _Place:
-    """What a node inherits: whether it is hidden, its colour, its ground, and its size of letters."""
+    """What a node inherits: whether it is hidden, its color, its background color, and its font size."""
 
     is_hidden: bool = False
     style: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_markup(html: str) -> Markup:
-    """Read an HTML part of any quality; what lies beyond 20,000 nodes is left out, and counts as not shown.
+    """Return the content of an HTML part of any quality. Nodes beyond 20,000 are left out and count as hidden.
 
-    Raises UnreadableMessage beyond a budget (`budgets`).
+    Raises UnreadableMessage over a limit of `budgets`.
     """
     check_html(html)
     tree = LexborHTMLParser(html)
@@ -167,7 +166,7 @@ def read_markup(html: str) -> Markup:
 
 
 def _walk(root: LexborNode, reading: _Reading) -> None:
-    """Depth first without recursion: mail may nest deeper than Python's stack."""
+    """Walk depth-first without recursion, because mail can be nested deeper than Python's stack."""
     waiting: list[tuple[LexborNode | str, _Place, int]] = [(root, _Place(), 0)]
     while waiting and reading.nodes < MOST_NODES:
         node, place, depth = waiting.pop()
@@ -213,7 +212,7 @@ def _place_of(node: LexborNode, place: _Place, styles: Styles) -> _Place:
         own["background-color"] = ground
     own |= {**inline.plain, **sheet.important, **inline.important}
     if not own and "hidden" not in attributes:
-        return place  # it says nothing of its own, so it is seen as what it stands in is seen
+        return place  # It has no style of its own, so it is as visible as its parent.
     style = {**place.style, **own}
     hidden = place.is_hidden or "hidden" in attributes or hides(own, style)
     return _Place(hidden, {name: style[name] for name in _INHERITED if name in style})
@@ -239,7 +238,7 @@ def _note(node: LexborNode, tag: str, place: _Place, reading: _Reading) -> None:
 
 
 def _words_of(node: LexborNode) -> str:
-    """The text of a link and of the pictures in it: its beginning, since links may be nested in one another."""
+    """Return the first text of a link and of its pictures; only the beginning, because links can be nested."""
     words: list[str] = []
     for inner in islice(node.traverse(include_text=True), _MOST_IN_LINK):
         said = (

@@ -1,4 +1,4 @@
-"""Reading a campaign's message as its recipients will (RFC 5322, RFC 2045), with links and pictures named."""
+"""Reading a message as its recipients get it (RFC 5322, RFC 2045), with its links and pictures."""
 
 import hashlib
 import unicodedata
@@ -25,71 +25,71 @@ from portal.message_checks.budgets import (
 )
 from portal.message_checks.markup import Markup, read_markup
 
-__all__ = ["CampaignMessage", "Part", "UnreadableMessage", "carried", "parse_message"]
+__all__ = ["MessagePart", "ParsedMessage", "UnreadableMessage", "parse_message", "transport_form"]
 
 
 @dataclass(frozen=True)
-class Part:
-    """One leaf part of the message as MIME has it: text, picture, calendar or file, shown or attached."""
+class MessagePart:
+    """One leaf part of the MIME structure: text, picture, calendar or file, shown or attached."""
 
     kind: str
-    """Its media type, such as text/html, in lower case."""
+    """The media type in lower case, such as text/html."""
     disposition: str
     name: str
     content_id: str
     size: int
-    """Octets of its content, decoded."""
+    """Octets of the decoded content."""
     sha256: str
-    """Of its content: of text, in the form that carriers do not change; of all else, of its octets."""
+    """The SHA-256 of the content: for text, in the form that transport does not change (`transport_form`)."""
     is_body: bool
-    """Whether it is the HTML or the plain text that recipients read."""
+    """Whether it is the HTML or plain text that recipients read."""
 
 
 @dataclass(frozen=True)
-class CampaignMessage:
+class ParsedMessage:
     """A message as its recipients get it."""
 
     source: Message = field(repr=False)
-    """The header fields and the body as they came, in CRLF form."""
+    """The header fields and the body as received, with CRLF line ends."""
     subject: str
     subjects: tuple[str, ...]
-    """Every Subject field, decoded; a message must have one."""
+    """Every Subject field, decoded; a valid message has exactly one."""
     senders: tuple[str, ...]
     """Every address of every From field, in lower case."""
     reply_to: tuple[str, ...]
     html: str = field(repr=False)
-    """The HTML part, decoded; "" where there is none."""
+    """The HTML part, decoded; "" if there is none."""
     plain: str = field(repr=False)
-    """The plain part, decoded; "" where there is none."""
+    """The plain-text part, decoded; "" if there is none."""
     markup: Markup = field(repr=False)
-    """What the HTML shows, links to and loads; of the plain part where there is no HTML."""
+    """What the HTML shows, links to and loads, or the plain text if there is no HTML."""
     authors: tuple[str, ...]
-    """Every From field as people read it: names and addresses, decoded."""
-    parts: tuple[Part, ...]
+    """Every From field as people read it: decoded names and addresses."""
+    parts: tuple[MessagePart, ...]
     """Every leaf part, in order."""
     size: int
     """Octets of the whole message."""
 
     @property
     def text(self) -> str:
-        """The message as text: its plain part, or what its HTML shows."""
+        """Return the message as text: its plain-text part, or else the visible text of its HTML."""
         return self.plain or self.markup.text
 
     @property
     def shown(self) -> str:
-        """What a recipient can see, of either part; hidden text is not in it."""
+        """Return the text that a recipient can see, without hidden text."""
         return self.markup.text or self.plain
 
     def values(self, name: str) -> list[str]:
-        """The unfolded values of every field of this name, from the top."""
+        """Return the unfolded values of all header fields with this name, from the top."""
         return [_unfolded(value) for value in self.source.values(name)]
 
 
-def parse_message(raw: bytes) -> CampaignMessage:
-    """Read an .eml, in a confined process.
+def parse_message(raw: bytes) -> ParsedMessage:
+    """Return a message in RFC 5322 octets as its recipients get it, read in a confined process.
 
-    Raises UnreadableMessage, with one sentence, for anything that is no message or costs more than a message may;
-    `confined.Busy`, which says nothing of the message.
+    Raises UnreadableMessage with one sentence if `raw` is not a message or costs too much to read, and `confined.Busy`,
+    which says nothing about the message.
     """
     try:
         return confined.run(read_here, raw, seconds=SECONDS, megabytes=MEGABYTES)
@@ -97,8 +97,8 @@ def parse_message(raw: bytes) -> CampaignMessage:
         raise UnreadableMessage(BEYOND.get(error.limit, str(error))) from error
 
 
-def read_here(raw: bytes) -> CampaignMessage:
-    """The same within this process, which is to be a confined one. Raises UnreadableMessage."""
+def read_here(raw: bytes) -> ParsedMessage:
+    """Do the same in this process, which must be a confined one. Raises UnreadableMessage."""
     try:
         source = read_message(raw)
     except MessageRefused as error:
@@ -108,14 +108,14 @@ def read_here(raw: bytes) -> CampaignMessage:
         return _read(source)
     except UnreadableMessage:
         raise
-    # The parser of the standard library is lenient, and still fails on some broken headers in many ways.
+    # The parser of the standard library is lenient, and still raises many kinds of errors for broken headers.
     except (MessageError, ValueError, LookupError, TypeError, AttributeError, IndexError, RecursionError):
         raise UnreadableMessage(
             "The parts of this message cannot be read. Save it again from the program that sends it."
         ) from None
 
 
-def _read(source: Message) -> CampaignMessage:
+def _read(source: Message) -> ParsedMessage:
     whole = source.header + b"\r\n" + source.body
     message = BytesParser(policy=policy.default).parsebytes(whole)
     assert isinstance(message, EmailMessage)
@@ -123,7 +123,7 @@ def _read(source: Message) -> CampaignMessage:
     markup = read_markup(html) if html else Markup.of_plain(plain)
     for text in (plain, markup.text, markup.hidden):
         check_text(text)
-    return CampaignMessage(
+    return ParsedMessage(
         source=source,
         subject=" ".join(str(message.get("Subject", "")).split()),
         subjects=tuple(_shown(message, "Subject")),
@@ -156,7 +156,7 @@ def _shown(message: EmailMessage, name: str) -> Iterator[str]:
     yield from (" ".join(str(value).split()) for value in message.get_all(name, []))
 
 
-def _parts(message: EmailMessage) -> Iterator[Part]:
+def _parts(message: EmailMessage) -> Iterator[MessagePart]:
     bodies = [message.get_body(preferencelist=(kind,)) for kind in ("html", "plain")]
     for part in message.walk():
         if part.is_multipart():
@@ -164,8 +164,8 @@ def _parts(message: EmailMessage) -> Iterator[Part]:
         content = part.get_payload(decode=True)
         octets = content if isinstance(content, bytes) else b""
         is_text = part.get_content_maintype() == "text"
-        bound = carried(_decoded(part, octets)).encode("utf-8", "replace") if is_text else octets
-        yield Part(
+        bound = transport_form(_decoded(part, octets)).encode("utf-8", "replace") if is_text else octets
+        yield MessagePart(
             kind=part.get_content_type(),
             disposition=part.get_content_disposition() or "",
             name=" ".join((part.get_filename() or "").split())[:150],
@@ -183,22 +183,25 @@ def _decoded(part: Message_, octets: bytes) -> str:
         return octets.decode("utf-8", "replace")
 
 
-def carried(text: str) -> str:
-    """Text without what carriers change: Unicode form C, line ends of LF, no blanks at line ends or lines around."""
+def transport_form(text: str) -> str:
+    """Return text in the form that transport does not change: Unicode NFC, LF line ends, no trailing spaces or blank lines around.
+
+    Raises UnreadableMessage for a letter with more than `MOST_MARKS` combining marks.
+    """
     _check_marks(text)
     plain = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
     return "\n".join(line.rstrip() for line in plain.split("\n")).strip("\n")
 
 
 def _check_marks(text: str) -> None:
-    """Raise UnreadableMessage for a letter with so many marks that putting them in order takes the square of them."""
+    """Raise UnreadableMessage for too many marks on one letter: sorting them takes the square of their number."""
     if text.isascii():
         return
     run = 0
     for sign in text:
         run = run + 1 if sign > "\u02ff" and unicodedata.combining(sign) else 0
         if run > MOST_MARKS:
-            raise UnreadableMessage(f"A letter in it has more than {MOST_MARKS} accents. Take them out.")
+            raise UnreadableMessage(f"A letter in it has more than {MOST_MARKS} accents. Remove them.")
 
 
 def _unfolded(value: bytes) -> str:

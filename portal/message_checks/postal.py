@@ -1,4 +1,4 @@
-"""Finding a postal address and the words and links of an opt-out in English text (CS-4, CS-5, CS-8, CS-9, CS-14)."""
+"""Finding a postal address and an opt-out in English text (CS-4, CS-5, CS-8, CS-9, CS-14)."""
 
 import re
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ _STREET: Final = (
     r"highway|hwy|place|pl|loop|square|sq|trail|terrace)\b\.?"
 )
 _NAMED: Final = r"\b\d{1,6}\s+(?-i:[A-Z][\w.'\-]*(?:\s+[A-Z0-9][\w.'\-]*){0,4})\s*(?=[,\n])"
-"""A street without a word for street, such as 2500 Broadway: a number and a name, then the place."""
+"""A street without a word such as "Street", for example 2500 Broadway: a number and a name, then the city."""
 _BOX: Final = r"\b(?:P\.?\s?O\.?\s?Box|Post Office Box|Box|MS|Mail Stop|PMB)\s+#?\d{1,7}\b"
 _ADDRESS: Final = re.compile(
     rf"(?:{_STREET}|{_BOX}|{_NAMED})[^@]{{0,120}}?{_PLACE}", re.IGNORECASE | re.DOTALL
@@ -26,9 +26,9 @@ _ADDRESS: Final = re.compile(
 _CODE: Final = re.compile(r"(?<=\s)\d{5}(?:-\d{4})?\b")
 _STATE: Final = re.compile(rf"\b(?:{_STATES}|Texas)\.?,?\s{{1,10}}$", re.IGNORECASE)
 _BEFORE: Final = 400
-"""Characters in which all of an address stands, up to its ZIP code."""
+"""Characters before a ZIP code in which the rest of the address must be."""
 _MOST_CODES: Final = 25
-"""Codes from the beginning, and as many from the end, where an address usually stands."""
+"""ZIP codes that are looked at from the beginning, and as many from the end, where an address usually is."""
 
 OPT_OUT: Final = re.compile(
     r"\b(?:unsubscribe|opt[\s-]?out|opting out|stop receiving|no longer (?:wish|want) to (?:receive|get|hear)|"
@@ -74,15 +74,16 @@ SHORTENERS: Final = frozenset(
         "v.gd",
     ]
 )
-"""Hosts that lead elsewhere: well known ones, written down from general knowledge on 23 November 2026."""
+"""Hosts of well-known link shorteners, compiled from general knowledge on November 23, 2026."""
 
 
 def postal_address(text: str) -> str:
-    """The first United States postal address in the text, on one line: a street or a box, a place, a ZIP code.
+    """Return the first postal address of the United States in the text, on one line; "" if there is none.
 
-    "" where there is none. 16 CFR 316.2(p): a street address, a registered post office box or private mailbox.
+    An address is a street or a box, a city and a ZIP code. 16 CFR 316.2(p): a street address, or a registered post
+    office box or private mailbox.
     """
-    # From each ZIP code backwards: looking for a street first takes seconds in a text full of numbers.
+    # Backward from each ZIP code: searching for a street first takes seconds in a text full of numbers.
     ends = [
         match.end()
         for match in _CODE.finditer(text)
@@ -96,7 +97,7 @@ def postal_address(text: str) -> str:
 
 
 def opt_out_links(links: Iterable[Link]) -> list[Link]:
-    """The shown links by which people say that they want no more: by their words, or by their address."""
+    """Return the visible links that opt out, recognized by their text or their address."""
     return [
         link
         for link in links
@@ -105,7 +106,7 @@ def opt_out_links(links: Iterable[Link]) -> list[Link]:
 
 
 def asks_sign_in(url: str) -> bool:
-    """Whether an address looks like a sign-in page, which no opt-out may need (16 CFR 316.5)."""
+    """Whether an address looks like a sign-in page, which an opt-out must not require (16 CFR 316.5)."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -114,7 +115,7 @@ def asks_sign_in(url: str) -> bool:
 
 
 def is_shortened(link: Link) -> bool:
-    """Whether a link hides where it leads behind a shortening service."""
+    """Whether a link hides its destination behind a link shortener."""
     return link.host.removeprefix("www.") in SHORTENERS
 
 

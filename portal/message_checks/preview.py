@@ -1,10 +1,10 @@
-"""A message's HTML made harmless, for the sandboxed frame of its preview."""
+"""Sanitized HTML of a message, for the sandboxed frame of its preview."""
 
 import nh3
 
 from portal.lib import confined
 from portal.message_checks.budgets import BEYOND, MEGABYTES, SECONDS, UnreadableMessage
-from portal.message_checks.parsing import CampaignMessage
+from portal.message_checks.parsing import ParsedMessage
 
 _TAGS = frozenset(
     [
@@ -132,12 +132,12 @@ _STYLES = frozenset(
 )
 
 
-def sanitised_html(message: CampaignMessage) -> str:
-    """The HTML part without scripts, forms, frames, style sheets or anything loaded from elsewhere.
+def sanitized_html(message: ParsedMessage) -> str:
+    """Return the HTML part without scripts, forms, frames, style sheets or anything that is loaded from elsewhere.
 
-    Links lose their targets (they are listed beside the preview); pictures show their alternative text. Plain
-    text, where there is no HTML, is shown as it is. It is made in a confined process; raises UnreadableMessage where
-    that takes more than it may, and `confined.Busy`.
+    Links lose their targets, which the page lists beside the preview; pictures show their alternative text. A message
+    without HTML gives its plain text, escaped. Runs in a confined process; raises UnreadableMessage if that costs too
+    much, and `confined.Busy`.
     """
     try:
         return confined.run(_sanitise, message.html, message.plain, seconds=SECONDS, megabytes=MEGABYTES)

@@ -1,6 +1,6 @@
-"""The little of CSS that hides text: declarations, simple selectors, colours. Unknown rules change nothing.
+"""The part of CSS that can hide text: declarations, simple selectors and colors. Unknown rules are ignored.
 
-tinycss2 reads the CSS as browsers do (CSS Syntax Module Level 3); what its rules mean for a reader is judged here.
+tinycss2 parses the CSS as browsers do (CSS Syntax Module Level 3); this module decides what the rules hide.
 """
 
 import colorsys
@@ -31,7 +31,7 @@ from portal.message_checks.budgets import LARGEST_STYLES, MOST_RULES, MOST_STYLE
 _HIDING: Final = frozenset(
     {"display", "visibility", "opacity", "font-size", "mso-hide", "clip", "clip-path", "transform"}
 )
-"""What hides by itself. Of a rule whose place is not read (`div .note`) these alone count: better hidden than shown."""
+"""Declarations that hide by themselves. Only these count for a selector that is not fully read, such as `div .note`."""
 _READ: Final = _HIDING | {
     "color",
     "background",
@@ -48,13 +48,13 @@ _READ: Final = _HIDING | {
     "right",
     "margin-left",
 }
-"""Every property that says whether something is seen."""
+"""Every property that decides whether something is visible."""
 _EVERYWHERE: Final = frozenset({"all", "screen", "only all", "only screen"})
-"""Media queries that hold on every screen: what stands in them holds as if it stood outside."""
+"""Media queries that are true on every screen, so that their rules apply as if they were outside."""
 _COMBINATORS: Final = (">", "+", "~")
 _COMMA: Final = LiteralToken(0, 0, ",")
 _DEEPEST: Final = 4
-"""How deep rules in rules, and brackets in a value, are read."""
+"""How deep nested rules, and brackets in a value, are read."""
 _NAMES: Final = {
     "white": "ffffff",
     "snow": "fffafa",
@@ -82,12 +82,12 @@ _NAMES: Final = {
 
 @dataclass(frozen=True)
 class Declarations:
-    """What a block or a style attribute says of the properties that are read, in lower case."""
+    """The declarations of a block or a style attribute for `READ` properties, in lower case."""
 
     plain: Mapping[str, str]
-    """The last value of each property, whether it is important or not."""
+    """The last value of each property, important or not."""
     important: Mapping[str, str]
-    """Those that say `!important`, which no later rule and no inline style takes back."""
+    """Those with `!important`, which no later rule and no inline style overrides."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +101,14 @@ class Rule:
     important: Mapping[str, str]
 
     def fits(self, tag: str, id_: str, classes: frozenset[str]) -> bool:
-        """Whether it styles an element of this name, id and classes."""
+        """Whether the rule applies to an element with this name, id and classes."""
         return (
             (not self.tag or self.tag == tag) and (not self.id or self.id == id_) and self.classes <= classes
         )
 
 
 class Styles:
-    """The style sheets of a message, and its style attributes as they come, under the budgets of a message."""
+    """The style sheets and style attributes of a message, read within the limits of `budgets`."""
 
     def __init__(self, sheets: Iterable[str]) -> None:
         self._left, self._steps = LARGEST_STYLES, MOST_STYLE_STEPS
@@ -120,10 +120,10 @@ class Styles:
         self._tags = {rule.tag for rule in self._rules if rule.tag}
 
     def of(self, tag: str, id_: str, classes: str) -> Declarations:
-        """What the style sheets say of an element. Raises UnreadableMessage beyond the budget."""
+        """Return the declarations of the style sheets for an element. Raises UnreadableMessage over a limit."""
         if not self._rules:
             return _NONE
-        # Elements that no selector can tell apart are looked up once.
+        # Elements that no selector can distinguish are looked up once.
         what = (
             tag if tag in self._tags else "",
             id_ if id_ in self._ids else "",
@@ -134,7 +134,7 @@ class Styles:
         return self._found[what]
 
     def inline(self, text: str) -> Declarations:
-        """What a style attribute says. Raises UnreadableMessage beyond the budget."""
+        """Return the declarations of a style attribute. Raises UnreadableMessage over a limit."""
         if text not in self._inline:
             self._spend(len(text))
             self._inline[text] = _of_nodes(tinycss2.parse_blocks_contents(text))
@@ -175,7 +175,7 @@ class Styles:
 
 
 def _rules_in(nodes: Iterable[Node], depth: int) -> Iterator[Rule]:
-    """The rules with simple selectors that hold on every screen, in order."""
+    """Return the rules with simple selectors that apply on every screen, in order."""
     for node in nodes:
         if isinstance(node, QualifiedRule):
             declared = _of_nodes(tinycss2.parse_blocks_contents(node.content))
@@ -186,7 +186,7 @@ def _rules_in(nodes: Iterable[Node], depth: int) -> Iterator[Rule]:
 
 
 def _holds(rule: AtRule) -> bool:
-    """Whether what stands in an at-rule holds on every screen; of other screens nothing is sure to be hidden."""
+    """Whether the rules in an at-rule apply on every screen; on other screens nothing is certain to be hidden."""
     if rule.lower_at_keyword in ("layer", "supports"):
         return True
     queries = _text(rule.prelude).split(",")
@@ -206,7 +206,7 @@ def _rules_with(prelude: Sequence[Node], declared: Declarations) -> Iterator[Rul
 
 
 def _rule(selector: list[Node], declared: Declarations) -> Rule | None:
-    """The rule by the last part of its selector; of one with several parts, only what hides by itself."""
+    """Return the rule for the last part of its selector; with several parts, only what hides by itself."""
     while selector and isinstance(selector[-1], WhitespaceToken):
         selector.pop()
     start = 0
@@ -225,7 +225,7 @@ def _rule(selector: list[Node], declared: Declarations) -> Rule | None:
 
 
 def _compound(nodes: Sequence[Node]) -> tuple[str, str, frozenset[str]] | None:
-    """Element, id and classes of a selector without blanks; what follows a colon is left out. None for any other."""
+    """Return element, id and classes of a selector without combinators, without what follows a colon; else None."""
     tag, id_, classes, before = "", "", set[str](), ""
     for at, node in enumerate(nodes):
         sign = _sign(node)
@@ -244,12 +244,12 @@ def _compound(nodes: Sequence[Node]) -> tuple[str, str, frozenset[str]] | None:
 
 
 def _sign(node: Node) -> str:
-    """The sign that a node is, such as a comma; "" for any other node."""
+    """Return the character of a literal node, such as a comma; "" for any other node."""
     return node.value if isinstance(node, LiteralToken) else ""
 
 
 def _of_nodes(nodes: Iterable[Node]) -> Declarations:
-    """What declarations say of the properties that are read; whatever else stands among them is nothing."""
+    """Return the declarations of `READ` properties; anything else is ignored."""
     plain: dict[str, str] = {}
     important: dict[str, str] = {}
     for node in nodes:
@@ -265,7 +265,7 @@ def _of_nodes(nodes: Iterable[Node]) -> Declarations:
 
 
 def _text(nodes: Iterable[Node], depth: int = 0) -> str:
-    """Nodes as text in lower case, without comments, runs of blanks as one; brackets in brackets are left out."""
+    """Return nodes as lower-case text without comments and with single spaces; nested brackets are left out."""
     if depth > _DEEPEST:
         return ""
     parts = []
@@ -283,7 +283,7 @@ _NONE: Final = Declarations({}, {})
 
 
 def hides(own: Mapping[str, str], style: Mapping[str, str]) -> bool:
-    """Whether an element with these declarations shows nothing; `style` has what it inherits besides."""
+    """Whether an element with these declarations is hidden; `style` adds what it inherits."""
     return (
         own.get("display") == "none"
         or style.get("visibility") in ("hidden", "collapse")
@@ -311,7 +311,7 @@ def _is_faint(opacity: str | None) -> bool:
 
 
 def _is_cut_away(own: Mapping[str, str]) -> bool:
-    """Clipped to nothing, or scaled to nothing."""
+    """Whether it is clipped or scaled to nothing."""
     clip, path, transform = (
         own.get(name, "").replace(" ", "") for name in ("clip", "clip-path", "transform")
     )
@@ -346,7 +346,7 @@ def _is_invisible(style: Mapping[str, str]) -> bool:
         said in (under, "transparent") or (re.search(r"[,/]\s*0?\.?0+%?\s*\)$", said) and _has_alpha(said))
     ):
         return True
-    letters, ground = colour(said), colour(under)
+    letters, ground = color(said), color(under)
     if not letters or not ground:
         return False
     return sum(abs(a - b) for a, b in zip(letters, ground, strict=True)) < 24
@@ -356,8 +356,8 @@ def _has_alpha(text: str) -> bool:
     return text.startswith(("rgba(", "hsla(")) or "/" in text
 
 
-def colour(text: str) -> tuple[int, int, int] | None:
-    """A colour as red, green, blue of 0 to 255; None for one that is not known here."""
+def color(text: str) -> tuple[int, int, int] | None:
+    """Return a color as red, green and blue from 0 to 255; None for one that is not recognized."""
     text = text.strip().lower()
     digits = _NAMES.get(text, text.removeprefix("#"))
     if re.fullmatch(r"[0-9a-f]{3}", digits):

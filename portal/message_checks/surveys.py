@@ -1,4 +1,4 @@
-"""Surveys and research among the institution's people (S-1 to S-10)."""
+"""Surveys and research among people of the institution (S-1 to S-10)."""
 
 import re
 from collections.abc import Iterator
@@ -6,13 +6,14 @@ from typing import Final
 
 from portal.message_checks.can_spam import FAIL, PASS, PERSON, WARN
 from portal.message_checks.canonical import canonical_sha256
-from portal.message_checks.findings import CampaignFacts, MessageFinding
+from portal.message_checks.findings import MailingFacts, MessageFinding
 from portal.message_checks.markup import Link
-from portal.message_checks.parsing import CampaignMessage
+from portal.message_checks.parsing import ParsedMessage
+from portal.message_checks.postal import opt_out_links
 
 CLAUSE: Final = "MKT-5"
 MOST_MESSAGES: Final = 2
-"""The invitation and one reminder (S-10)."""
+"""Messages to each person: the invitation and one reminder (S-10)."""
 _RECRUITS: Final = re.compile(
     r"\b(?:research (?:study|participants?|subjects?)|participants? (?:needed|wanted|for (?:a|our) (?:study|experiment))|"
     r"(?:volunteers?|subjects?) (?:needed|wanted) for|clinical trial|principal investigator)\b",
@@ -32,8 +33,8 @@ _VOLUNTARY: Final = re.compile(
 )
 
 
-def survey_rules(message: CampaignMessage, facts: CampaignFacts) -> Iterator[MessageFinding]:
-    """S-1 of every message; the rest of surveys alone."""
+def survey_rules(message: ParsedMessage, facts: MailingFacts) -> Iterator[MessageFinding]:
+    """Yield the finding of S-1 for every message, and those of S-2 to S-10 for surveys."""
     yield _recruitment(message, facts)
     if not facts.is_survey:
         return
@@ -41,13 +42,13 @@ def survey_rules(message: CampaignMessage, facts: CampaignFacts) -> Iterator[Mes
         "S-2",
         CLAUSE,
         PERSON,
-        "Does the IRB’s determination cover the last send? See the answers.",
+        "Is the IRB’s determination valid through the last day of sending? See the answers.",
         "the answers",
     )
     yield _approved_text(message, facts)
     yield from _anonymity(message, facts)
     yield MessageFinding(
-        "S-5", CLAUSE, PERSON, "Has whoever answers for this population agreed?", "the audience"
+        "S-5", CLAUSE, PERSON, "Has the office responsible for this population agreed?", "the audience"
     )
     yield MessageFinding(
         "S-6", CLAUSE, PERSON, "Does Institutional Research know of it? See the answers.", "the answers"
@@ -56,27 +57,27 @@ def survey_rules(message: CampaignMessage, facts: CampaignFacts) -> Iterator[Mes
         "S-7",
         CLAUSE,
         PERSON,
-        "Is it one survey too many for these people this year? See the calendar.",
+        "Do these people already get enough surveys this year? See the calendar.",
         "the window",
     )
     yield MessageFinding(
         "S-8",
         CLAUSE,
         PERSON,
-        "Students’ addresses are no directory information (FERPA). Does the list stay inside?",
+        "Students’ email addresses are not directory information (FERPA). Does the list stay inside the institution?",
         "the audience",
     )
     yield _incentive(message)
     yield _reminders(facts)
 
 
-def _recruitment(message: CampaignMessage, facts: CampaignFacts) -> MessageFinding:
+def _recruitment(message: ParsedMessage, facts: MailingFacts) -> MessageFinding:
     if facts.is_recruitment:
         return MessageFinding(
             "S-1",
             CLAUSE,
             FAIL,
-            "Mass mail to find people for a research study is not permitted. Use the announcement service, with the number of the IRB’s approval.",
+            "Mass email to recruit people for a research study is not permitted. Use the announcement service, with the IRB approval number.",
             "the answers",
         )
     found = _RECRUITS.search(f"{message.subject}\n{message.text[:100_000]}")
@@ -85,21 +86,19 @@ def _recruitment(message: CampaignMessage, facts: CampaignFacts) -> MessageFindi
             "S-1",
             CLAUSE,
             PERSON,
-            f"“{found[0]}”: does it look for people to take part in research? Such mail goes by the announcement service.",
+            f"“{found[0]}”: does it recruit people for research? Such messages go through the announcement service.",
             "the text",
         )
-    return MessageFinding(
-        "S-1", CLAUSE, PASS, "It does not look for people to take part in research.", "the text"
-    )
+    return MessageFinding("S-1", CLAUSE, PASS, "It does not recruit people for research.", "the text")
 
 
-def _approved_text(message: CampaignMessage, facts: CampaignFacts) -> MessageFinding:
+def _approved_text(message: ParsedMessage, facts: MailingFacts) -> MessageFinding:
     if not facts.irb_text_sha256:
         return MessageFinding(
             "S-3",
             CLAUSE,
             PERSON,
-            "Where the IRB approved a text: is this that text, word for word?",
+            "If the IRB approved a text, is this that text, word for word?",
             "the text",
         )
     if canonical_sha256(message) == facts.irb_text_sha256:
@@ -108,11 +107,11 @@ def _approved_text(message: CampaignMessage, facts: CampaignFacts) -> MessageFin
 
 
 def is_personal(link: Link) -> bool:
-    """Whether a link can tell who follows it: a field for the recipient, or a parameter that names one."""
+    """Whether a link can identify who follows it, by a merge field or a parameter for the recipient."""
     return bool(_PERSONAL.search(link.url))
 
 
-def _anonymity(message: CampaignMessage, facts: CampaignFacts) -> Iterator[MessageFinding]:
+def _anonymity(message: ParsedMessage, facts: MailingFacts) -> Iterator[MessageFinding]:
     says = bool(_ANONYMOUS.search(message.shown)) and not _NOT_ANONYMOUS.search(message.shown)
     personal = next(
         (link for link in message.markup.links if not _is_opt_out(link) and is_personal(link)), None
@@ -122,7 +121,7 @@ def _anonymity(message: CampaignMessage, facts: CampaignFacts) -> Iterator[Messa
             "S-4",
             CLAUSE,
             FAIL,
-            f"It promises anonymity, and the link to {personal.host or 'the survey'} can tell who follows it. Use one link for all, or do not promise it.",
+            f"It promises anonymity, but the link to {personal.host or 'the survey'} can identify who follows it. Use one link for everybody, or do not promise it.",
             "the links",
         )
     elif says and not facts.is_anonymous:
@@ -130,7 +129,7 @@ def _anonymity(message: CampaignMessage, facts: CampaignFacts) -> Iterator[Messa
             "S-4",
             CLAUSE,
             FAIL,
-            "The text says “anonymous”, and the request says otherwise. Make them agree.",
+            "The text says “anonymous”, but the request does not. They must agree.",
             "the text",
         )
     elif _VOLUNTARY.search(message.shown):
@@ -140,18 +139,16 @@ def _anonymity(message: CampaignMessage, facts: CampaignFacts) -> Iterator[Messa
             "S-4",
             CLAUSE,
             PERSON,
-            "Does it say what taking part means: that it is voluntary, and what becomes of the answers?",
+            "Does it explain that taking part is voluntary, and what happens to the answers?",
             "the text",
         )
 
 
 def _is_opt_out(link: Link) -> bool:
-    from portal.message_checks.postal import opt_out_links
-
     return bool(opt_out_links([link]))
 
 
-def _incentive(message: CampaignMessage) -> MessageFinding:
+def _incentive(message: ParsedMessage) -> MessageFinding:
     if found := _INCENTIVE.search(message.subject):
         return MessageFinding(
             "S-9",
@@ -164,7 +161,7 @@ def _incentive(message: CampaignMessage) -> MessageFinding:
     return MessageFinding("S-9", CLAUSE, PASS, "The subject names no reward.", "Subject")
 
 
-def _reminders(facts: CampaignFacts) -> MessageFinding:
+def _reminders(facts: MailingFacts) -> MessageFinding:
     each = facts.messages_each
     if each is not None and each > MOST_MESSAGES:
         return MessageFinding(

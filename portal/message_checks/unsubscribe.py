@@ -1,4 +1,4 @@
-"""One-click unsubscribing: RFC 8058 and RFC 2369 (U-1 to U-8)."""
+"""One-click unsubscribe: RFC 8058 and RFC 2369 (U-1 to U-8)."""
 
 import re
 from collections.abc import Iterator
@@ -6,8 +6,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from portal.message_checks.can_spam import CLAUSE, FAIL, PASS, PERSON, UNKNOWN, WARN, is_ours
-from portal.message_checks.findings import CampaignFacts, MessageFinding
-from portal.message_checks.parsing import CampaignMessage
+from portal.message_checks.findings import MailingFacts, MessageFinding
+from portal.message_checks.parsing import ParsedMessage
 
 _URI: Final = re.compile(r"<([^<>]+)>")
 ONE_CLICK: Final = "List-Unsubscribe=One-Click"
@@ -15,8 +15,8 @@ SHORTEST_TOKEN: Final = 16
 _BOTH: Final = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
 
 
-def unsubscribing(message: CampaignMessage, facts: CampaignFacts) -> Iterator[MessageFinding]:
-    """Every check of the two headers, in the order of the rules."""
+def unsubscribing(message: ParsedMessage, facts: MailingFacts) -> Iterator[MessageFinding]:
+    """Yield the findings of U-1 to U-8, in that order."""
     uris, posts = message.values("List-Unsubscribe"), message.values("List-Unsubscribe-Post")
     yield _both_once(len(uris), len(posts))
     if not uris:
@@ -37,17 +37,17 @@ def _both_once(uris: int, posts: int) -> MessageFinding:
             "U-1",
             CLAUSE,
             PASS,
-            "List-Unsubscribe and List-Unsubscribe-Post are there, each once.",
+            "It has List-Unsubscribe and List-Unsubscribe-Post, each once.",
             "List-Unsubscribe",
         )
     for count, name in ((uris, "List-Unsubscribe"), (posts, "List-Unsubscribe-Post")):
         if count != 1:
-            word = "is missing" if count == 0 else f"is there {count} times"
+            word = "is missing" if count == 0 else f"appears {count} times"
             return MessageFinding(
                 "U-1",
                 CLAUSE,
                 FAIL,
-                f"The header {name} {word}. One click to unsubscribe needs both headers, each once.",
+                f"The header {name} {word}. One-click unsubscribe needs both headers, each once.",
                 name,
             )
     raise AssertionError("one of the two is not there once")
@@ -71,7 +71,7 @@ def _one_web_address(uris: list[str], web: list[str]) -> MessageFinding:
         "U-2",
         CLAUSE,
         FAIL,
-        f"List-Unsubscribe {what}; it needs exactly one that begins with https, in angle brackets.",
+        f"List-Unsubscribe {what}; it must have exactly one in angle brackets that begins with https.",
         "List-Unsubscribe",
     )
 
@@ -90,7 +90,7 @@ def _post_value(value: str) -> MessageFinding:
     )
 
 
-def _web_address(uri: str, facts: CampaignFacts) -> Iterator[MessageFinding]:
+def _web_address(uri: str, facts: MailingFacts) -> Iterator[MessageFinding]:
     try:
         parts = urlsplit(uri)
         host = (parts.hostname or "").lower()
@@ -107,7 +107,7 @@ def _web_address(uri: str, facts: CampaignFacts) -> Iterator[MessageFinding]:
             "U-4",
             CLAUSE,
             PASS,
-            "The address has a part that names the recipient and is hard to guess.",
+            "The address has a part that identifies the recipient and is hard to guess.",
             "List-Unsubscribe",
         )
     else:
@@ -115,7 +115,7 @@ def _web_address(uri: str, facts: CampaignFacts) -> Iterator[MessageFinding]:
             "U-4",
             CLAUSE,
             WARN,
-            "The address has no long, opaque part. Alone, it must name the recipient and the list, and be hard to forge; a test message may lack it.",
+            "The address has no long, opaque part. By itself it must identify the recipient and the list, and be hard to forge. A test message may not have it.",
             "List-Unsubscribe",
             must=False,
         )
@@ -123,21 +123,21 @@ def _web_address(uri: str, facts: CampaignFacts) -> Iterator[MessageFinding]:
         "U-5",
         CLAUSE,
         PERSON,
-        f"Does {host} take the click without a cookie or a sign-in?",
+        f"Does {host} accept the click without a cookie or a sign-in?",
         "List-Unsubscribe",
     )
     yield MessageFinding(
         "U-6",
         CLAUSE,
         PERSON,
-        f"Does {host} answer the POST itself, without leading elsewhere?",
+        f"Does {host} answer the POST itself, without a redirect?",
         "List-Unsubscribe",
     )
     yield MessageFinding(
         "U-7",
         CLAUSE,
         PERSON,
-        "Does opening the address alone leave people subscribed? Mail filters open every link.",
+        "Do people stay subscribed if the address is only opened? Mail filters open every link.",
         "List-Unsubscribe",
     )
     if facts.own_domain and not is_ours(f"x@{host}", facts):
@@ -145,20 +145,20 @@ def _web_address(uri: str, facts: CampaignFacts) -> Iterator[MessageFinding]:
             "U-2",
             CLAUSE,
             WARN,
-            f"Unsubscribing leads to {host}, which is not ours. Is it the platform’s?",
+            f"The unsubscribe address is on {host}, which is not ours. Does it belong to the platform?",
             "List-Unsubscribe",
             must=False,
         )
 
 
-def _signed(message: CampaignMessage, facts: CampaignFacts) -> MessageFinding:
+def _signed(message: ParsedMessage, facts: MailingFacts) -> MessageFinding:
     signatures = message.values("DKIM-Signature")
     if not signatures:
         return MessageFinding(
             "U-8",
             CLAUSE,
             UNKNOWN,
-            "There is no DKIM signature in this copy, so whether both headers are signed cannot be told. Have the platform send a test message.",
+            "There is no DKIM signature in this copy, so nobody can tell whether both headers are signed. Have the platform send a test message.",
             "DKIM-Signature",
             must=False,
         )
@@ -168,30 +168,30 @@ def _signed(message: CampaignMessage, facts: CampaignFacts) -> MessageFinding:
         "U-8",
         CLAUSE,
         FAIL,
-        "No DKIM signature names both headers (h=). The platform has to sign List-Unsubscribe and List-Unsubscribe-Post.",
+        "No DKIM signature includes both headers (h=). The platform must sign List-Unsubscribe and List-Unsubscribe-Post.",
         "DKIM-Signature",
     )
 
 
-def _named(facts: CampaignFacts) -> MessageFinding:
-    """A signature names both headers: whether it proves them."""
+def _named(facts: MailingFacts) -> MessageFinding:
+    """Return U-8 for a message with a signature that names both headers: whether a valid one covers them."""
     proved = facts.signatures
     if proved is None:
         outcome, sentence = (
             PERSON,
-            ("A DKIM signature names both headers. Is it valid? The check of signatures says so."),
+            ("A DKIM signature includes both headers. Is it valid? See the check of the signatures."),
         )
     elif proved.covers >= _BOTH:
-        outcome, sentence = PASS, "A DKIM signature that proves the message covers both headers."
+        outcome, sentence = PASS, "A valid, aligned DKIM signature covers both headers."
     else:
         outcome = UNKNOWN if proved.outcome is UNKNOWN else FAIL
-        sentence = f"No DKIM signature that proves this copy covers both headers. {proved.reason}"
-    # Of a copy: the platform signs anew what it sends, so this bars nothing.
+        sentence = f"No valid, aligned DKIM signature of this copy covers both headers. {proved.reason}"
+    # This is about a copy. The platform signs again what it sends, so this bars nothing.
     return MessageFinding("U-8", CLAUSE, outcome, sentence, "DKIM-Signature", must=False)
 
 
 def signed_headers(signature: str) -> set[str]:
-    """The names of a DKIM signature's `h=` tag, in lower case (RFC 6376 section 3.5)."""
+    """Return the header names in the `h=` tag of a DKIM signature, in lower case (RFC 6376 section 3.5)."""
     for tag in signature.split(";"):
         name, equals, value = tag.partition("=")
         if equals and name.strip() == "h":

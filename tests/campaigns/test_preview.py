@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from campaigns import services
 from portal.message_checks.composing import compose_message
 from portal.message_checks.parsing import parse_message
-from portal.message_checks.preview import sanitised_html
+from portal.message_checks.preview import sanitized_html
 from portal.workflow import registry
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import requesting
@@ -57,7 +57,7 @@ def elsewhere() -> Iterator[tuple[str, list[str]]]:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_is_left_names_no_other_place(name: str) -> None:
     html = HOSTILE[name].format(e="http://elsewhere.example")
-    left = sanitised_html(parse_message(compose_message("x", html, "", SENDER)))
+    left = sanitized_html(parse_message(compose_message("x", html, "", SENDER)))
     # What was text stays text; no attribute, and so no load and no handler, names a place.
     assert '="http' not in left
     assert "url(" not in left

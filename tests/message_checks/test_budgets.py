@@ -6,18 +6,15 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks.hostile_messages import HOSTILE, SIZE, html, plain
-from campaigns import message_form
 from portal.lib import confined
 from portal.message_checks import budgets
-from portal.message_checks.checks import CampaignFacts, check_octets
+from portal.message_checks.checks import MailingFacts, check_octets
 from portal.message_checks.markup import read_markup
 from portal.message_checks.parsing import UnreadableMessage, parse_message
-from portal.message_checks.preview import sanitised_html
+from portal.message_checks.preview import sanitized_html
 from portal.message_checks.styles import Styles
-from tests.campaigns.cast import message
-from tests.cast import Cast
 
-FACTS = CampaignFacts(
+FACTS = MailingFacts(
     own_domain="ttu.edu",
     promotes=True,
     has_transactional=False,
@@ -48,12 +45,8 @@ def test_what_could_cost_much_is_read_or_refused_in_a_moment(name: str, size: in
     assert sentence not in budgets.BEYOND.values(), "a budget is to refuse it, not the limit of the process"
     if not sentence:
         began = time.monotonic()
-        sanitised_html(parse_message(raw))
+        sanitized_html(parse_message(raw))
         assert time.monotonic() - began < 2 * SECONDS
-
-
-def test_the_hostile_message_fits_into_the_form() -> None:
-    assert max(len(make(SIZE)) for make in HOSTILE.values()) < 1.1 * message_form.LARGEST
 
 
 @pytest.mark.parametrize(
@@ -149,43 +142,3 @@ def test_important_wins_over_what_comes_later() -> None:
     styles = Styles([".a{display:none!important} .a{display:block}"])
     declared = styles.of("p", "", "a b")
     assert (declared.plain["display"], declared.important["display"]) == ("block", "none")
-
-
-@pytest.mark.django_db
-def test_the_form_says_it_next_to_the_field_and_keeps_what_was_typed(cast: Cast) -> None:
-    from django.core.files.uploadedfile import SimpleUploadedFile
-
-    from tests.campaigns.cast import campaign_draft
-    from tests.cast import client_of, fresh
-
-    draft = campaign_draft(cast)
-    client, page = client_of(cast.requester), f"/requests/{draft.reference}/edit/message/"
-    raw = HOSTILE["comments in a style sheet"](400_000)
-    upload = SimpleUploadedFile("hostile.eml", raw, "message/rfc822")
-    answer = client.post(page, {"how": "eml", "eml": upload, "revision": fresh(draft).revision})
-    assert answer.status_code == 422
-    assert answer.context["form"].errors["eml"] == [
-        "It has more than 100 kB of styles. Use fewer and shorter ones."
-    ]
-    typed = {"how": "parts", "subject": "Kept subject", "html": "<p>" * 21_000, "text": "Kept text"}
-    answer = client.post(page, {**typed, "revision": fresh(draft).revision})
-    assert answer.status_code == 422
-    assert answer.context["form"].errors["html"] == ["Its HTML has more than 15,000 tags. Make it simpler."]
-    assert "Kept subject" in answer.content.decode()
-    assert "Kept text" in answer.content.decode()
-
-
-@pytest.mark.django_db
-def test_checks_of_one_person_have_a_rate(cast: Cast) -> None:
-    from django.core.files.uploadedfile import SimpleUploadedFile
-
-    from tests.campaigns.cast import campaign_draft
-    from tests.cast import client_of, fresh
-
-    draft = campaign_draft(cast)
-    client, page = client_of(cast.requester), f"/requests/{draft.reference}/edit/message/"
-    for number in range(message_form.CHECKS.times + 1):
-        upload = SimpleUploadedFile("a.eml", message(postal=f"{number}"), "message/rfc822")
-        answer = client.post(page, {"how": "eml", "eml": upload, "revision": fresh(draft).revision})
-    assert answer.status_code == 422
-    assert "20 messages were checked within a minute" in answer.content.decode()

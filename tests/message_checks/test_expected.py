@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from portal.message_checks.checks import CampaignFacts, check_message
+from portal.message_checks.checks import MailingFacts, check_message
 from portal.message_checks.parsing import parse_message
 
 HERE = Path(__file__).parent
@@ -38,7 +38,7 @@ ALWAYS_ASKED = {
     "S-8",
 }
 FACTS = {
-    "marketing": CampaignFacts(
+    "marketing": MailingFacts(
         own_domain="ttu.edu",
         promotes=True,
         has_transactional=False,
@@ -46,7 +46,7 @@ FACTS = {
         body_reads_commercial=True,
         people=6000,
     ),
-    "survey": CampaignFacts(
+    "survey": MailingFacts(
         own_domain="ttu.edu",
         promotes=False,
         has_transactional=False,
@@ -104,7 +104,7 @@ def test_the_command_adds_the_findings(capsys: pytest.CaptureFixture[str]) -> No
             "clause": "MKT-4",
             "outcome": "fail",
             "where": "the end",
-            "message": "There is no postal address in the text. Add the unit’s street or box, its city, state and ZIP code.",
+            "message": "There is no postal address in the text. Add the unit’s street address or PO box, city, state and ZIP code.",
         }
     ]
     assert report["from_domain"] == "ttu.edu"

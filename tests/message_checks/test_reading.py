@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 
 from campaigns.message_rules import as_finding
 from portal.message_checks.canonical import canonical_sha256, differences
-from portal.message_checks.checks import CampaignFacts, check_message
+from portal.message_checks.checks import MailingFacts, check_message
 from portal.message_checks.composing import compose_message
-from portal.message_checks.findings import MessageOutcome, Purpose, primary_purpose
+from portal.message_checks.findings import MessageOutcome, PrimaryPurpose, primary_purpose
 from portal.message_checks.markup import Link, read_markup
-from portal.message_checks.parsing import CampaignMessage, UnreadableMessage, parse_message
+from portal.message_checks.parsing import ParsedMessage, UnreadableMessage, parse_message
 from portal.message_checks.postal import asks_sign_in, postal_address
-from portal.message_checks.preview import sanitised_html
+from portal.message_checks.preview import sanitized_html
 
 SENDER = "Events <events@ttu.edu>"
 
 
-def made(html: str = "", text: str = "", subject: str = "Hello", sender: str = SENDER) -> CampaignMessage:
+def made(html: str = "", text: str = "", subject: str = "Hello", sender: str = SENDER) -> ParsedMessage:
     return parse_message(compose_message(subject, html, text, sender))
 
 
@@ -136,19 +136,19 @@ def test_sign_in_pages_are_known_by_their_address() -> None:
 @pytest.mark.parametrize(
     ("answers", "purpose"),
     [
-        ((None, None, None, None, None), Purpose.UNKNOWN),
-        ((False, True, None, None, None), Purpose.TRANSACTIONAL),
-        ((False, False, None, None, None), Purpose.OTHER),
-        ((True, True, True, True, None), Purpose.COMMERCIAL),
-        ((True, True, False, True, None), Purpose.TRANSACTIONAL),
-        ((True, True, False, False, None), Purpose.COMMERCIAL),
-        ((True, True, False, None, None), Purpose.UNKNOWN),
-        ((True, False, False, None, True), Purpose.COMMERCIAL),
-        ((True, False, False, None, False), Purpose.OTHER),
-        ((True, None, True, True, True), Purpose.UNKNOWN),
+        ((None, None, None, None, None), PrimaryPurpose.UNKNOWN),
+        ((False, True, None, None, None), PrimaryPurpose.TRANSACTIONAL),
+        ((False, False, None, None, None), PrimaryPurpose.OTHER),
+        ((True, True, True, True, None), PrimaryPurpose.COMMERCIAL),
+        ((True, True, False, True, None), PrimaryPurpose.TRANSACTIONAL),
+        ((True, True, False, False, None), PrimaryPurpose.COMMERCIAL),
+        ((True, True, False, None, None), PrimaryPurpose.UNKNOWN),
+        ((True, False, False, None, True), PrimaryPurpose.COMMERCIAL),
+        ((True, False, False, None, False), PrimaryPurpose.OTHER),
+        ((True, None, True, True, True), PrimaryPurpose.UNKNOWN),
     ],
 )
-def test_the_five_questions(answers: tuple[bool | None, ...], purpose: Purpose) -> None:
+def test_the_five_questions(answers: tuple[bool | None, ...], purpose: PrimaryPurpose) -> None:
     names = (
         "promotes",
         "has_transactional",
@@ -156,11 +156,11 @@ def test_the_five_questions(answers: tuple[bool | None, ...], purpose: Purpose) 
         "transactional_first",
         "body_reads_commercial",
     )
-    assert primary_purpose(CampaignFacts(**dict(zip(names, answers, strict=True)))) is purpose  # type: ignore[arg-type]
+    assert primary_purpose(MailingFacts(**dict(zip(names, answers, strict=True)))) is purpose  # type: ignore[arg-type]
 
 
 def test_what_is_left_to_a_person_never_bars_and_never_passes_for_a_pass() -> None:
-    for one in check_message(made(text="Hello"), CampaignFacts(own_domain="ttu.edu")):
+    for one in check_message(made(text="Hello"), MailingFacts(own_domain="ttu.edu")):
         found = as_finding(one)
         if one.outcome is MessageOutcome.PERSON:
             assert found.outcome == "warn"
@@ -188,8 +188,8 @@ def test_the_carrier_changes_nothing_that_binds() -> None:
     approved = canonical_sha256(parse_message(encoded("8bit")))
     assert canonical_sha256(parse_message(encoded("base64"))) == approved
     assert canonical_sha256(parse_message(encoded("quoted-printable"))) == approved
-    carried = "Received: from a by b\r\nDate: Mon, 02 Mar 2026 10:00:00 -0600\r\nTo: x@ttu.edu\r\n"
-    assert canonical_sha256(parse_message(encoded("base64", headers=carried))) == approved
+    transport_form = "Received: from a by b\r\nDate: Mon, 02 Mar 2026 10:00:00 -0600\r\nTo: x@ttu.edu\r\n"
+    assert canonical_sha256(parse_message(encoded("base64", headers=transport_form))) == approved
     assert canonical_sha256(parse_message(encoded("8bit", text="Grüße aus Lubbock  \n\n"))) == approved
 
 
@@ -240,7 +240,7 @@ def test_nothing_can_be_slipped_in(changed: dict[str, Any], what: str) -> None:
     assert what in [one.what for one in differences(approved, other)]
 
 
-def with_file(content: bytes) -> CampaignMessage:
+def with_file(content: bytes) -> ParsedMessage:
     from email.message import EmailMessage
 
     made_message = EmailMessage()
@@ -281,9 +281,9 @@ def test_any_bytes_are_read_or_refused_with_a_sentence(raw: bytes) -> None:
     except UnreadableMessage as error:
         assert str(error).endswith(".")  # noqa: PT017 - either answer is right
         return
-    check_message(message, CampaignFacts(own_domain="ttu.edu"))
+    check_message(message, MailingFacts(own_domain="ttu.edu"))
     canonical_sha256(message)
-    sanitised_html(message)
+    sanitized_html(message)
 
 
 @given(html=st.text(max_size=800), text=st.text(max_size=400), subject=st.text(max_size=100))
@@ -293,7 +293,7 @@ def test_any_text_is_checked_without_an_error(html: str, text: str, subject: str
         message = made(html, text, subject)
     except UnreadableMessage:
         return
-    assert check_message(message, CampaignFacts(own_domain="ttu.edu", is_survey=True))
+    assert check_message(message, MailingFacts(own_domain="ttu.edu", is_survey=True))
     assert canonical_sha256(message) == canonical_sha256(
         parse_message(compose_message(subject, html, text, SENDER))
     )
@@ -314,5 +314,5 @@ def test_any_text_is_checked_without_an_error(html: str, text: str, subject: str
 def test_hostile_markup_is_read_in_bounded_time(html: str) -> None:
     started = time.monotonic()
     with contextlib.suppress(UnreadableMessage):
-        check_message(made(html, "x"), CampaignFacts(own_domain="ttu.edu"))
+        check_message(made(html, "x"), MailingFacts(own_domain="ttu.edu"))
     assert time.monotonic() - started < 2

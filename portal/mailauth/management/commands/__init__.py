@@ -1,1 +1,1 @@
-"""`check_domain` and `check_message`."""
+"""`check_domain`."""
