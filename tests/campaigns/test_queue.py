@@ -24,6 +24,7 @@ from relay import services as relay
 from tests.campaigns.cast import free_days, message, passed_on, submitted
 from tests.cast import Cast, approve, client_of, fresh, relay_draft
 from tests.cast import submitted as relay_submitted
+from tests.support.pages import flat
 
 pytestmark = pytest.mark.django_db
 
@@ -394,7 +395,7 @@ def test_a_delegate_is_told_and_finds_the_desk_from_the_queue(cast: Cast) -> Non
     )
     assert told == {cast.cio.email, cast.reviewer.email}
     page = client_of(cast.reviewer).get("/queue/").content.decode()
-    assert "1 request for the Office of the CIO" in page
+    assert "1 request for the Office of the CIO" in flat(page)
     own = submitted(cast, requester=cast.reviewer, first=free_days(weeks=9))
     assert not Notification.objects.filter(
         unique_key__startswith="request_waits", recipient=cast.reviewer.email, thread=own.reference

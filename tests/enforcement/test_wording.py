@@ -19,6 +19,7 @@ from tests.cast import Cast, approved, client_of
 from tests.enforcement.pulling import HOST, KEY, post_receipt, token_for
 from tests.enforcement.test_guard import lose
 from tests.incidents.test_incidents import opened
+from tests.support.pages import flat
 
 pytestmark = pytest.mark.django_db
 SECOND = "relay2.ttu.edu"
@@ -94,7 +95,7 @@ def test_an_addition_that_is_held_is_never_called_live(cast: Cast, client: Clien
     assert sentence(grant).startswith("Approved, not live yet: IT holds it back to look at it.")
     assert sentence(other).startswith("Live on 1 of 1 host")
     page = client_of(cast.reviewer).get(grant.get_absolute_url()).content.decode()
-    assert "A change is held back." in page
+    assert "A change is held back." in flat(page)
     assert "/in-force/held/" in page
     assert "/in-force/held/" not in client_of(cast.requester).get(grant.get_absolute_url()).content.decode()
     lose(other)

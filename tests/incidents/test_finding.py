@@ -31,6 +31,7 @@ from tests.engine.test_races import at_once
 from tests.incidents.test_incidents import hidden
 from tests.senders.cast import sender_draft
 from tests.support.browser import assert_accessible, picture, sign_in
+from tests.support.pages import flat
 from tests.whitelist.cast import whitelist_draft
 
 pytestmark = pytest.mark.django_db
@@ -331,7 +332,7 @@ def test_what_is_approved_after_the_incident_is_shown_and_can_be_added(cast: Cas
 
     late = approve(cast, request)
     page = client.get(incident.get_absolute_url()).content.decode()
-    assert "1 permission allows it and is not part of this incident" in page
+    assert "1 permission allows it and is not part of this incident" in flat(page)
     listed = client.get(f"{incident.get_absolute_url()}add/").content.decode()
     assert late.reference in listed
     assert first.reference not in listed
@@ -441,7 +442,7 @@ def test_five_hundred_are_paged_chosen_across_pages_and_suspended(cast: Cast) ->
     client = client_of(cast.reviewer)
     typed = {"about": "system", "subject": "noreply-lab@ttu.edu", "reason": REASON}
     page = client.post("/incidents/new/", typed).content.decode()
-    assert "500 permissions: 500 SMTP relay" in page
+    assert "500 permissions: 500 SMTP relay" in flat(page)
     assert page.index("It is yours: somebody else has to suspend it.") < page.index(grants[0].reference)
     assert page.count('name="grant"') == 100
     # The last page, where one is left out; then back to the first, from which it is confirmed.
@@ -466,7 +467,7 @@ def test_five_hundred_are_paged_chosen_across_pages_and_suspended(cast: Cast) ->
 
 def marked(page: str) -> dict[str, Any]:
     """The form as it stands: hidden fields and marked boxes."""
-    return hidden(page) | {"grant": re.findall(r'name="grant" value="(\d+)"[^>]* checked', page)}
+    return hidden(page) | {"grant": re.findall(r'name="grant" value="(\d+)"[^>]* checked', flat(page))}
 
 
 def test_choose_all_and_choose_none_need_no_script(cast: Cast) -> None:

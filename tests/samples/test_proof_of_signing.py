@@ -25,6 +25,7 @@ from tests.cast import SENDER, Cast, approved, client_of, relay_draft, submitted
 from tests.engine.test_races import at_once
 from tests.mailauth.signing import rsa_key, sign
 from tests.support.dns_server import DnsServer
+from tests.support.pages import flat
 
 pytestmark = pytest.mark.django_db
 OUR_KEY = "out._domainkey.ttu.edu"
@@ -71,7 +72,7 @@ def arrive(grant: Grant, raw: bytes) -> SignedSample:
 
 
 def page_of(cast: Cast, grant: Grant) -> str:
-    return client_of(cast.requester).get(grant.get_absolute_url()).content.decode()
+    return flat(client_of(cast.requester).get(grant.get_absolute_url()).content)
 
 
 # ---------------------------------------------------------------- what proves it
