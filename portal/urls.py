@@ -1,4 +1,4 @@
-"""Every address of the portal. Rooms bring their own; the core comes before the kinds."""
+"""Every address of the portal. Apps bring their own; the core comes before the kinds."""
 
 from django.urls import URLPattern, URLResolver, include, path
 
@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/email/", own_address, name="own_address"),
     path("accounts/3rdparty/signup/", no_sign_up, name="no_sign_up"),
     path("accounts/", include("allauth.urls")),
+    path("", include("portal.old_urls")),
     path("", include("portal.ui.urls")),
     path("", include("portal.accounts.urls")),
     path("", include("portal.standards.urls")),
@@ -19,10 +20,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.workflow.urls")),
     path("", include("portal.api.urls")),
     path("", include("portal.renewals.urls")),
+    path("", include("portal.ownership.urls")),  # before grants: `permissions/unowned/` is no reference
     path("", include("portal.grants.urls")),
     path("", include("portal.samples.urls")),
     path("", include("portal.incidents.urls")),
-    path("", include("portal.ownership.urls")),
     path("", include("portal.enforcement.urls")),
     path("", include("portal.webhooks.urls")),
     path("", include("portal.sending_calendar.urls")),

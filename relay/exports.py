@@ -193,7 +193,7 @@ def _ungranted(live: Sequence[Permitted]) -> str:
 
 
 def _ask_link() -> str:
-    return f"Ask: {settings.PUBLIC_URL}/ask/"
+    return f"Ask: {settings.PUBLIC_URL}/new/"
 
 
 def _main_cf(live: Sequence[Permitted], install_path: str) -> str:

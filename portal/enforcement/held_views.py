@@ -40,7 +40,7 @@ def held_change(request: HttpRequest, pk: int) -> HttpResponse:
             form.add_error("reason", ValidationError(error.messages))
         else:
             messages.success(request, f"The change of {change.reference} goes out within a minute.")
-            return redirect("in_force")
+            return redirect("enforcement")
     context = {
         "change": change,
         "target": holding.target_label(change.target),
@@ -66,4 +66,4 @@ def confirm_date(request: HttpRequest) -> HttpResponse:
             request,
             f"{confirmation.day:%b %-d, %Y} is confirmed. What ended by its day goes out within a minute.",
         )
-    return redirect("in_force")
+    return redirect("enforcement")

@@ -89,7 +89,7 @@ def tell_new() -> None:
     enqueue(
         recipient=institution().contact_email,
         template="changes_held",
-        context={"count": count, "lines": _told_lines(new[:TOLD], count), "path": "/in-force/"},
+        context={"count": count, "lines": _told_lines(new[:TOLD], count), "path": "/enforcement/"},
     )
 
 

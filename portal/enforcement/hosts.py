@@ -181,7 +181,7 @@ def _tell(state: HostState, trouble: str) -> None:
             "sentence": SENTENCES[trouble],
             "detail": state.lint if trouble == "lint" else "",
             "lines": _first(state.differing.splitlines()) if trouble == "drift" else "",
-            "path": "/in-force/",
+            "path": "/enforcement/",
         },
     )
 

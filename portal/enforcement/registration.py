@@ -15,7 +15,7 @@ from portal.workflow.panels import REQUEST_PANELS
 
 REGISTRATION = AppRegistration(
     NAVIGATION.contribution(
-        NavigationEntry("In force", "in_force", "signal", 50, lambda person: person.sees_everything),
+        NavigationEntry("Enforcement", "enforcement", "signal", 50, lambda person: person.sees_everything),
     ),
     JOBS.contribution(
         Job("publish", publish, crontab(hour=0, minute=15)),

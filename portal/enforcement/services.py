@@ -264,5 +264,5 @@ def _alarm(refused: list[Exception]) -> None:
         recipient=institution().contact_email,
         template="publish_refused",
         unique_key=f"publish_refused:{timezone.localdate()}:{digest}",
-        context={"comment": sentence, "path": "/in-force/"},
+        context={"comment": sentence, "path": "/enforcement/"},
     )

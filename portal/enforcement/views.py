@@ -27,7 +27,7 @@ HELD_SHOWN = 20
 
 @login_required
 @require_safe
-def in_force(request: HttpRequest) -> HttpResponse:
+def enforcement(request: HttpRequest) -> HttpResponse:
     """What is held back, how many permissions are active, what was released, where it is live, and what waits."""
     actor = person(request)
     if not actor.sees_everything:

@@ -17,7 +17,7 @@ from portal.ui.panels import Panel
 from portal.workflow.panels import HOME_PANELS, QUEUE_PANELS
 
 REGISTRATION = AppRegistration(
-    NAVIGATION.contribution(NavigationEntry("My grants", "grants", "shield-check", 30, lists_own=True)),
+    NAVIGATION.contribution(NavigationEntry("My permissions", "grants", "shield-check", 30, lists_own=True)),
     JOBS.contribution(
         Job("lapse-grants", lapse_grants, crontab(hour=0, minute=5)),
         Job("recheck-grants", recheck_grants, crontab(hour=5, minute=30)),

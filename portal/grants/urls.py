@@ -5,8 +5,8 @@ from django.urls import path
 from portal.grants import views
 
 urlpatterns = [
-    path("grants/", views.grants, name="grants"),
-    path("in-force/rechecks/", views.rechecks, name="rechecks"),
-    path("grants/<str:reference>/", views.detail, name="grant"),
-    path("grants/<str:reference>/do/<slug:action>/", views.act, name="grant_act"),
+    path("permissions/mine/", views.grants, name="grants"),
+    path("enforcement/rechecks/", views.rechecks, name="rechecks"),
+    path("permissions/<str:reference>/", views.detail, name="grant"),
+    path("permissions/<str:reference>/do/<slug:action>/", views.act, name="grant_act"),
 ]

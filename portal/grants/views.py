@@ -1,4 +1,4 @@
-"""My grants, the page of one grant, and what may be done there."""
+"""My permissions, the page of one grant, and what may be done there."""
 
 from collections.abc import Mapping
 from typing import Any

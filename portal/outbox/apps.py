@@ -7,4 +7,4 @@ class OutboxConfig(registration.RegisteredApp):
     """A row is written with the change it tells of; a sweep delivers it."""
 
     name = "portal.outbox"
-    verbose_name = "Mail out"
+    verbose_name = "Outbound email"

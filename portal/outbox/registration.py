@@ -13,7 +13,11 @@ from portal.outbox.tasks import deliver_outbox
 REGISTRATION = AppRegistration(
     NAVIGATION.contribution(
         NavigationEntry(
-            "Mail out", "outbox", "paper-airplane", 100, lambda person: person.has_role(Role.ADMINISTRATOR)
+            "Outbound email",
+            "outbox",
+            "paper-airplane",
+            100,
+            lambda person: person.has_role(Role.ADMINISTRATOR),
         ),
     ),
     JOBS.contribution(Job("deliver-outbox", deliver_outbox, 60.0)),

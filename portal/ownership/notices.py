@@ -36,7 +36,7 @@ def asked(*, search: OwnerSearch, recipients: Iterable[str], path: str, is_head:
 
 def unclaimed(*, search: OwnerSearch, recipients: Iterable[str]) -> None:
     """Nobody took it over: it is IT's now."""
-    _tell("owner_missing", search, search.stage, recipients, path="/ownerless/")
+    _tell("owner_missing", search, search.stage, recipients, path="/permissions/unowned/")
 
 
 def returned(*, search: OwnerSearch, recipients: Iterable[str]) -> None:

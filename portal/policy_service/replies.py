@@ -63,7 +63,7 @@ def link(rule: RelayRule) -> str:
 
 def ask_link() -> str:
     """Where a permission is asked for."""
-    return f"Ask: {settings.PUBLIC_URL}/ask/"
+    return f"Ask: {settings.PUBLIC_URL}/new/"
 
 
 def out_of_force(rule: RelayRule) -> str:

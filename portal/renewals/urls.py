@@ -7,5 +7,5 @@ from portal.renewals import queue_views, views
 urlpatterns = [
     path("renewals/", queue_views.renewals, name="renewals"),
     path("renewals/runs/<int:pk>/", queue_views.run, name="renewal_run"),
-    path("grants/<str:reference>/renew/", views.renew, name="grant_renew"),
+    path("permissions/<str:reference>/renew/", views.renew, name="grant_renew"),
 ]

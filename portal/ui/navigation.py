@@ -37,5 +37,6 @@ def navigation(request: HttpRequest) -> list[Item]:
 
 def _current(path: str, urls: list[str]) -> str | None:
     """The link whose page, or a page below it, is shown: the longest match, never the start page."""
-    below = [url for url in urls if url != "/" and path.startswith(url)]
+    # One permission, at /permissions/REFERENCE/, lies below the list at /permissions/mine/.
+    below = [url for url in urls if url != "/" and path.startswith(url.removesuffix("mine/"))]
     return max(below, key=len) if below else None

@@ -66,7 +66,7 @@ def about_drift(state: HostState) -> dict[str, Any]:
         "target": state.target,
         "serial": state.serial,
         "state": "drifted",
-        "link": _link(reverse("in_force")),
+        "link": _link(reverse("enforcement")),
     }
 
 

@@ -9,7 +9,7 @@ from portal.workflow.tasks import escalate_overdue
 
 REGISTRATION = AppRegistration(
     NAVIGATION.contribution(
-        NavigationEntry("Ask", "guide", "plus-circle", 10),
+        NavigationEntry("New request", "guide", "plus-circle", 10),
         NavigationEntry("My requests", "requests", "document-text", 20, lists_own=True),
         NavigationEntry("Queue", "queue", "inbox-stack", 40, lambda person: person.sees_everything),
     ),

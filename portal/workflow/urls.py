@@ -6,8 +6,8 @@ from portal.workflow.views import acting, evidence, new_request, reading
 
 urlpatterns = [
     path("", reading.home, name="home"),
-    path("ask/", new_request.guide, name="guide"),
-    path("ask/<slug:kind_key>/", new_request.start, name="start"),
+    path("new/", new_request.guide, name="guide"),
+    path("new/<slug:kind_key>/", new_request.start, name="start"),
     path("search/", reading.search, name="search"),
     path("queue/", reading.queue, name="queue"),
     path("requests/", reading.requests, name="requests"),

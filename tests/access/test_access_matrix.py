@@ -85,8 +85,8 @@ TABLE: dict[str, Row] = {
     "dev_mail": Row("/outbox/mail/", "404", "405"),
     "outbox_act": Row("/outbox/{letter}/", "302 | 405", "302 403 403 403 302 302 403 403 302"),
     "home": Row("/", "200", "405"),
-    "guide": Row("/ask/", "302 | 200", "302 | 405"),
-    "start": Row("/ask/relay/", "302 | 405", "302"),
+    "guide": Row("/new/", "302 | 200", "302 | 405"),
+    "start": Row("/new/relay/", "302 | 405", "302"),
     "search": Row("/search/", "302 | 200", "302 | 405"),
     "queue": Row("/queue/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
     "requests": Row("/requests/", "302 | 200", "302 | 405"),
@@ -132,28 +132,30 @@ TABLE: dict[str, Row] = {
     "request_file_remove": Row(
         "/requests/{request}/files/{file}/remove/", "302 | 405", "302 302 302 404 302 403 403 403 403"
     ),
-    "grants": Row("/grants/", "302 | 200", "302 | 405"),
-    "grant": Row("/grants/{grant}/", "302 200 200 404 200 200 200 200 200", "302 | 405"),
+    "grants": Row("/permissions/mine/", "302 | 200", "302 | 405"),
+    "grant": Row("/permissions/{grant}/", "302 200 200 404 200 200 200 200 200", "302 | 405"),
     "renewals": Row(
         "/renewals/", "302 403 403 403 200 200 200 200 200", "302 403 403 403 422 422 422 403 403"
     ),
     "renewal_run": Row("/renewals/runs/1/", "302 403 403 403 404 404 404 404 404", "302 | 405"),
     "grant_renew": Row(
-        "/grants/{grant}/renew/", "302 409 409 404 403 403 403 403 403", "302 409 409 404 403 403 403 403 403"
+        "/permissions/{grant}/renew/",
+        "302 409 409 404 403 403 403 403 403",
+        "302 409 409 404 403 403 403 403 403",
     ),
-    "grant_act": Row("/grants/{grant}/do/revoke/", "302 | 405", "302 403 403 404 422 422 422 403 403"),
-    "in_force": Row("/in-force/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
+    "grant_act": Row("/permissions/{grant}/do/revoke/", "302 | 405", "302 403 403 404 422 422 422 403 403"),
+    "enforcement": Row("/enforcement/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
     "held_change": Row(
-        "/in-force/held/1/", "302 403 403 403 404 404 404 404 404", "302 403 403 403 403 403 403 403 404"
+        "/enforcement/held/1/", "302 403 403 403 404 404 404 404 404", "302 403 403 403 403 403 403 403 404"
     ),
     "confirm_date": Row(
-        "/in-force/date/", "302 403 403 403 302 302 302 302 302", "302 403 403 403 403 403 403 403 409"
+        "/enforcement/date/", "302 403 403 403 302 302 302 302 302", "302 403 403 403 403 403 403 403 409"
     ),
     "host_tokens": Row(
-        "/in-force/tokens/", "302 403 403 403 403 403 403 403 200", "302 403 403 403 403 403 403 403 422"
+        "/enforcement/tokens/", "302 403 403 403 403 403 403 403 200", "302 403 403 403 403 403 403 403 422"
     ),
     "host_token_revoke": Row(
-        "/in-force/tokens/1/revoke/", "302 | 405", "302 403 403 403 403 403 403 403 404"
+        "/enforcement/tokens/1/revoke/", "302 | 405", "302 403 403 403 403 403 403 403 404"
     ),
     "webhooks": Row("/webhooks/", "302 403 403 403 403 403 403 200 200", "302 | 405"),
     "webhook_new": Row(
@@ -173,8 +175,8 @@ TABLE: dict[str, Row] = {
         "302 404 200 404 404 404 404 404 404",
         "302 404 302 404 404 404 404 404 404",
     ),
-    "rechecks": Row("/in-force/rechecks/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
-    "unproven": Row("/in-force/unproven/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
+    "rechecks": Row("/enforcement/rechecks/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
+    "unproven": Row("/enforcement/unproven/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
     "samples": Row(
         "/requests/{senders}/samples/",
         "302 200 200 404 200 200 200 200 200",
@@ -217,6 +219,22 @@ TABLE: dict[str, Row] = {
     "campaign_overview": Row(
         "/campaigns/{campaign}/overview/", "302 200 200 404 200 200 200 200 200", "302 | 405"
     ),
+    "ask/": Row("/ask/", "301", "308"),
+    "ask/<slug:kind_key>/": Row("/ask/relay/", "301", "308"),
+    "grants/": Row("/grants/", "301", "308"),
+    "grants/<str:reference>/": Row("/grants/{grant}/", "301", "308"),
+    "grants/<str:reference>/renew/": Row("/grants/{grant}/renew/", "301", "308"),
+    "grants/<str:reference>/do/<slug:action>/": Row("/grants/{grant}/do/revoke/", "301", "308"),
+    "ownerless/": Row("/ownerless/", "301", "308"),
+    "ownerless/claim/<str:token>/": Row("/ownerless/claim/none/", "301", "308"),
+    "ownerless/<str:reference>/": Row("/ownerless/{grant}/", "301", "308"),
+    "in-force/": Row("/in-force/", "301", "308"),
+    "in-force/rechecks/": Row("/in-force/rechecks/", "301", "308"),
+    "in-force/unproven/": Row("/in-force/unproven/", "301", "308"),
+    "in-force/held/<int:pk>/": Row("/in-force/held/1/", "301", "308"),
+    "in-force/date/": Row("/in-force/date/", "301", "308"),
+    "in-force/tokens/": Row("/in-force/tokens/", "301", "308"),
+    "in-force/tokens/<int:pk>/revoke/": Row("/in-force/tokens/1/revoke/", "301", "308"),
     "campaigns/signals/": Row("/campaigns/signals/", "301", "308"),
     "campaigns/<str:reference>/after/": Row("/campaigns/{campaign}/after/", "301", "308"),
     "campaigns/<str:reference>/answer/": Row("/campaigns/{campaign}/answer/", "301", "308"),
@@ -229,9 +247,9 @@ TABLE: dict[str, Row] = {
     "incident": Row("/incidents/1/", "302 | 404", "302 | 405"),
     "incident_add": Row("/incidents/1/add/", "302 | 404", "302 | 404"),
     "incident_close": Row("/incidents/1/close/", "302 | 405", "302 | 404"),
-    "unowned": Row("/ownerless/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
-    "unowned_offer": Row("/ownerless/{grant}/", "302 | 404", "302 | 404"),
-    "unowned_claim": Row("/ownerless/claim/none/", "302 | 404", "302 | 404"),
+    "unowned": Row("/permissions/unowned/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
+    "unowned_offer": Row("/permissions/unowned/{grant}/", "302 | 404", "302 | 404"),
+    "unowned_claim": Row("/permissions/unowned/claim/none/", "302 | 404", "302 | 404"),
     "api_docs": Row("/api/docs/", "200", "405"),
     "api_tokens": Row(
         "/api/tokens/", "302 403 403 403 403 403 403 403 200", "302 403 403 403 403 403 403 403 422"

@@ -191,7 +191,7 @@ def test_findings_decisions_and_the_grant(cast: Cast, program: Program) -> None:
     detail = program.get(f"/grants/{grant.reference}")
     assert (detail["state"], detail["in_force"], detail["owner"]) == ("active", True, cast.requester.email)
     assert "129.118.10.20" in detail["allows"]
-    assert detail["url"] == f"http://localhost:8000/grants/{grant.reference}/"
+    assert detail["url"] == f"http://localhost:8000/permissions/{grant.reference}/"
 
 
 def test_notes_for_reviewers_stay_theirs(cast: Cast, program: Program) -> None:
@@ -379,7 +379,7 @@ def test_a_renewal_that_needs_a_person_says_where(cast: Cast, program: Program) 
     grant = renewable(cast)
     DirectoryAddress.objects.filter(address="noreply-lab@ttu.edu").update(gone_at=timezone.now())
     problem = program.post(f"/grants/{grant.reference}/renewals", status=409)
-    assert f"/grants/{grant.reference}/renew/" in problem["detail"]
+    assert f"/permissions/{grant.reference}/renew/" in problem["detail"]
 
 
 def test_a_renewal_confirmed_twice_is_one_and_says_so_once(cast: Cast, program: Program) -> None:

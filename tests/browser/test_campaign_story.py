@@ -58,7 +58,7 @@ def files(folder: Path) -> dict[str, Path]:
 
 def begin(page: Page) -> None:
     """From the guide to the first page of the form."""
-    page.goto("/ask/")
+    page.goto("/new/")
     page.get_by_label("Send a survey, a campaign").check()
     go_on(page)
     page.get_by_label("A survey of our faculty, staff or students").check()
@@ -167,7 +167,7 @@ def complaints_come_in(grant: Grant, *, staff: Page, reviewer: Page, cio: Page) 
     assert not stopped.is_in_force_today
     letters = Notification.objects.filter(text__contains="Students complain about the link.")
     assert {letter.recipient for letter in letters} >= {"requester@ttu.edu", "cio@ttu.edu"}
-    staff.goto(f"/grants/{grant.reference}/")
+    staff.goto(f"/permissions/{grant.reference}/")
     expect(staff.locator("main")).to_contain_text("Students complain about the link.")
 
 
@@ -228,7 +228,7 @@ def test_a_survey_from_its_eml_to_an_approval_that_a_changed_message_does_not_ma
     staff.goto(f"/campaigns/{reference}/letter/")
     expect(staff.get_by_role("heading", level=1)).to_have_text("The request is approved")
     assert_accessible(staff, "campaign-letter")
-    staff.goto(f"/grants/{reference}/")
+    staff.goto(f"/permissions/{reference}/")
     staff.get_by_role("link", name="Compare a message").click()
     staff.get_by_label("The message as an .eml file").set_input_files(made["good"])
     staff.get_by_role("button", name="Compare").click()

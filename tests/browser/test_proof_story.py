@@ -108,7 +108,7 @@ def from_service(*, by: str, selector: str) -> bytes:
 # ---------------------------------------------------------------- an authorization
 def file_authorization(page: Page, cast: Cast, *, looks: bool = False) -> str:
     """From the guide to the receipt; returns the reference."""
-    page.goto("/ask/")
+    page.goto("/new/")
     page.get_by_label("Let a vendor’s service send as @ttu.edu").check()
     go_on(page)
     page.get_by_label("One of a subdomain").check()
@@ -194,7 +194,7 @@ def test_an_authorization_is_held_until_its_signature_is_seen(
     approve(reviewer, reference)
     expect(reviewer.locator("main")).to_contain_text(f"{reference} is approved")
 
-    staff.goto(f"/grants/{reference}/")
+    staff.goto(f"/permissions/{reference}/")
     expect(staff.locator("main")).to_contain_text("It comes into force by itself once")
     expect(staff.locator("main")).to_contain_text("which is not aligned")
     assert_accessible(staff, "proof-grant-unproven")
@@ -208,7 +208,7 @@ def test_an_authorization_is_held_until_its_signature_is_seen(
     assert_accessible(staff, "proof-samples-proved")
     grant = Grant.objects.get()
     assert (grant.state, grant.is_in_force_today) == (GrantState.ACTIVE, True)
-    staff.goto(f"/grants/{reference}/")
+    staff.goto(f"/permissions/{reference}/")
     expect(staff.locator("main")).to_contain_text("proof arrived; it is active")
     assert_accessible(staff, "proof-grant-active")
 
@@ -230,7 +230,7 @@ def test_a_vendor_that_signs_as_itself_alone_never_comes_into_force(
     )
     assert recheck_unproven() == 0
     assert Grant.objects.get().state == GrantState.UNPROVEN
-    staff.goto(f"/grants/{reference}/")
+    staff.goto(f"/permissions/{reference}/")
     expect(staff.locator("main")).to_contain_text("signed by crmvendor.example, which is not aligned")
     expect(staff.locator("main")).not_to_contain_text("it is active")
     assert_accessible(staff, "proof-grant-never")
@@ -238,7 +238,7 @@ def test_a_vendor_that_signs_as_itself_alone_never_comes_into_force(
 
 # ---------------------------------------------------------------- the whitelist
 def begin_whitelist(page: Page) -> None:
-    page.goto("/ask/")
+    page.goto("/new/")
     page.get_by_label("Stop a vendor’s mail from being caught").check()
     go_on(page)
     page.get_by_label("A course, a team or a department").check()

@@ -27,7 +27,7 @@ def go_on(page: Page) -> None:
 
 def ask_for_relay(page: Page) -> str:
     """From the guide to the receipt; returns the reference."""
-    page.goto("/ask/")
+    page.goto("/new/")
     page.get_by_label("Let a printer, server").check()
     go_on(page)
     page.get_by_label("Yes, it has a fixed address").check()
@@ -117,7 +117,7 @@ def test_from_the_guide_to_a_grant_and_its_renewal(
     expect(reviewer.locator("main")).to_contain_text(f"{reference} is approved")
     assert_accessible(reviewer, "request-decided")
 
-    staff.goto("/grants/")
+    staff.goto("/permissions/mine/")
     assert_accessible(staff, "grants")
     staff.get_by_role("link", name=reference).click()
     expect(staff.locator("main")).to_contain_text("Active")
@@ -145,7 +145,7 @@ def _a_year_passes(grant: Grant) -> None:
 def _renew(browser: Browser, live_server: Any, cast: Cast, grant: Grant) -> None:
     with time_machine.travel(f"{grant.ends_on - timedelta(days=10)}T15:00:00+00:00", tick=True):
         staff = sign_in(browser, live_server.url, cast.requester)
-        staff.goto(f"/grants/{grant.reference}/")
+        staff.goto(f"/permissions/{grant.reference}/")
         staff.get_by_role("link", name="Renew it").click()
         expect(staff.get_by_role("button", name="Confirm and renew")).to_be_visible()
         staff.get_by_role("button", name="Change something first").click()

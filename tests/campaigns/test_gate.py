@@ -41,8 +41,8 @@ from tests.campaigns.gated import (
 from tests.cast import Cast, client_of
 
 pytestmark = pytest.mark.django_db
-PAGE = "http://localhost:8000/grants/{}/"
-NEW = "http://localhost:8000/ask/"
+PAGE = "http://localhost:8000/permissions/{}/"
+NEW = "http://localhost:8000/new/"
 
 
 # ---------------------------------------------------------------- once

@@ -71,7 +71,7 @@ def send(postfix: PostfixServer, *recipients: str, raw: bytes | None = None, **f
 
 def test_it_passes_once_and_nothing_else_does(cast: Cast, postfix: PostfixServer) -> None:
     grant = sending_now(cast, people={"students": 32000, "staff": 4000})
-    page = f"http://localhost:8000/grants/{grant.reference}/"
+    page = f"http://localhost:8000/permissions/{grant.reference}/"
     assert send(postfix, "dean@ttu.edu", raw=message(subject="Lunch?")).code == 250
 
     changed = send(
@@ -81,7 +81,7 @@ def test_it_passes_once_and_nothing_else_does(cast: Cast, postfix: PostfixServer
     assert f"5.7.1 This is not the message that {grant.reference} approves" in changed.text
     assert f"http://localhost:8000/campaigns/{grant.reference}/verify/" in changed.text
     unknown = send(postfix, raw=message(subject="A sale"))
-    assert (unknown.code, "New request: http://localhost:8000/ask/" in unknown.text) == (550, True)
+    assert (unknown.code, "New request: http://localhost:8000/new/" in unknown.text) == (550, True)
     other = send(postfix, FACULTY)
     assert (other.code, f"{FACULTY} reaches faculty. {page}" in other.text) == (550, True)
     assert send(postfix, STUDENTS, FACULTY).code == 550

@@ -169,7 +169,7 @@ def test_a_delegate_decides_for_the_office_and_each_step_says_so(cast: Cast) -> 
         f"/requests/{request.reference}/",
         f"/campaigns/{request.reference}/letter/",
         f"/campaigns/{request.reference}/overview/",
-        f"/grants/{request.reference}/",
+        f"/permissions/{request.reference}/",
     ):
         assert "for the Office of the CIO, delegated by Cio" in client.get(address).content.decode()
 

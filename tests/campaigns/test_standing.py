@@ -141,7 +141,7 @@ def test_command_pages_list_letter_and_gate_say_the_same(
     head = page.get(address).content.decode()
     assert standing.words in head
     assert ("In force now" in head) is False
-    assert standing.words in page.get("/grants/").content.decode()
+    assert standing.words in page.get("/permissions/mine/").content.decode()
     assert standing.sentence in page.get(f"/campaigns/{grant.reference}/verify/").content.decode()
     assert standing.sentence in page.get(f"/campaigns/{grant.reference}/overview/").content.decode()
     assert standing.words in page.get(f"/campaigns/{grant.reference}/delivery/").content.decode()
@@ -219,7 +219,7 @@ def test_a_campaign_before_its_window_is_nowhere_called_in_force(cast: Cast) -> 
     grant = before(cast)
     page = client_of(cast.requester)
     words = f"May send from {day_in_words(grant.starts_on)}"
-    for address in (grant.get_absolute_url(), "/grants/"):
+    for address in (grant.get_absolute_url(), "/permissions/mine/"):
         shown = page.get(address).content.decode()
         assert words in shown
         assert "In force now" not in shown

@@ -312,7 +312,7 @@ def test_the_page_compares_and_keeps_nothing(cast: Cast) -> None:
     assert nothing.status_code == 422
     assert grant.request.campaign_messages.count() == 1
     assert client_of(cast.outsider).get(address).status_code == 404
-    assert "Is a message the approved one" in client.get(f"/grants/{grant.reference}/").content.decode()
+    assert "Is a message the approved one" in client.get(f"/permissions/{grant.reference}/").content.decode()
 
 
 def test_a_revoked_campaign_is_not_in_force_and_its_days_are_free(cast: Cast) -> None:

@@ -91,7 +91,7 @@ def test_the_person_who_can_stop_it_at_any_hour_can(cast: Cast, permission: Camp
     client = client_of(cast.outsider)
     reference = permission.grant.reference
     assert client.get(f"/campaigns/{reference}/delivery/").status_code == 200
-    assert client.get(f"/grants/{reference}/").status_code == 404
+    assert client.get(f"/permissions/{reference}/").status_code == 404
     answer = client.post(f"/campaigns/{reference}/stop/", {"stop-reason": "Wrong list."})
     assert answer.status_code == 302
     assert Grant.objects.get(pk=permission.grant_id).state == GrantState.SUSPENDED

@@ -29,13 +29,13 @@ def test_the_screens_of_the_daily_checks(cast: Cast, live_server: Any, browser: 
     page = sign_in(browser, live_server.url, cast.reviewer)
     for path, name in (
         ("/queue/", "drift-queue"),
-        ("/in-force/rechecks/", "drift-job"),
+        ("/enforcement/rechecks/", "drift-job"),
         (grant.get_absolute_url(), "drift-grant"),
     ):
         page.goto(path)
         assert_accessible(page, name)
 
-    page.goto("/in-force/rechecks/")
+    page.goto("/enforcement/rechecks/")
     RecheckRun.objects.update(done=40, finished_at=now + timedelta(minutes=2))
     page.locator("#recheck-progress").wait_for(state="detached")
     assert "40 of 40" in page.locator("table").inner_text()

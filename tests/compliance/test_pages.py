@@ -75,11 +75,11 @@ def test_the_page_says_when_it_is_suspended(cast: Cast, settings: Any) -> None:
 
 def test_the_jobs_page_shows_progress_to_readers_only(cast: Cast) -> None:
     run = RecheckRun.objects.create(total=40, done=10)
-    page = client_of(cast.auditor).get("/in-force/rechecks/").content.decode()
+    page = client_of(cast.auditor).get("/enforcement/rechecks/").content.decode()
     assert '<progress id="recheck-progress" max="40" value="10">' in flat(page)
     assert 'hx-trigger="every 5s"' in flat(page)
-    assert client_of(cast.requester).get("/in-force/rechecks/").status_code == 403
+    assert client_of(cast.requester).get("/enforcement/rechecks/").status_code == 403
     RecheckRun.objects.filter(pk=run.pk).update(moved_at=timezone.now() - timedelta(hours=1))
-    page = client_of(cast.auditor).get("/in-force/rechecks/").content.decode()
+    page = client_of(cast.auditor).get("/enforcement/rechecks/").content.decode()
     assert "It stopped before the end" in page
     assert "<progress" not in page

@@ -89,10 +89,10 @@ def test_a_token_opens_its_targets_until_it_ends(cast: Cast, client: Client) -> 
     with time_machine.travel(timezone.now() + timedelta(days=11), tick=True):
         assert client.get(URL, headers=bearer(token)).status_code == 401
     row = HostToken.objects.get()
-    revoked = client_of(cast.admin).post(f"/in-force/tokens/{row.pk}/revoke/")
+    revoked = client_of(cast.admin).post(f"/enforcement/tokens/{row.pk}/revoke/")
     assert revoked.status_code == 302
     assert client.get(URL, headers=bearer(token)).status_code == 401
-    assert client_of(cast.admin).post(f"/in-force/tokens/{row.pk}/revoke/").status_code == 409
+    assert client_of(cast.admin).post(f"/enforcement/tokens/{row.pk}/revoke/").status_code == 409
 
 
 def test_nothing_released_is_404(cast: Cast, client: Client) -> None:
@@ -101,16 +101,18 @@ def test_nothing_released_is_404(cast: Cast, client: Client) -> None:
 
 def test_a_token_is_shown_once_and_never_kept(cast: Cast) -> None:
     browser = client_of(cast.admin)
-    made = browser.post("/in-force/tokens/", {"host": "Relay1.ttu.edu", "targets": ["postfix"], "days": 30})
+    made = browser.post(
+        "/enforcement/tokens/", {"host": "Relay1.ttu.edu", "targets": ["postfix"], "days": 30}
+    )
     token = made.content.decode().split("<code>tmh_")[1].split("</code>")[0]
     row = HostToken.objects.get()
     assert row.host == "relay1.ttu.edu"
     assert f"tmh_{token}" not in str(HostToken.objects.values())
-    assert f"tmh_{token}" not in browser.get("/in-force/tokens/").content.decode()
+    assert f"tmh_{token}" not in browser.get("/enforcement/tokens/").content.decode()
     assert "no-store" in made["Cache-Control"]
     for wrong in ({"host": "a b"}, {"targets": []}, {"days": 0}, {"days": 9999}, {"targets": ["nothing"]}):
         body = {"host": "a.ttu.edu", "targets": ["postfix"], "days": 30} | wrong
-        assert browser.post("/in-force/tokens/", body).status_code == 422
+        assert browser.post("/enforcement/tokens/", body).status_code == 422
     with pytest.raises(NotAllowed):
         make_token(actor=cast.reviewer, host="a", targets=["postfix"], days=1)
 

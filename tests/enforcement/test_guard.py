@@ -322,7 +322,7 @@ def test_a_permission_that_cannot_be_written_holds_nobody_else(cast: Cast, way: 
     row = HeldChange.objects.get(target="postfix", closed_at__isnull=True)
     assert row.is_unwritable
     assert "cannot stand in a map" in row.why
-    assert client_of(cast.admin).post(f"/in-force/held/{row.pk}/", {"reason": "Yes."}).status_code == 409
+    assert client_of(cast.admin).post(f"/enforcement/held/{row.pk}/", {"reason": "Yes."}).status_code == 409
     PermittedSender.objects.filter(permission__grant=broken).update(address="alerts@ttu.edu")
     way.run()
     assert way.holds(broken)
@@ -374,15 +374,15 @@ def test_a_clock_that_jumped_holds_lapses_alone_until_the_date_is_confirmed(
         said = client_of(cast.requester).get(ending.get_absolute_url()).content.decode()
         assert "it stays active until an administrator confirms the date" in said
         assert "Its term is over" not in said
-        page = client_of(cast.reviewer).get("/in-force/").content.decode()
+        page = client_of(cast.reviewer).get("/enforcement/").content.decode()
         assert "date jumped" in page
         assert "Confirm today" not in page
-        assert client_of(cast.reviewer).post("/in-force/date/").status_code == 403
+        assert client_of(cast.reviewer).post("/enforcement/date/").status_code == 403
         browser = client_of(cast.admin)
-        assert "Confirm today" in browser.get("/in-force/").content.decode()
-        assert browser.get("/in-force/date/").status_code == 302
-        assert browser.post("/in-force/date/").status_code == 302
-        assert browser.post("/in-force/date/").status_code == 409
+        assert "Confirm today" in browser.get("/enforcement/").content.decode()
+        assert browser.get("/enforcement/date/").status_code == 302
+        assert browser.post("/enforcement/date/").status_code == 302
+        assert browser.post("/enforcement/date/").status_code == 409
         assert DateConfirmation.objects.get().actor == cast.admin
         assert Pending.objects.get().changed_at is not None
         way.run()
@@ -391,7 +391,7 @@ def test_a_clock_that_jumped_holds_lapses_alone_until_the_date_is_confirmed(
         tasks.lapse_grants()
         ending.refresh_from_db()
         assert ending.state == GrantState.LAPSED
-        assert "date jumped" not in browser.get("/in-force/").content.decode()
+        assert "date jumped" not in browser.get("/enforcement/").content.decode()
     with time_machine.travel(timezone.now() + timedelta(days=42), tick=True):
         way.run()
         assert not TrustedDate.objects.filter(doubtful_day__isnull=False).exists()
@@ -431,13 +431,13 @@ def test_an_administrator_releases_what_is_held_with_a_reason(cast: Cast, way: W
     lose(lost)
     way.run()
     row = HeldChange.objects.get(target="postfix", closed_at__isnull=True)
-    address = f"/in-force/held/{row.pk}/"
+    address = f"/enforcement/held/{row.pk}/"
     for person in (cast.reviewer, cast.auditor):
         assert client_of(person).get(address).status_code == 200
         assert client_of(person).post(address, {"reason": "I say so."}).status_code == 403
     assert client_of(cast.requester).get(address).status_code == 403
     browser = client_of(cast.admin)
-    first = browser.get("/in-force/").content.decode()
+    first = browser.get("/enforcement/").content.decode()
     assert first.index("Held back: ") < first.index("Permissions active today")
     assert "- 129.118.20.10/32" in first
     assert "Release anyway" in flat(first)
@@ -453,7 +453,7 @@ def test_an_administrator_releases_what_is_held_with_a_reason(cast: Cast, way: W
     assert (row.decided_by, row.reason) == (cast.admin, "The system was scrapped.")
     assert row.closed_at is not None
     assert browser.post(address, {"reason": "Again."}).status_code == 409
-    assert "The system was scrapped." in browser.get("/in-force/").content.decode()
+    assert "The system was scrapped." in browser.get("/enforcement/").content.decode()
 
 
 def test_what_became_another_change_is_not_released_by_the_old_word(cast: Cast, way: Way) -> None:
@@ -469,7 +469,7 @@ def test_what_became_another_change_is_not_released_by_the_old_word(cast: Cast, 
     fresh_row = HeldChange.objects.get(target="postfix", closed_at__isnull=True)
     assert fresh_row.pk != row.pk
     assert fresh_row.decided_at is None
-    assert client_of(cast.admin).post(f"/in-force/held/{row.pk}/", {"reason": "Old."}).status_code == 409
+    assert client_of(cast.admin).post(f"/enforcement/held/{row.pk}/", {"reason": "Old."}).status_code == 409
 
 
 def test_the_host_check_says_not_in_order_while_something_is_held(

@@ -33,8 +33,8 @@ def test_the_pages_of_mail_hosts(
     assert HostState.objects.get(target="postfix").host == HOST
     page = sign_in(browser, live_server.url, cast.admin, color_scheme=scheme)
     for name, path in (
-        ("in-force", "/in-force/"),
-        ("tokens", "/in-force/tokens/"),
+        ("in-force", "/enforcement/"),
+        ("tokens", "/enforcement/tokens/"),
         ("grant", grant.get_absolute_url()),
     ):
         page.goto(path)
@@ -63,14 +63,14 @@ def test_what_is_held_back(live_server: Any, browser: Any, settings: Any, scheme
     row = HeldChange.objects.filter(target="postfix", reference=grant.reference).get()
     page = sign_in(browser, live_server.url, cast.admin, color_scheme=scheme)
     for name, path in (
-        ("held", "/in-force/"),
-        ("held-change", f"/in-force/held/{row.pk}/"),
+        ("held", "/enforcement/"),
+        ("held-change", f"/enforcement/held/{row.pk}/"),
         ("held-grant", grant.get_absolute_url()),
         ("held-request", f"/requests/{grant.reference}/"),
     ):
         page.goto(path)
         assert_accessible(page, f"{name}-{scheme}")
-    page.goto(f"/in-force/held/{row.pk}/")
+    page.goto(f"/enforcement/held/{row.pk}/")
     page.get_by_role("button", name="Release anyway").click()
     assert_accessible(page, f"held-refused-{scheme}")
     page.get_by_label("Why is this change right?").fill("The addresses were added by the migration.")

@@ -87,7 +87,7 @@ def test_a_hand_edited_map_shows_as_drift_once_until_it_is_repaired(host: MailHo
     emails = Notification.objects.filter(subject__contains=f"Mail host {HOST}")
     assert emails.count() == 1
     assert "+127.0.0.9/32 OK" in emails.get().text
-    page = client_of(people.auditor).get("/in-force/").content.decode()
+    page = client_of(people.auditor).get("/enforcement/").content.decode()
     assert "+127.0.0.9/32 OK" in page
     assert (
         "edited them by hand"

@@ -136,7 +136,7 @@ def test_a_restored_database_reaches_the_hosts_and_brings_nothing_revoked_back(
     releasing.release()
     assert host.pull().returncode == 0
     assert not lets_in(host, "127.0.0.2")
-    assert client_of(people.admin).get("/in-force/").status_code == 200
+    assert client_of(people.admin).get("/enforcement/").status_code == 200
 
 
 def replay(host: MailHost, newest: Release, old: bytes) -> None:

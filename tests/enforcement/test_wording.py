@@ -96,8 +96,10 @@ def test_an_addition_that_is_held_is_never_called_live(cast: Cast, client: Clien
     assert sentence(other).startswith("Live on 1 of 1 host")
     page = client_of(cast.reviewer).get(grant.get_absolute_url()).content.decode()
     assert "A change is held back." in flat(page)
-    assert "/in-force/held/" in page
-    assert "/in-force/held/" not in client_of(cast.requester).get(grant.get_absolute_url()).content.decode()
+    assert "/enforcement/held/" in page
+    assert (
+        "/enforcement/held/" not in client_of(cast.requester).get(grant.get_absolute_url()).content.decode()
+    )
     lose(other)
     releasing.release()
     assert "other" not in sentence(grant)

@@ -29,9 +29,9 @@ LISTS: dict[str, tuple[str, ...]] = {
     ),
     "/requests/": ("after", "before"),
     "/search/": ("q", "after", "before"),
-    "/ask/": ("at",),
+    "/new/": ("at",),
     "/renewals/": ("after", "before", "more_after", "more_before", "all"),
-    "/in-force/unproven/": ("kind", "all", "page"),
+    "/enforcement/unproven/": ("kind", "all", "page"),
     "/calendar/": ("month", "population"),
     "/calendar/agenda/": ("month", "population"),
 }

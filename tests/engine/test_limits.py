@@ -69,7 +69,7 @@ def test_live_checks_have_a_limit(cast: Cast, monkeypatch: pytest.MonkeyPatch) -
 def test_drafts_have_a_limit(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requesting, "DRAFTS_OF_ONE_PERSON", Rate(times=2, seconds=60))
     client = client_of(cast.requester)
-    assert [client.post("/ask/relay/").status_code for _ in range(3)] == [302, 302, 429]
+    assert [client.post("/new/relay/").status_code for _ in range(3)] == [302, 302, 429]
     assert ServiceRequest.objects.count() == 2
 
 
@@ -182,7 +182,7 @@ def test_offers_have_a_limit_for_each_is_an_email(cast: Cast, monkeypatch: pytes
         managing.hand_over(grant=Grant.objects.get(pk=grant.pk), actor=cast.requester, to=cast.outsider)
         managing.withdraw_offer(grant=Grant.objects.get(pk=grant.pk), actor=cast.requester)
     answer = client_of(cast.requester).post(
-        f"/grants/{grant.reference}/do/hand_over/",
+        f"/permissions/{grant.reference}/do/hand_over/",
         {"hand_over-to": cast.outsider.email, "hand_over-note": "Once more."},
     )
     assert answer.status_code == 429

@@ -98,12 +98,15 @@ def test_the_page_of_a_request(cast: Cast) -> None:
 
 def test_my_grants(cast: Cast) -> None:
     client = client_of(cast.requester)
-    assert at_both_sizes(lambda n: grants_up_to(cast, n), lambda: queries(client, "/grants/")) == [6, 6]
+    assert at_both_sizes(lambda n: grants_up_to(cast, n), lambda: queries(client, "/permissions/mine/")) == [
+        6,
+        6,
+    ]
 
 
 def test_the_page_of_a_grant(cast: Cast) -> None:
     grant = grants_up_to(cast, FEW)[0]
-    client, path = client_of(cast.requester), f"/grants/{grant.reference}/"
+    client, path = client_of(cast.requester), f"/permissions/{grant.reference}/"
 
     def remind(size: int) -> None:
         for number in range(size):

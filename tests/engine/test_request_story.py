@@ -55,7 +55,7 @@ def words(response: Any) -> str:
 
 
 def begin(client: Client) -> str:
-    response = client.post("/ask/relay/", {"prefill": "copier"})
+    response = client.post("/new/relay/", {"prefill": "copier"})
     assert response.status_code == 302
     return str(response["Location"].split("/")[2])
 
@@ -481,10 +481,10 @@ def test_an_odd_query_is_answered(cast: Cast, url: str) -> None:
     "path",
     [
         "/requests/TM-R-%00/",
-        "/grants/%00/",
+        "/permissions/%00/",
         "/requests/TM-R-1001'--/",
         "/requests/..%2f..%2fetc/",
-        "/ask/nothing/",
+        "/new/nothing/",
         "/requests/TM-R-1/files/99999999999999999999/",
     ],
 )
@@ -515,6 +515,6 @@ def test_a_nul_in_a_form_is_refused_and_not_an_error(cast: Cast, requester_clien
 
 
 def test_the_guide_leads_from_an_outside_system_to_its_authorization(requester_client: Client) -> None:
-    answer = requester_client.get("/ask/?at=relay-outside")
+    answer = requester_client.get("/new/?at=relay-outside")
     assert 'href="?at=senders"' in answer.content.decode()
-    assert "Which address should people see" in words(requester_client.get("/ask/?at=senders"))
+    assert "Which address should people see" in words(requester_client.get("/new/?at=senders"))

@@ -362,7 +362,7 @@ def test_a_suspended_grant_lapses_at_its_end(cast: Cast) -> None:
 def test_the_owner_ends_it_and_says_why(cast: Cast) -> None:
     grant = grant_from(cast, START, co_owner=cast.colleague)
     with on(START + timedelta(days=1)):
-        url, client = f"/grants/{grant.reference}/do/end/", client_of(cast.colleague)
+        url, client = f"/permissions/{grant.reference}/do/end/", client_of(cast.colleague)
         assert client.post(url, {"end-revision": grant.revision, "end-reason": ""}).status_code == 422
         assert again(grant).state == GrantState.ACTIVE
         reply = client.post(url, {"end-revision": grant.revision, "end-reason": "The copier is gone."})
@@ -378,7 +378,7 @@ def test_a_stale_page_of_a_grant_changes_nothing(cast: Cast) -> None:
         client, seen = client_of(cast.reviewer), grant.revision
         change(grant, GrantAction.SUSPEND, cast.second_reviewer)
         data = {"revoke-revision": seen, "revoke-reason": "Misused."}
-        assert client.post(f"/grants/{grant.reference}/do/revoke/", data).status_code == 409
+        assert client.post(f"/permissions/{grant.reference}/do/revoke/", data).status_code == 409
     assert again(grant).state == GrantState.SUSPENDED
 
 
@@ -394,10 +394,10 @@ def test_a_grant_changes_hands_when_the_other_accepts(cast: Cast) -> None:
             managing.answer_offer(grant=again(grant), actor=cast.outsider, accept=True)
         assert again(grant).owner == cast.requester
         client = client_of(cast.colleague)
-        assert client.post(f"/grants/{grant.reference}/do/accept/").status_code == 302
-        assert client.post(f"/grants/{grant.reference}/do/accept/").status_code == 403
+        assert client.post(f"/permissions/{grant.reference}/do/accept/").status_code == 302
+        assert client.post(f"/permissions/{grant.reference}/do/accept/").status_code == 403
         assert again(grant).owner == cast.colleague
-        assert client_of(cast.requester).get(f"/grants/{grant.reference}/").status_code == 404
+        assert client_of(cast.requester).get(f"/permissions/{grant.reference}/").status_code == 404
     jobs(END - timedelta(days=60))
     assert emails("grant_reminder", cast.colleague.email) == 1
     assert emails("grant_reminder") == 0
@@ -409,23 +409,23 @@ def test_a_declined_offer_leaves_the_owner(cast: Cast) -> None:
         managing.hand_over(grant=grant, actor=cast.requester, to=cast.colleague)
         managing.answer_offer(grant=again(grant), actor=cast.colleague, accept=False)
     assert again(grant).owner == cast.requester
-    assert client_of(cast.colleague).get(f"/grants/{grant.reference}/").status_code == 404
+    assert client_of(cast.colleague).get(f"/permissions/{grant.reference}/").status_code == 404
 
 
 def test_an_owner_withdraws_an_offer_that_nobody_answered(cast: Cast) -> None:
     grant = grant_from(cast, START)
     with on(START):
         owner, other = client_of(cast.requester), client_of(cast.colleague)
-        url = f"/grants/{grant.reference}/do/withdraw_offer/"
+        url = f"/permissions/{grant.reference}/do/withdraw_offer/"
         assert owner.post(url).status_code == 409  # nothing is offered
         managing.hand_over(grant=grant, actor=cast.requester, to=cast.colleague)
         assert "Offered to you" in other.get("/").content.decode()
-        assert "Withdraw the offer" in owner.get(f"/grants/{grant.reference}/").content.decode()
+        assert "Withdraw the offer" in owner.get(f"/permissions/{grant.reference}/").content.decode()
         assert other.post(url).status_code == 403
         assert client_of(cast.outsider).post(url).status_code == 404
         assert owner.post(url).status_code == 302
         assert owner.post(url).status_code == 409
-        assert other.post(f"/grants/{grant.reference}/do/accept/").status_code == 404
+        assert other.post(f"/permissions/{grant.reference}/do/accept/").status_code == 404
         assert "Offered to you" not in other.get("/").content.decode()
         assert emails("grant_offer_withdrawn", cast.colleague.email) == 1
         managing.hand_over(grant=grant, actor=cast.requester, to=cast.outsider)

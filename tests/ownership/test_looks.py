@@ -20,15 +20,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_the_pages_are_accessible(cast: Cast, live_server: Any, browser: Browser) -> None:
     grant = approved(cast, co_owner=cast.colleague)
     page = sign_in(browser, live_server.url, cast.reviewer)
-    page.goto("/ownerless/")
+    page.goto("/permissions/unowned/")
     assert_accessible(page, "unowned-empty")
     Grant.objects.update(functional_mailbox="printing@ttu.edu")
     DirectoryAddress.objects.filter(address=cast.requester.email).update(gone_at=timezone.now())
     services.reassign_unowned(today=timezone.localdate())
-    link = f"/ownerless/claim/{claiming.claim_token(OwnerSearch.objects.get(), SearchStage.MAILBOX)}/"
+    link = (
+        f"/permissions/unowned/claim/{claiming.claim_token(OwnerSearch.objects.get(), SearchStage.MAILBOX)}/"
+    )
     for name, path in (
-        ("unowned", "/ownerless/"),
-        ("unowned-offer", f"/ownerless/{grant.reference}/"),
+        ("unowned", "/permissions/unowned/"),
+        ("unowned-offer", f"/permissions/unowned/{grant.reference}/"),
         ("unowned-grant", grant.get_absolute_url()),
         ("unowned-claim", link),
     ):

@@ -141,7 +141,7 @@ def test_the_link_to_the_mailbox_only_shows_and_a_post_takes_it_over(cast: Cast,
     run(5)
     email = Notification.objects.get(unique_key__startswith="owner_wanted:")
     path = "/" + email.text.partition("http://localhost:8000/")[2].split()[0]
-    assert path.startswith("/ownerless/claim/")
+    assert path.startswith("/permissions/unowned/claim/")
     client = client_of(cast.outsider)
     page = client.get(path)
     assert page.status_code == 200
@@ -271,14 +271,16 @@ def test_it_offers_it_to_somebody_in_place_of_the_offer_before(cast: Cast, grant
     leaves(cast.requester)
     run()
     client = client_of(cast.reviewer)
-    page = client.get(f"/ownerless/{grant.reference}/").content.decode()
+    page = client.get(f"/permissions/unowned/{grant.reference}/").content.decode()
     assert "asked the co-owner" in page
-    answer = client.post(f"/ownerless/{grant.reference}/", {"to": "outsider@ttu.edu", "note": "Yours now?"})
+    answer = client.post(
+        f"/permissions/unowned/{grant.reference}/", {"to": "outsider@ttu.edu", "note": "Yours now?"}
+    )
     assert answer.status_code == 302
     assert Handover.objects.get(closed_at=None).offered_to == cast.outsider
     managing.answer_offer(grant=Grant.objects.get(pk=grant.pk), actor=cast.outsider, accept=True)
-    assert client.get(f"/ownerless/{grant.reference}/").status_code == 404
-    assert grant.reference not in client.get("/ownerless/").content.decode()
+    assert client.get(f"/permissions/unowned/{grant.reference}/").status_code == 404
+    assert grant.reference not in client.get("/permissions/unowned/").content.decode()
 
 
 @pytest.mark.parametrize(
@@ -288,7 +290,7 @@ def test_an_offer_to_nobody_is_refused_beside_the_field(cast: Cast, grant: Grant
     leaves(cast.requester)
     run()
     answer = client_of(cast.reviewer).post(
-        f"/ownerless/{grant.reference}/", {"to": to, "note": "A word kept."}
+        f"/permissions/unowned/{grant.reference}/", {"to": to, "note": "A word kept."}
     )
     assert answer.status_code == 422
     assert says in answer.content.decode()
@@ -330,7 +332,7 @@ def test_the_pages_say_who_is_asked_since_when_and_what_comes_next(cast: Cast, g
         assert "we ask the functional mailbox on" in page
         assert "Sep 6, 2026" in page
         assert "What was tried" not in page
-        assert "Requester" in client_of(cast.auditor).get("/ownerless/").content.decode()
+        assert "Requester" in client_of(cast.auditor).get("/permissions/unowned/").content.decode()
 
 
 def test_requests_that_nobody_answers_for_are_listed(cast: Cast) -> None:
@@ -339,7 +341,7 @@ def test_requests_that_nobody_answers_for_are_listed(cast: Cast) -> None:
     alone = submitted(cast)
     shared = submitted(cast, address="129.118.10.21", host="copier-8.ttu.edu", co_owner=cast.colleague)
     leaves(cast.requester)
-    page = client_of(cast.reviewer).get("/ownerless/").content.decode()
+    page = client_of(cast.reviewer).get("/permissions/unowned/").content.decode()
     assert alone.reference in page
     assert shared.reference not in page
 
@@ -353,9 +355,9 @@ def test_the_page_costs_the_same_for_few_and_many(
     leaves(cast.requester)
     run()
     client = client_of(cast.reviewer)
-    client.get("/ownerless/")
+    client.get("/permissions/unowned/")
     with django_assert_max_num_queries(6):
-        assert client.get("/ownerless/").content.decode().count('scope="row"') == count
+        assert client.get("/permissions/unowned/").content.decode().count('scope="row"') == count
 
 
 # ---------------------------------------------------------------- the import

@@ -20,7 +20,7 @@ UNCHECKED = "The From that recipients see is not checked"
 @pytest.mark.django_db
 def test_the_pages_say_where_the_visible_from_is_checked_and_where_it_is_not(cast: Cast) -> None:
     grant = approved(cast)
-    pages = ((client_of(cast.requester), grant.get_absolute_url()), (client_of(cast.admin), "/in-force/"))
+    pages = ((client_of(cast.requester), grant.get_absolute_url()), (client_of(cast.admin), "/enforcement/"))
     for page, url in pages:
         assert UNCHECKED in page.get(url).content.decode()
     batch = Batch()

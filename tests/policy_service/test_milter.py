@@ -27,7 +27,7 @@ CLIENT, ENDED, CAMPUS, AWAY = "129.118.10.20", "129.118.10.21", "129.118.10.22",
 LAB, LIST = "noreply-lab@ttu.edu", "all-students@ttu.edu"
 FROM = ("From", f" Lab <{LAB}>")
 ACCEPT, CONTINUE = constants.SMFIR_ACCEPT, constants.SMFIR_CONTINUE
-PUBLIC = "http://localhost:8000/grants/TM-R-0007/"
+PUBLIC = "http://localhost:8000/permissions/TM-R-0007/"
 
 
 def rule(**facts: object) -> RelayRule:

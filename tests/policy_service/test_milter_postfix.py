@@ -84,7 +84,7 @@ def test_a_permitted_system_cannot_show_itself_as_somebody_else(
     assert refused.code == 550
     assert refused.text == (
         f"5.7.1 {grant.reference} may show only {SENDER} in From. Finding: president@ttu.edu. "
-        f"http://localhost:8000/grants/{grant.reference}/"
+        f"http://localhost:8000/permissions/{grant.reference}/"
     )
     for more, field, found in (
         ("Sender: payroll@ttu.edu\r\n", "Sender", "payroll@ttu.edu"),

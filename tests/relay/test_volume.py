@@ -265,11 +265,11 @@ def test_a_reviewer_cuts_recipients_and_volume_and_everybody_reads_it(
     email = Notification.objects.filter(recipient=cast.requester.email, subject__contains="approved").get()
     assert "Cut by the reviewer: Recipients: These other domains as well (asked for: Anyone)" in email.text
     assert "Most recipients on one day: 60 (asked for: 100)" in email.text
-    for path in (f"/requests/{grant.reference}/", f"/grants/{grant.reference}/"):
+    for path in (f"/requests/{grant.reference}/", f"/permissions/{grant.reference}/"):
         page = requester_client.get(path).content.decode()
         assert "Cut by the reviewer" in page
         assert "asked for: 100" in flat(page)
-    page = requester_client.get(f"/grants/{grant.reference}/").content.decode()
+    page = requester_client.get(f"/permissions/{grant.reference}/").content.decode()
     assert "60 recipients a day" in page
     assert "5 messages an hour" in page
     assert "30 of them outside ttu.edu" in page
@@ -352,19 +352,19 @@ def test_the_owner_is_told_how_to_connect(cast: Cast, requester_client: Client) 
         "At most: 100 recipients a day, 50 of them outside ttu.edu",
     ):
         assert words in email.text
-    page = requester_client.get(f"/grants/{grant.reference}/").content.decode()
+    page = requester_client.get(f"/permissions/{grant.reference}/").content.decode()
     panel = page.split("How to connect")[1].split("</section>")[0]
     for words in ("smtp.ttu.edu", "25", "STARTTLS", "noreply-lab@ttu.edu", "20 messages an hour", "Anyone"):
         assert words in panel
     Grant.objects.filter(pk=grant.pk).update(state="suspended")
-    assert "How to connect" not in requester_client.get(f"/grants/{grant.reference}/").content.decode()
-    assert "smtp.ttu.edu, port 25" in requester_client.get("/ask/?at=relay-copier").content.decode()
+    assert "How to connect" not in requester_client.get(f"/permissions/{grant.reference}/").content.decode()
+    assert "smtp.ttu.edu, port 25" in requester_client.get("/new/?at=relay-copier").content.decode()
 
 
 def test_a_permission_from_before_says_that_it_has_no_limit(cast: Cast, requester_client: Client) -> None:
     grant = approved(cast)
     RelayPermission.objects.filter(grant=grant).update(per_day=None, peak_per_hour=None)
-    assert "No limit" in requester_client.get(f"/grants/{grant.reference}/").content.decode()
+    assert "No limit" in requester_client.get(f"/permissions/{grant.reference}/").content.decode()
 
 
 def test_the_migration_cuts_off_nobody(cast: Cast) -> None:
@@ -410,8 +410,8 @@ def test_the_migration_cuts_off_nobody(cast: Cast) -> None:
 
 def test_the_page_says_where_nothing_keeps_the_limits(cast: Cast, requester_client: Client) -> None:
     grant = approved(cast)
-    assert "Not enforced now" in requester_client.get(f"/grants/{grant.reference}/").content.decode()
+    assert "Not enforced now" in requester_client.get(f"/permissions/{grant.reference}/").content.decode()
     CountedDay.objects.create(day=timezone.localdate() - timedelta(days=1))
-    assert "Not enforced now" in requester_client.get(f"/grants/{grant.reference}/").content.decode()
+    assert "Not enforced now" in requester_client.get(f"/permissions/{grant.reference}/").content.decode()
     CountedDay.objects.create(day=timezone.localdate())
-    assert "Not enforced now" not in requester_client.get(f"/grants/{grant.reference}/").content.decode()
+    assert "Not enforced now" not in requester_client.get(f"/permissions/{grant.reference}/").content.decode()

@@ -39,11 +39,11 @@ def test_a_renewal_from_one_click_to_its_row(
     rows = [used_renewal(cast, names, number) for number in range(3, deciding.AT_ONCE + 4)]
 
     owner = sign_in(browser, live_server.url, cast.requester)
-    owner.goto(f"/grants/{moved.reference}/renew/")
+    owner.goto(f"/permissions/{moved.reference}/renew/")
     expect(owner.get_by_role("heading", name="What changed, or is not known")).to_be_visible()
     expect(owner.get_by_role("button", name="Confirm and renew")).to_have_count(0)
     assert_accessible(owner, "renewal-changed")
-    owner.goto(f"/grants/{grant.reference}/renew/")
+    owner.goto(f"/permissions/{grant.reference}/renew/")
     assert_accessible(owner, "renewal-unchanged")
     owner.get_by_role("button", name="Confirm and renew").click()
     expect(owner.get_by_role("heading", level=1)).to_have_text("We have your request")

@@ -33,7 +33,7 @@ def _in_the_last_weeks(grant: Grant) -> Iterator[None]:
 
 
 def url(grant: Grant) -> str:
-    return f"/grants/{grant.reference}/renew/"
+    return f"/permissions/{grant.reference}/renew/"
 
 
 def words_of(html: str) -> str:

@@ -32,8 +32,8 @@ def test_the_screens_of_proofs(names: DnsServer, cast: Cast, live_server: Any, b
     arrive(grant, signed(probe, sender="alerts@ttu.edu"))
     for path, name in (
         (grant.get_absolute_url(), "proof-wrong"),
-        ("/in-force/unproven/", "unproven"),
-        ("/in-force/unproven/?kind=senders", "unproven-none"),
+        ("/enforcement/unproven/", "unproven"),
+        ("/enforcement/unproven/?kind=senders", "unproven-none"),
     ):
         page.goto(path)
         assert_accessible(page, name)
@@ -49,5 +49,5 @@ def test_the_screens_of_proofs(names: DnsServer, cast: Cast, live_server: Any, b
     mine = sign_in(browser, live_server.url, cast.requester)
     other = approved(cast, address="129.118.10.41", host="web-3.ttu.edu")
     Grant.objects.filter(pk=other.pk).update(created_at=month_ago, starts_on=timezone.localdate(month_ago))
-    mine.goto("/grants/")
+    mine.goto("/permissions/mine/")
     assert_accessible(mine, "proof-my-grants")

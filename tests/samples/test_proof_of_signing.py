@@ -346,20 +346,23 @@ def test_unproven_after_fourteen_days_shows_in_the_lists_and_a_proof_takes_it_of
 
     def listed() -> tuple[bool, bool]:
         return (
-            grant.reference in reviewer.get("/in-force/unproven/").content.decode(),
-            "Signing not proven" in owner.get("/grants/").content.decode(),
+            grant.reference in reviewer.get("/enforcement/unproven/").content.decode(),
+            "Signing not proven" in owner.get("/permissions/mine/").content.decode(),
         )
 
     with time_machine.travel(datetime(2026, 3, 15, 18, tzinfo=UTC)):
         assert listed() == (False, False)
-        assert grant.reference in reviewer.get("/in-force/unproven/?all=1").content.decode()
+        assert grant.reference in reviewer.get("/enforcement/unproven/?all=1").content.decode()
     with time_machine.travel(datetime(2026, 3, 16, 18, tzinfo=UTC)):
         assert listed() == (True, True)
         assert "Not proven signed" in page_of(cast, grant)
-        assert grant.reference not in reviewer.get("/in-force/unproven/?kind=senders").content.decode()
-        assert reviewer.get("/in-force/unproven/?kind=%00x&page=99999999999&all=7").status_code in (200, 400)
+        assert grant.reference not in reviewer.get("/enforcement/unproven/?kind=senders").content.decode()
+        assert reviewer.get("/enforcement/unproven/?kind=%00x&page=99999999999&all=7").status_code in (
+            200,
+            400,
+        )
         arrive(grant, raw_message(probe_address(grant.request)))
-        assert "no DKIM signature" in reviewer.get("/in-force/unproven/").content.decode()
+        assert "no DKIM signature" in reviewer.get("/enforcement/unproven/").content.decode()
         arrive(grant, signed(probe_address(grant.request)))
         assert listed() == (False, False)
     assert not overdue_proof(grant.ends_on + timedelta(days=1)).exists()
@@ -373,13 +376,13 @@ def test_the_list_costs_the_same_at_two_sizes(cast: Cast) -> None:
     Grant.objects.update(
         created_at=timezone.now() - timedelta(days=30), starts_on=timezone.localdate() - timedelta(days=30)
     )
-    few = queries(client_of(cast.reviewer), "/in-force/unproven/")
+    few = queries(client_of(cast.reviewer), "/enforcement/unproven/")
     many(cast, 60)
     Grant.objects.update(
         created_at=timezone.now() - timedelta(days=30), starts_on=timezone.localdate() - timedelta(days=30)
     )
-    assert queries(client_of(cast.reviewer), "/in-force/unproven/") == few
-    assert "Page 1 of 2" in client_of(cast.reviewer).get("/in-force/unproven/").content.decode()
+    assert queries(client_of(cast.reviewer), "/enforcement/unproven/") == few
+    assert "Page 1 of 2" in client_of(cast.reviewer).get("/enforcement/unproven/").content.decode()
 
 
 # ---------------------------------------------------------------- at the same moment

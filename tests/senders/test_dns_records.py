@@ -618,7 +618,7 @@ def test_the_dns_teams_page_is_for_those_who_see_everything(names: DnsServer, ca
     assert client.get("/dns-records/1/confirm/").status_code == 403
     assert client_of(cast.requester).get("/dns-records/").status_code == 403
     linked = '<a href="/dns-records/">DNS records of authorized senders</a>'
-    assert linked in client.get("/in-force/").content.decode()
+    assert linked in client.get("/enforcement/").content.decode()
 
 
 def test_the_records_of_a_permission_show_what_needs_somebody_first(

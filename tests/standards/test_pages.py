@@ -59,7 +59,7 @@ def test_links_inside_the_page_lead_somewhere() -> None:
 
 
 def test_the_page_of_standards_offers_the_way_to_ask() -> None:
-    assert 'href="/ask/"' in page("/standards/")
+    assert 'href="/new/"' in page("/standards/")
 
 
 @pytest.mark.parametrize("word", WORDS)

@@ -14,7 +14,7 @@ from portal.accounts.models import Theme, User
 from portal.ui.navigation import navigation
 from tests.cast import Cast, client_of
 
-EVERYBODY = ["Ask", "My requests", "My grants"]
+EVERYBODY = ["New request", "My requests", "My permissions"]
 
 
 def labels(user: User, path: str = "/") -> list[str]:
@@ -27,10 +27,10 @@ def labels(user: User, path: str = "/") -> list[str]:
     ("who", "links"),
     [
         ("requester", [*EVERYBODY, "Calendar", "Standards"]),
-        ("reviewer", [*EVERYBODY, "Queue", "In force", "Renewals", "Calendar", "Standards"]),
-        ("cio", [*EVERYBODY, "Queue", "In force", "Calendar", "Campaigns", "Standards"]),
-        ("auditor", [*EVERYBODY, "Queue", "In force", "Calendar", "Standards"]),
-        ("admin", [*EVERYBODY, "Queue", "In force", "Calendar", "Standards", "Mail out"]),
+        ("reviewer", [*EVERYBODY, "Queue", "Enforcement", "Renewals", "Calendar", "Standards"]),
+        ("cio", [*EVERYBODY, "Queue", "Enforcement", "Calendar", "Campaigns", "Standards"]),
+        ("auditor", [*EVERYBODY, "Queue", "Enforcement", "Calendar", "Standards"]),
+        ("admin", [*EVERYBODY, "Queue", "Enforcement", "Calendar", "Standards", "Outbound email"]),
     ],
 )
 def test_links_by_role(cast: Cast, who: str, links: list[str]) -> None:

@@ -150,5 +150,5 @@ def test_a_changed_secret_key_is_told(admin: Client, endpoint_for: Registers, se
 
 @pytest.mark.parametrize(("who", "is_shown"), [("admin", True), ("auditor", True), ("reviewer", False)])
 def test_the_way_there_is_shown_to_those_who_may_go(cast: Cast, who: str, is_shown: bool) -> None:
-    page = client_of(getattr(cast, who)).get("/in-force/").content.decode()
+    page = client_of(getattr(cast, who)).get("/enforcement/").content.decode()
     assert ('href="/webhooks/"' in page) is is_shown

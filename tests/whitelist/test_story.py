@@ -220,7 +220,7 @@ def test_every_page_of_the_form_opens_and_the_live_check_asks_the_dns(names: Dns
 
 def test_the_grants_page_says_what_it_does_not_do(names: DnsServer, cast: Cast) -> None:
     grant = approve(cast, submitted(cast))
-    page = client_of(cast.requester).get(f"/grants/{grant.reference}/").content.decode()
+    page = client_of(cast.requester).get(f"/permissions/{grant.reference}/").content.decode()
     assert ADDRESS in page
     assert "delivery is not promised" in page
 
