@@ -18,7 +18,7 @@ from portal.lib.problems import NotAllowed
 
 def _check(request: HttpRequest) -> None:
     if not person(request).sees_everything:
-        raise NotAllowed("This page is for those who look after the mail system, and for auditors.")
+        raise NotAllowed("This page is for people who run the mail system, and for auditors.")
 
 
 @login_required

@@ -31,7 +31,7 @@ def enforcement(request: HttpRequest) -> HttpResponse:
     """What is held back, how many permissions are active, what was released, where it is live, and what waits."""
     actor = person(request)
     if not actor.sees_everything:
-        raise NotAllowed("This page is for those who look after the mail system, and for auditors.")
+        raise NotAllowed("This page is for people who run the mail system, and for auditors.")
     counts = dict(
         Grant.objects.in_force(timezone.localdate()).order_by().values_list("kind").annotate(Count("pk"))
     )

@@ -88,7 +88,7 @@ def _note(day: date) -> Today:
         enqueue(
             recipient=institution().contact_email,
             template="date_in_doubt",
-            context={"day": day, "last": row.day, "path": "/in-force/"},
+            context={"day": day, "last": row.day, "path": "/enforcement/"},
         )
     return Today(day, row.day)
 

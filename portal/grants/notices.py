@@ -22,22 +22,22 @@ WORDS = {
     "resume": "Resumed",
     "revoke": "Revoked",
     "end": "Ended",
-    "close": "Over",
+    "close": "Ended",
     "renew": "Renewed",
     "change": "Changed",
     "accept": "New owner",
     "decline": "Offer declined",
     "prove": "Proven",
-    "mended": "In order again",
+    "mended": "Meets the standards again",
 }
 SENTENCES = {
     "suspend": "The permission is suspended until it is resumed.",
     "resume": "The permission is active again.",
     "revoke": "The permission is revoked.",
     "end": "The permission was ended by its owner.",
-    "close": "The term of the permission is over.",
-    "mended": "What was out of order is put right. The permission meets the standards again.",
-    "decline": "The offer was declined; the permission stays with its owner.",
+    "close": "The term of the permission has ended.",
+    "mended": "The problem is fixed. The permission meets the standards again.",
+    "decline": "The offer was declined. The permission stays with its owner.",
 }
 
 
@@ -82,14 +82,19 @@ def _tell(template: str, grant: Grant, key: str, recipients: list[str], **contex
         )
 
 
-_TAKEN_UP = {
-    "resume": "Mail hosts take it up within a minute; its page shows when it is live.",
-    "prove": "Mail hosts take it up within a minute; its page shows when it is live.",
+_NEXT_AT_HOSTS = {
+    "resume": "Mail hosts accept its mail within a minute; its page shows when it is live.",
+    "prove": "Mail hosts accept its mail within a minute; its page shows when it is live.",
     "suspend": "Mail hosts stop accepting its mail within a minute; its page shows which ones did.",
     "revoke": "Mail hosts stop accepting its mail within a minute; its page shows which ones did.",
     "end": "Mail hosts stop accepting its mail within a minute; its page shows which ones did.",
 }
-"""What comes next where mail hosts carry the permission out. Nothing has reached them when the email is written."""
+"""What happens next at mail hosts. Nothing has reached them yet when the email is written."""
+
+
+def next_at_hosts(grant: Grant, action: str) -> str:
+    """The sentence that says what mail hosts do after `action`; empty where none carry out this kind of permission."""
+    return _NEXT_AT_HOSTS.get(action, "") if publication.is_carried(grant.kind) else ""
 
 
 def changed(*, grant: Grant, event: GrantEvent) -> None:
@@ -101,9 +106,10 @@ def changed(*, grant: Grant, event: GrantEvent) -> None:
     }
     if event.action in SENTENCES:
         context["sentence"] = SENTENCES[event.action]
-    if event.action in _TAKEN_UP and publication.is_carried(grant.kind):
+    following = next_at_hosts(grant, event.action)
+    if following:
         sentence = context.get("sentence", grant.kind_entry.permission_sentence(grant))
-        context["sentence"] = f"{sentence} {_TAKEN_UP[event.action]}"
+        context["sentence"] = f"{sentence} {following}"
     _tell("grant_changed", grant, str(event.pk), people_of(grant), **context)
 
 

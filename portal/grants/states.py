@@ -37,7 +37,7 @@ class GrantAction(models.TextChoices):
     """What a person may do to a grant; the label is the button's."""
 
     RENEW = "renew", "Renew"
-    CHANGE = "change", "Ask for a change"
+    CHANGE = "change", "Request a change"
     END = "end", "End it now"
     HAND_OVER = "hand_over", "Hand over"
     ACCEPT = "accept", "Accept"

@@ -17,11 +17,12 @@ from portal.grants.compliance import broken_grants, recent_runs, suspension_due_
 from portal.grants.forms import GrantReasonForm, HandOverForm
 from portal.grants.kinds import standings_of
 from portal.grants.models import Grant
+from portal.grants.notices import next_at_hosts
 from portal.grants.panels import GRANT_PANELS, STATUS_PANELS
 from portal.grants.policies import available_grant_actions, check_grant_action, open_handover
 from portal.grants.schedule import renewal_opens_on
 from portal.grants.services import issuing, managing
-from portal.grants.states import BY_GRANT_ACTION, GrantAction
+from portal.grants.states import GrantAction
 from portal.institution import institution
 from portal.lib.problems import NotAllowed
 from portal.lib.throttle import TooOften
@@ -30,6 +31,12 @@ from portal.workflow.models import Intention
 from portal.workflow.selectors import cuts_of
 
 SHOWN = 200
+_DONE = {
+    GrantAction.SUSPEND: "is suspended",
+    GrantAction.RESUME: "is active again",
+    GrantAction.REVOKE: "is revoked",
+    GrantAction.END: "is ended",
+}
 _REASONED = (GrantAction.SUSPEND, GrantAction.RESUME, GrantAction.REVOKE, GrantAction.END)
 
 
@@ -39,7 +46,7 @@ def _load(request: HttpRequest, reference: str) -> Grant:
     )
     grant = grants.filter(reference=reference).first()
     if grant is None:
-        raise Http404("No such grant.")
+        raise Http404("There is no permission with this reference, or you may not see it.")
     return grant
 
 
@@ -110,7 +117,7 @@ def rechecks(request: HttpRequest) -> HttpResponse:
     """How far the daily checks are, and which grants they found out of compliance."""
     actor = person(request)
     if not actor.sees_everything:
-        raise NotAllowed("This page is for those who look after the mail system, and for auditors.")
+        raise NotAllowed("This page is for people who run the mail system, and for auditors.")
     runs = recent_runs()
     context = {
         "runs": runs,
@@ -134,7 +141,10 @@ def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
     if chosen in (GrantAction.ACCEPT, GrantAction.DECLINE):
         managing.answer_offer(grant=grant, actor=person(request), accept=chosen == GrantAction.ACCEPT)
         messages.success(
-            request, "The permission is yours." if chosen == GrantAction.ACCEPT else "You declined."
+            request,
+            "You are the owner of this permission now."
+            if chosen == GrantAction.ACCEPT
+            else "You declined. The permission stays with its owner.",
         )
         return redirect("grants" if chosen == GrantAction.DECLINE else grant)
     if chosen == GrantAction.HAND_OVER:
@@ -168,7 +178,9 @@ def _hand_over(request: HttpRequest, grant: Grant) -> HttpResponse:
             response["Retry-After"] = str(problem.wait)
             return response
         else:
-            messages.success(request, f"The offer is with {data['to']}.")
+            messages.success(
+                request, f"You offered the permission to {data['to']}. It stays yours until they accept."
+            )
             return redirect(grant)
     return _show(request, grant, bound={"hand_over": form}, status=422)
 
@@ -183,6 +195,7 @@ def _change_state(request: HttpRequest, grant: Grant, action: GrantAction) -> Ht
             reason=form.cleaned_data["reason"],
             revision=form.cleaned_data["revision"],
         )
-        messages.success(request, f"Done: {BY_GRANT_ACTION[action].action.label.lower()}.")
+        done = f"Permission {grant.reference} {_DONE[action]}. {next_at_hosts(grant, action)}"
+        messages.success(request, done.strip())
         return redirect(grant)
     return _show(request, grant, bound={str(action): form}, status=422)

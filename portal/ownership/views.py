@@ -23,7 +23,7 @@ def unowned(request: HttpRequest) -> HttpResponse:
     """What has lost its owner: permissions, and requests that nobody answers for."""
     actor = person(request)
     if not actor.sees_everything:
-        raise NotAllowed("This page is for those who look after the mail system, and for auditors.")
+        raise NotAllowed("This page is for people who run the mail system, and for auditors.")
     rows = list(selectors.unowned(actor)[: SHOWN + 1])
     requests = list(selectors.unowned_requests(actor)[:SHOWN])
     context = {
@@ -70,7 +70,7 @@ def _offered(request: HttpRequest, search: OwnerSearch, form: OfferForm) -> bool
     except ValidationError as error:
         form.add_error(None, ValidationError(error.messages))
         return False
-    messages.success(request, f"The offer of {search.grant.reference} is with {data['to']}.")
+    messages.success(request, f"You offered {search.grant.reference} to {data['to']}.")
     return True
 
 
@@ -80,7 +80,7 @@ def claim(request: HttpRequest, token: str) -> HttpResponse:
     """What taking over means, and the button that does it."""
     found = claiming.read_token(token)
     if found is None:
-        raise Http404("This link is not whole. Copy it from the email again.")
+        raise Http404("This link is incomplete. Copy it from the email again.")
     pk, stage = found
     search = (
         OwnerSearch.objects.running()
@@ -93,7 +93,7 @@ def claim(request: HttpRequest, token: str) -> HttpResponse:
     claiming.check_may_claim(search, person(request), stage)
     if request.method == "POST":
         grant = claiming.claim(search=search, actor=person(request), stage=stage)
-        messages.success(request, "The permission is yours.")
+        messages.success(request, "You are the owner of this permission now.")
         return redirect(grant)
     grant = search.grant
     context = {

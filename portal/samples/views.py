@@ -46,7 +46,7 @@ def unproven(request: HttpRequest) -> HttpResponse:
     """The permissions whose proof is missing, those that wait longest first, for those who look after mail."""
     actor = person(request)
     if not actor.sees_everything:
-        raise NotAllowed("This page is for those who look after the mail system, and for auditors.")
+        raise NotAllowed("This page is for people who run the mail system, and for auditors.")
     chosen, limit = request.GET.get("kind", ""), institution().unproven_after_days
     kinds = [kind for kind in registry.kinds() if isinstance(kind, SampledKind)]
     shows_all = request.GET.get("all") == "1"

@@ -101,7 +101,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 _ACTIONS: dict[str, tuple[Callable[..., object], str]] = {
-    "test": (services.send_test, "A test event is on its way. Its row below says what came of it."),
+    "test": (services.send_test, "A test event is sent. Its row below shows the result."),
     "pause": (services.pause_endpoint, "Paused. What happens meanwhile waits here."),
     "resume": (services.resume_endpoint, "Resumed. What waited goes out now."),
     "rotate": (services.rotate_secret, "There is a new secret. For 24 hours both sign."),

@@ -96,7 +96,7 @@ def test_from_the_guide_to_a_grant_and_its_renewal(
     reviewer.get_by_label("About which answer?").select_option("hostname")
     reviewer.get_by_label("What do you need to know?").fill("Is this the new copier?")
     reviewer.get_by_role("button", name="Ask a question").click()
-    expect(reviewer.locator("main")).to_contain_text("The question is on its way")
+    expect(reviewer.locator("main")).to_contain_text("The question is sent")
 
     staff.goto(f"/requests/{reference}/")
     expect(staff.locator("main")).to_contain_text("Is this the new copier?")

@@ -112,7 +112,7 @@ def test_any_words_of_people_make_an_email(title: str, comment: str, actor: str)
     assert made.subject.isprintable()
     assert len(made.subject) <= 180
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]", made.text)
-    assert "The clock stands still until you answer." in made.text
+    assert "The review is paused until you answer." in made.text
     assert made.text.rstrip().endswith("TechMail Portal, Texas Tech University")
 
 

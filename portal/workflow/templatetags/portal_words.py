@@ -45,6 +45,12 @@ register.filter("day", day)
 
 
 @register.filter
+def day_text(value: date | None) -> str:
+    """A day such as "Mar 4, 2027" as plain text, for email."""
+    return moments.day_in_words(value) if value else ""
+
+
+@register.filter
 def moment(value: datetime | None) -> SafeString | str:
     """A moment as its exact time."""
     return when(value, exact=True)

@@ -70,7 +70,7 @@ def _take(request: HttpRequest, service_request: ServiceRequest) -> HttpResponse
         "take",
         form,
         lambda data: reviewing.take(**who, revision=data["revision"]),
-        "The request is yours.",
+        "You took the request. It stays in your queue until you decide it or return it.",
     )
 
 
@@ -83,7 +83,7 @@ def _release(request: HttpRequest, service_request: ServiceRequest) -> HttpRespo
         "release",
         form,
         lambda data: reviewing.release(**who, revision=data["revision"]),
-        "The request is back on the desk.",
+        "The request is back in the queue.",
     )
 
 
@@ -100,7 +100,7 @@ def _ask(request: HttpRequest, service_request: ServiceRequest) -> HttpResponse:
         lambda data: reviewing.ask(
             **who, revision=data["revision"], questions=[(data["field"], data["question"])]
         ),
-        "The question is on its way. The clock stands still until it is answered.",
+        "The question is sent. The review is paused until it is answered.",
     )
 
 

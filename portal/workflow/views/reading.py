@@ -315,7 +315,7 @@ def _stop(
             who=str(service_request.assignee or ""),
             at=service_request.stage_entered_at,
             due_on=None if paused else service_request.due_on,
-            note="The clock stands still" if paused else "",
+            note="Review paused" if paused else "",
         )
     if passed is not None:
         stopped = passed.action == Action.DENY
