@@ -6,8 +6,8 @@ ifeq ($(PYTHON),)
 $(error Python 3.11 or newer is needed and was not found)
 endif
 
-.PHONY: setup run test check bench lock clean
-setup run test check bench lock:
+.PHONY: setup install run test check bench lock clean
+setup install run test check bench lock:
 	@$(PYTHON) scripts/tasks.py $@
 clean:
 	rm -rf .venv var staticfiles

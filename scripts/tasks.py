@@ -1,4 +1,4 @@
-"""What `make setup`, `run`, `test`, `check`, `bench` and `lock` do. Needs Python 3.11 and nothing else.
+"""What `make setup`, `install`, `run`, `test`, `check`, `bench` and `lock` do. Needs Python 3.11 and nothing else.
 
 Run from anywhere; works in the checkout that holds it. The steps that need our packages run in `.venv`.
 """
@@ -17,7 +17,6 @@ VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 PYTHON = BIN / "python"
 DEVELOPMENT = {"DEBUG": "true", "DEMO_ACCOUNTS": "true", "SMTP_HOST": ""}
-KINDS = sorted(found.parent.name for found in ROOT.glob("*/apps.py"))
 PRODUCTION = {
     "DEBUG": "false",
     "PUBLIC_URL": "https://techmail.example.edu",
@@ -87,36 +86,43 @@ def write_dotenv() -> None:
     path.chmod(0o600)
 
 
-def setup(requirements: str = "requirements.txt") -> None:
-    """Packages and the development `.env`."""
-    if sys.version_info < (3, 11):
-        raise SystemExit(f"Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}.")
+def setup() -> None:
+    """The packages of every documented command, those of tests and benchmarks too, and the development `.env`."""
+    _prepare("requirements-dev.txt")
+
+
+def install_production() -> None:
+    """The packages that the portal runs on, and no `.env`: production is configured by its environment."""
+    _check_python()
+    install("requirements.txt")
+
+
+def _prepare(requirements: str) -> None:
+    _check_python()
     install(requirements)
     write_dotenv()
+
+
+def _check_python() -> None:
+    if sys.version_info < (3, 11):
+        raise SystemExit(f"Python 3.11 or newer is needed; {sys.executable} is {sys.version.split()[0]}.")
 
 
 # ---------------------------------------------------------------- run
 def run() -> None:
     """Prepare the database and the demo, then start web, worker and beat until Ctrl-C."""
-    setup()
+    _prepare("requirements.txt")
     os.execv(PYTHON, [str(PYTHON), str(ROOT / "scripts" / "serve.py")])
 
 
 # ---------------------------------------------------------------- check and test
 def check() -> None:
     """Style, types, templates, layers, deployment settings, missing migrations."""
-    setup("requirements-dev.txt")
+    setup()
     secret = {"SECRET_KEY": secrets.token_urlsafe(60)}
     call([BIN / "ruff", "check", "--quiet", "."])
     call([BIN / "ruff", "format", "--check", "--quiet", "."])
-    call(
-        [
-            BIN / "mypy",
-            "portal",
-            *KINDS,
-            "scripts",
-        ]
-    )
+    call([BIN / "mypy", *packages(), "scripts", "manage.py"])
     call([BIN / "djlint", "templates", "--lint", "--quiet"])
     call([BIN / "djlint", "templates", "--check", "--quiet"])
     call([PYTHON, "scripts/import_layers.py"], secret)
@@ -125,23 +131,25 @@ def check() -> None:
     print("check: ruff, mypy, djlint, import layers, check --deploy and migrations are clean", flush=True)
 
 
+def packages() -> list[str]:
+    """The folders of the checkout that are Python packages, so that a new kind's is checked by being there."""
+    return sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
+
+
+PROCESSES = "3"
+"""One more than the cores that the suite is measured on: while one test waits for a server, another computes."""
+
+
 def test() -> None:
-    """`check`, then the suite on SQLite, then what speaks to a database on PostgreSQL and Redis."""
-    setup("requirements-dev.txt")
+    """`check`, then the suite on PostgreSQL and Redis, then `tests/passes.py` on SQLite and the broker of files."""
+    setup()
     system_programs()
     check()
-    suite: list[str | Path] = [
-        BIN / "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-n",
-        "3",
-        "--dist",
-        "loadfile",
-    ]
-    call(suite)
-    call([*suite, "-p", "tests.support.servers", "-m", "not browser and not once"])
+    suite: list[str | Path] = [BIN / "pytest", "-q", "-p", "no:cacheprovider"]
+    # A file's tests share what they set up; the order of the files is `tests/conftest.py`'s.
+    spread = ["-n", PROCESSES, "--dist", "loadfile", "--no-loadscope-reorder"]
+    call([*suite, *spread, "-p", "tests.support.servers"])
+    call([*suite, *spread, "-m", "sqlite"])
 
 
 PROGRAMS = {
@@ -184,7 +192,7 @@ def system_programs() -> None:
 # ---------------------------------------------------------------- bench and lock
 def bench() -> None:
     """Every benchmark, against servers of its own; all of them run, and one missed bar fails."""
-    setup("requirements-dev.txt")
+    setup()
     codes = []
     for script in BENCHMARKS:
         print(f"\n== {script}", flush=True)
@@ -213,7 +221,15 @@ def lock() -> None:
     call([*compile_, "--group", "dev", "-c", "requirements.txt", "-o", "requirements-dev.txt"])
 
 
-COMMANDS = {"setup": setup, "run": run, "test": test, "check": check, "bench": bench, "lock": lock}
+COMMANDS = {
+    "setup": setup,
+    "install": install_production,
+    "run": run,
+    "test": test,
+    "check": check,
+    "bench": bench,
+    "lock": lock,
+}
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in COMMANDS:

@@ -4,17 +4,21 @@ import ipaddress
 import os
 import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
-from tests.cast import Cast, client_of, make_cast
+from tests.cast import Cast, client_of, make_cast, send_everybody_away
+from tests.passes import ON_SQLITE
+from tests.support import database
 
 CI = os.environ.get("CI", "").lower() == "true"
+ROOT = Path(__file__).resolve().parent.parent
 _connect = socket.socket.connect
 
 
@@ -26,19 +30,18 @@ def pytest_configure(config: pytest.Config) -> None:
             raise AssertionError(f"This test reached for {address}: only loopback is open to the suite.")
         _connect(self, address)
 
-    socket.socket.connect = connect  # type: ignore[method-assign]
+    socket.socket.connect = connect  # type: ignore[method-assign, assignment]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what drives a browser, and what asks no database: both run in one pass, the other tells nothing new."""
-    asks = {"db", "transactional_db", "live_server"}
+    """Mark what drives a browser, and what runs on SQLite as well (`tests.passes`)."""
     for item in items:
-        names = set(getattr(item, "fixturenames", ()))
-        if not names & asks and item.get_closest_marker("django_db") is None:
-            item.add_marker(pytest.mark.once)
+        names = getattr(item, "fixturenames", ())
         if "browser" in names:
             item.add_marker(pytest.mark.browser)
+        if "postgres" not in names and item.path.relative_to(ROOT).as_posix() in ON_SQLITE:
+            item.add_marker(pytest.mark.sqlite)
 
 
 def _numeric(host: str) -> str:
@@ -46,15 +49,34 @@ def _numeric(host: str) -> str:
 
 
 def program(name: str, install: str) -> str:
-    """The path of a system program. Where it is missing the test is skipped aloud; under CI=true it fails."""
+    """The path of a system program. Where it is missing, see `lacking`."""
     path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin:/sbin"
     found = shutil.which(name, path=path)
-    if found:
-        return found
-    message = f"{name} is not installed. Install it: {install}"
+    return found or lacking(f"{name} is not installed. Install it: {install}")
+
+
+def lacking(message: str) -> NoReturn:
+    """The machine lacks what the test is about. It is skipped aloud; under CI=true it fails."""
     if CI:
         pytest.fail(message)
     pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    request: pytest.FixtureRequest,
+    django_test_environment: None,
+    django_db_blocker: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[None]:
+    """In place of pytest-django's: one database for the run, copied for each process (`tests.support.database`)."""
+    process = os.environ.get("PYTEST_XDIST_WORKER", "")
+    shared = tmp_path_factory.getbasetemp()
+    with django_db_blocker.unblock():
+        database.prepare(shared.parent if process else shared, process)
+    yield
+    with django_db_blocker.unblock():
+        database.remove()
 
 
 @pytest.fixture
@@ -64,10 +86,16 @@ def cast(db: None) -> Cast:
 
 
 @pytest.fixture
+def nobody(db: None) -> None:
+    """No people and no addresses; they are back after the test."""
+    send_everybody_away()
+
+
+@pytest.fixture
 def postgres(db: None) -> None:
-    """For tests that mean PostgreSQL: they run in the second pass."""
+    """For tests of what PostgreSQL alone does. `make test` runs them on it; elsewhere they are skipped aloud."""
     if connection.vendor != "postgresql":
-        pytest.skip("runs in the PostgreSQL pass (-p tests.support.servers)")
+        pytest.skip("needs PostgreSQL (-p tests.support.servers)")
 
 
 @pytest.fixture

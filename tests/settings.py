@@ -22,8 +22,10 @@ for _name in (
 os.environ["DNS_RESOLVER"] = "127.0.0.1:9"
 
 from portal.settings import *  # noqa: E402, F403
-from portal.settings import DATABASES  # noqa: E402
+from portal.settings import DATABASES, INSTALLED_APPS  # noqa: E402
 
+# For its command `flush`, which pytest-django's transactional tests run.
+INSTALLED_APPS = [*INSTALLED_APPS, "tests"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DNS_DEADLINE_SECONDS = 0.2
 CELERY_TASK_ALWAYS_EAGER = False
@@ -33,7 +35,4 @@ CACHES = {
         "OPTIONS": {"MAX_ENTRIES": 20_000},
     }
 }
-if "sqlite3" in DATABASES["default"]["ENGINE"]:
-    # A file, so that a live server's threads and a worker process see the same database.
-    DATABASES["default"]["TEST"] = {"NAME": f"{os.environ['VAR_DIR']}/test.sqlite3"}
 DATABASES["default"]["CONN_MAX_AGE"] = 0

@@ -12,7 +12,7 @@ from portal.workflow.models import ServiceRequest
 from portal.workflow.registry import KINDS
 from portal.workflow.states import State
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nobody")]
 
 
 def test_it_files_requests_of_every_kind_that_has_some_and_running_again_changes_nothing(

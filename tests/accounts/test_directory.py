@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from portal.accounts.directory import ImportRefused, directory, import_directory
 from portal.accounts.models import DirectoryAddress
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nobody")]
 HEAD = "address,kind,name,department\n"
 
 

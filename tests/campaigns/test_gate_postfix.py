@@ -4,7 +4,6 @@ import os
 import smtplib
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from email import policy
@@ -19,7 +18,8 @@ from portal.grants.models import Grant
 from tests.campaigns.cast import message
 from tests.campaigns.gated import BOUNCES, FACULTY, STAFF, STUDENTS, on_the_wire, sending_now
 from tests.cast import Cast, client_of
-from tests.conftest import CI, program
+from tests.conftest import lacking, program
+from tests.support.clock import Stopwatch
 from tests.support.policy import PolicyService
 from tests.support.postfix import PostfixServer, Reply
 from tests.support.smtp import SmtpSink
@@ -35,7 +35,7 @@ def servers() -> Iterator[tuple[PostfixServer, PostfixServer]]:
     found = program("postfix", "apt-get install postfix")
     if os.geteuid() != 0:
         words = "Postfix starts only as root."
-        pytest.fail(words) if CI else pytest.skip(words)
+        lacking(words)
     with (
         tempfile.TemporaryDirectory(prefix="techmail-gate-") as one,
         tempfile.TemporaryDirectory(prefix="techmail-hop-") as two,
@@ -132,9 +132,9 @@ def test_after_stop_now_it_is_refused_within_two_seconds(cast: Cast, postfix: Po
     stop = f"/campaigns/{grant.reference}/stop/"
     page = client_of(cast.requester)
     assert page.post(stop, {"stop-reason": "The link is wrong."}).status_code == 302
-    clicked = time.monotonic()
+    clicked = Stopwatch()
     refused = send(postfix)
-    assert time.monotonic() - clicked < 2.0
+    assert clicked.seconds < 2.0
     assert (refused.code, f"{grant.reference} was ended by its owner" in refused.text) == (550, True)
 
 
@@ -184,11 +184,11 @@ def test_what_servers_on_the_way_change_does_not_matter(
         )
         onward = f"mynetworks = 127.0.0.0/8\nrelay_domains = ttu.edu\nrelay_transport = smtp:[127.0.0.1]:{host.port}\n"
         hop.ask_policy(None, more=onward)
-        with smtplib.SMTP("127.0.0.1", hop.port, timeout=10, source_address=(PLATFORM, 0)) as smtp:
+        with smtplib.SMTP("127.0.0.1", hop.port, timeout=60, source_address=(PLATFORM, 0)) as smtp:
             assert smtp.sendmail(BOUNCES, [STUDENTS], raw, mail_options=["BODY=8BITMIME"]) == {}
         service.until(ListUse.objects.exists, "The pass")
         service.until(lambda: sink.messages, "The delivery")
     (delivered,) = sink.messages
-    assert len(delivered.get_all("Received")) >= 2
+    assert len(delivered.get_all("Received", [])) >= 2
     encodings = {part["Content-Transfer-Encoding"] for part in delivered.walk() if not part.is_multipart()}
     assert "8bit" not in encodings

