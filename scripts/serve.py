@@ -16,14 +16,13 @@ WEB_IS_UP = ROOT / "var" / "web-is-up"
 
 
 def prepare() -> str:
-    """Migrate, make the cache table, load the demo, in this one process; returns what the demo command printed."""
+    """Migrate and load the demo, in this one process; returns what the demo command printed."""
     import django
     from django.conf import settings
     from django.core.management import call_command
 
     django.setup()
     call_command("migrate", verbosity=0)
-    call_command("createcachetable")
     accounts = io.StringIO()
     if settings.DEMO_ACCOUNTS:
         call_command("load_demo", stdout=accounts)

@@ -24,7 +24,6 @@ from django.conf import settings
 from tests.support.identity_provider import CLIENT_ID, CLIENT_SECRET, EMAIL, PASSWORD, SAML_ENTITY_ID
 from tests.support.ports import free_port
 
-pytestmark = pytest.mark.once
 DEADLINE_SECONDS = 90
 SERVE = """
 import sys
@@ -32,7 +31,6 @@ import django
 django.setup()
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
-call_command("createcachetable")
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.models import Group
 from portal.accounts.models import User

@@ -41,15 +41,6 @@ class WebServer:
 
     def __enter__(self) -> "WebServer":
         with self._log.open("ab") as log:
-            # The table of the cache, where there is no Redis; it changes nothing where it is there.
-            subprocess.run(
-                [sys.executable, "manage.py", "createcachetable"],
-                cwd=ROOT,
-                env=self._environment,
-                stdout=log,
-                stderr=log,
-                check=True,
-            )
             self._process = subprocess.Popen(
                 [
                     sys.executable,
@@ -80,7 +71,7 @@ class WebServer:
     ) -> None:
         self._process.terminate()
         try:
-            self._process.wait(timeout=40)
+            self._process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
