@@ -130,7 +130,7 @@ def measure(folder: Path, rounds: int, uploaders: int) -> int:
                 raw = make(size)
                 one(
                     f"{kind}, {len(raw) / 1e6:.1f} MB",
-                    lambda raw=raw: member.upload(form, "eml", raw, of_the_form()),
+                    lambda raw=raw: member.upload(form, "eml", raw, of_the_form()),  # type: ignore[misc]
                 )
         for kind in (
             "signatures",

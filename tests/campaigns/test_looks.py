@@ -16,7 +16,7 @@ from tests.campaigns.gated import FACULTY, STUDENTS, judge, of_department, sende
 from tests.cast import Cast
 from tests.support.browser import assert_accessible, sign_in
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.once]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 LONG = "Maximiliane Featherstonehaugh-Wolfeschlegelsteinhausenbergerdorff"
 
 

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from io import BytesIO
+from typing import Any
 
 import pytest
 import time_machine
@@ -29,14 +30,14 @@ from tests.support.pages import flat
 pytestmark = pytest.mark.django_db
 
 
-def delegate(cast: Cast, to: User | None = None, **facts: object) -> Delegation:
+def delegate(cast: Cast, to: User | None = None, **facts: Any) -> Delegation:
     today = timezone.localdate()
     return delegation.delegate(
         actor=cast.cio,
         to=to or cast.reviewer,
         scope=DelegationScope(str(facts.get("scope", "all"))),
         starts_on=facts.get("starts_on", today),
-        ends_on=facts.get("ends_on", today + timedelta(days=9)),  # type: ignore[arg-type]
+        ends_on=facts.get("ends_on", today + timedelta(days=9)),
         reason="Holiday",
     )
 

@@ -76,6 +76,6 @@ def test_pictures_are_named_escaped_and_have_their_figures_behind(template: str,
     document = html5lib.parse(html, namespaceHTMLElements=False)
     svg = next(element for element in document.iter() if element.tag.endswith("svg"))
     ids = {element.get("id") for element in document.iter() if element.get("id")}
-    assert set(svg.get("aria-labelledby").split()) <= ids
+    assert set(svg.get("aria-labelledby", "").split()) <= ids
     assert svg.get("role") == "img"
     assert document.find(".//table") is not None

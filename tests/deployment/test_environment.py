@@ -11,7 +11,6 @@ from django.conf import settings
 from portal import env
 from portal.institution import Institution, load
 
-pytestmark = pytest.mark.once
 PRODUCTION = {
     "SECRET_KEY": "a-test-only-value-0123456789" * 3,
     "PUBLIC_URL": "https://techmail.example.edu",

@@ -85,7 +85,7 @@ class FaithfulHost:
         client = Client()
         answer = client.get("/export/v1/postfix", headers=bearer(self.token))
         if answer.status_code == 200:
-            bundle, signed = bundle_of(b"".join(answer.streaming_content))  # type: ignore[arg-type]
+            bundle, signed = bundle_of(b"".join(answer.streaming_content))  # type: ignore[attr-defined]
             place = (bundle.manifest["epoch"], bundle.manifest["serial"])
             if place >= self.place:
                 self.bundle, self.signed, self.place = bundle, signed, place
@@ -247,7 +247,12 @@ class World:
                 host.wipe()
             host.pull()
         elif what in ("lose", "widen", "flip"):
-            self.fault(rest[0], {"lose": lose, "widen": self.widen, "flip": self.flip}[what])
+            faults: dict[str, Callable[[Grant], object]] = {
+                "lose": lose,
+                "widen": self.widen,
+                "flip": self.flip,
+            }
+            self.fault(rest[0], faults[what])
         elif what == "soon":
             # A term that was approved so short, before anything was released of it.
             self.approve()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
-from django.db.models import Model
+from django.db.models import Field, Model
 
 from portal.enforcement.targets import EXPORT_TARGETS, Export, LintError, Target
 from portal.grants.models import Grant
@@ -94,7 +94,9 @@ def test_no_field_of_a_grant_breaks_out(
     day = Grant.objects.earliest("pk").starts_on
     row = model._default_manager.order_by("pk").last()
     assert row is not None
-    limit = model._meta.get_field(name).max_length or 500
+    column = model._meta.get_field(name)
+    assert isinstance(column, Field)
+    limit = column.max_length or 500
     for number, evil in enumerate(EVIL):
         model._default_manager.filter(pk=row.pk).update(**{name: as_kept(evil)[:limit]})
         for target in EXPORT_TARGETS:

@@ -5,8 +5,6 @@ from django.conf import settings
 
 from portal.workflow.diagram import state_diagram, with_diagram
 
-pytestmark = pytest.mark.once
-
 
 def test_the_architecture_page_shows_the_present_table() -> None:
     text = (settings.BASE_DIR / "docs" / "architecture.md").read_text(encoding="utf-8")

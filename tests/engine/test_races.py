@@ -37,7 +37,7 @@ def people(transactional_db: None) -> Cast:
 
 def at_once(*calls: Callable[[], Any]) -> list[Any]:
     """Run every call in a thread of its own, all starting together; returns results or exceptions in order."""
-    barrier = threading.Barrier(len(calls), timeout=20)
+    barrier = threading.Barrier(len(calls), timeout=60)
     results: list[Any] = [None] * len(calls)
 
     def run(position: int, call: Callable[[], Any]) -> None:

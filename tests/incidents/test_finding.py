@@ -14,6 +14,7 @@ from playwright.sync_api import Browser
 from portal.accounts.models import User
 from portal.grants.models import Grant, GrantRequest
 from portal.grants.services import managing
+from portal.grants.services.managing import change_state
 from portal.grants.states import GrantAction, GrantState
 from portal.incidents import services
 from portal.incidents.forms import normalised, subject_of
@@ -508,7 +509,7 @@ def test_what_the_request_does_not_reach_a_worker_does_and_nothing_is_done_twice
 
 def test_one_that_fails_stops_no_other_and_stays_waiting(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     grants = many(cast, 3)
-    change = services.change_state
+    change = change_state
 
     def broken(*, grant: Grant, **facts: Any) -> Any:
         if grant.pk == grants[1].pk:

@@ -17,6 +17,7 @@ from portal.lib import confined
 from portal.lib.outcome import Outcome
 from portal.lib.problems import WrongState
 from tests.lib import confined_jobs as jobs
+from tests.support.clock import Stopwatch
 
 SECONDS, MEGABYTES = 5.0, 64
 
@@ -75,11 +76,11 @@ def test_our_own_errors_come_back_as_they_were() -> None:
 )
 def test_a_limit_ends_it_and_is_named(function: Any, arguments: tuple[Any, ...], limit: str) -> None:
     run(jobs.os_pid)
-    began = time.monotonic()
+    watch = Stopwatch()
     with pytest.raises(confined.Exceeded) as caught:
         run(function, *arguments, seconds=0.4)
     assert caught.value.limit == limit
-    assert time.monotonic() - began < 0.4 * confined.CLOCK_TIMES + confined.GRACE_SECONDS
+    assert watch.seconds < 0.4 * confined.CLOCK_TIMES + confined.GRACE_SECONDS
     assert run(jobs.echo, "still there") == "still there"
 
 

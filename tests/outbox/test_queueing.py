@@ -89,7 +89,7 @@ def test_a_key_used_meanwhile_breaks_no_transaction(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.django_db(transaction=True)
 def test_two_transactions_race_for_one_key(postgres: None) -> None:
-    barrier, results = threading.Barrier(2, timeout=20), [False, False]
+    barrier, results = threading.Barrier(2, timeout=60), [False, False]
 
     def race(position: int) -> None:
         try:

@@ -185,7 +185,7 @@ def test_a_worker_killed_between_data_and_answer_is_followed_by_another(sink: Tr
         stderr=subprocess.PIPE,
     )
     try:
-        if not sink.has_content.wait(timeout=40):
+        if not sink.has_content.wait(timeout=60):
             process.kill()
             raise AssertionError(process.communicate()[1].decode()[-2000:])
         process.send_signal(signal.SIGKILL)

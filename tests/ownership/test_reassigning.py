@@ -44,7 +44,7 @@ def leaves(*people: User) -> None:
 
 def emails() -> list[tuple[str, str]]:
     rows = Notification.objects.values_list("unique_key", "recipient")
-    return sorted((key.partition(":")[0], recipient) for key, recipient in rows)
+    return sorted(((key or "").partition(":")[0], recipient) for key, recipient in rows)
 
 
 def run(days: int = 0) -> int:

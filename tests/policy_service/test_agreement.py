@@ -28,7 +28,7 @@ from tests.cast import Cast
 from tests.policy_service.maps import Maps
 from tests.support.policy import request
 
-pytestmark = [pytest.mark.django_db, pytest.mark.once]
+pytestmark = [pytest.mark.django_db]
 DAY = date(2026, 3, 10)
 NETWORKS = (
     "129.118.10.20/32",

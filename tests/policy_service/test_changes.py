@@ -34,12 +34,12 @@ def open_elsewhere(grant: Grant) -> Iterator[threading.Event]:
         with transaction.atomic():
             GrantEvent.objects.create(grant=grant, action="hold")
             written.set()
-            commit.wait(10)
+            commit.wait(60)
         connection.close()
 
     other = threading.Thread(target=hold)
     other.start()
-    written.wait(10)
+    assert written.wait(60)
     yield commit
     commit.set()
     other.join()

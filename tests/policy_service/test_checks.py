@@ -70,7 +70,6 @@ def test_what_strangers_write_fills_no_memory_and_no_table() -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.once
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_with_refused_authors_and_hosts(

@@ -183,7 +183,7 @@ def test_postfix_passes_no_more_recipients_than_a_day_has(
     with PolicyService(tmp_path, "--batch-seconds", "0.3") as running:
         postfix.ask_policy(running.port)
         to = [INSIDE, OUTSIDE, "other@example.com", "third@example.com", "clerk@ttu.edu", "sixth@ttu.edu"]
-        with smtplib.SMTP("127.0.0.1", postfix.port, timeout=10, source_address=(COPIER, 0)) as smtp:
+        with smtplib.SMTP("127.0.0.1", postfix.port, timeout=60, source_address=(COPIER, 0)) as smtp:
             refused = smtp.sendmail(SENDER, to, "Subject: Test\r\n\r\nHello\r\n")
         assert sorted(refused) == ["sixth@ttu.edu", "third@example.com"]
         code, text = refused["third@example.com"]

@@ -16,7 +16,7 @@ from portal.policy_service.tallies import Batch
 from tests.cast import SENDER, Cast, approved
 from tests.support.browser import assert_accessible, sign_in
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.once]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -19,10 +19,10 @@ from portal.policy_service.gatekeeping import Gatekeeper
 from portal.policy_service.gates import GatedMessage, GateUnavailable
 from portal.policy_service.index import Index
 from tests.policy_service.test_bounds import SlowShared
+from tests.support.clock import Stopwatch
 from tests.support.milter import MailServer, Milter, verdict
 from tests.support.policy import Asker
 
-pytestmark = pytest.mark.once
 CLIENT, ENDED, CAMPUS, AWAY = "129.118.10.20", "129.118.10.21", "129.118.10.22", "203.0.113.9"
 LAB, LIST = "noreply-lab@ttu.edu", "all-students@ttu.edu"
 FROM = ("From", f" Lab <{LAB}>")
@@ -72,7 +72,8 @@ class ListGate:
 @pytest.fixture(autouse=True)
 def no_gates(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """No gate but those that a test puts in."""
-    monkeypatch.setattr(gates.GATES, "_entries", found := [])
+    found: list[Any] = []
+    monkeypatch.setattr(gates.GATES, "_entries", found)
     return found
 
 
@@ -362,9 +363,9 @@ def test_slow_silent_and_too_many_servers_are_cut_off(monkeypatch: pytest.Monkey
         slow.sock.sendall(OFFER[:-1])
         fourth = MailServer(served.port)
         assert fourth.is_closed()
-        started = time.monotonic()
+        watch = Stopwatch()
         assert slow.is_closed()
-        assert time.monotonic() - started < 1.4
+        assert watch.seconds < 1.4
         assert silent.is_closed()
         assert third.is_closed()
         for server in (slow, silent, third, fourth):
@@ -457,6 +458,11 @@ def _unavailable() -> str:
     raise GateUnavailable("The database does not answer.")
 
 
+def _too_late() -> str:
+    time.sleep(1.0)
+    return ""
+
+
 def broken() -> str:
     raise ZeroDivisionError
 
@@ -466,20 +472,20 @@ def test_a_gate_that_cannot_tell_or_takes_too_long_puts_off(no_gates: list[Any])
     with Milter(answering(), keeper=lambda: Gatekeeper(deadline=0.3)) as served:
         for says, is_closed in (
             (_unavailable, False),
-            (lambda: time.sleep(1.0) or "", False),
+            (_too_late, False),
             (broken, True),
         ):
             gate.says = says
             with MailServer(served.port) as server:
                 server.begin(CLIENT, LAB, [LIST])
                 server.header(FROM)
-                started = time.monotonic()
+                watch = Stopwatch()
                 if is_closed:
                     server._send(constants.SMFIC_BODYEOB)
                     assert server.is_closed()
                 else:
                     assert server.ending()[-1][1]["smtpcode"] == "451"
-                assert time.monotonic() - started < 0.9
+                assert watch.seconds < 0.9
         assert served.server.keeper.collected == 0
 
 
@@ -506,7 +512,7 @@ def test_what_is_collected_is_bounded(no_gates: list[Any], monkeypatch: pytest.M
         assert second.ending()[-1][1]["smtpcode"] == "451"
         first.sock.close()  # What it collected is let go of.
         second.begin(AWAY, "x@example.com", [LIST])
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while served.server.keeper.collected and time.monotonic() < deadline:
             time.sleep(0.01)
         assert served.server.keeper.collected == 0

@@ -15,7 +15,6 @@ from portal.policy_service.protocol import (
 )
 from tests.support.policy import request
 
-pytestmark = pytest.mark.once
 VALUES = st.binary(max_size=40).map(lambda value: value.replace(b"\n", b""))
 
 

@@ -17,7 +17,6 @@ from portal.policy_service.protocol import Malformed
 from portal.policy_service.replies import LONGEST_TEXT, safe
 from tests.support.policy import request
 
-pytestmark = pytest.mark.once
 CLIENT = "129.118.10.20"
 ANSWER = re.compile(
     rb"action=(OK|DUNNO|PREPEND X-TechMail-Grant: [!-~]{1,80}|(REJECT 5\.7\.1|DEFER(_IF_PERMIT)? 4\.7\.1) [ -~]{1,400})\n\n"

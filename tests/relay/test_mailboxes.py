@@ -189,6 +189,7 @@ def test_the_longest_address_has_a_rule_that_fits_its_column(cast: Cast) -> None
     assert rule_for("consent", long) != rule_for("consent", other)
     request = submitted(cast, sender=long)
     longest = StoredFinding._meta.get_field("rule").max_length
+    assert longest is not None
     assert all(len(finding.rule) <= longest for finding in StoredFinding.objects.all())
     assert Notification.objects.filter(recipient=cast.colleague.email, subject__contains="May").exists()
     services.answer_consent(

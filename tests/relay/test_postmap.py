@@ -9,14 +9,14 @@ import pytest
 
 from portal.enforcement.targets import LintError
 from relay.exports import PostfixRelay
+from tests.conftest import program
 
 GOLDEN = Path(__file__).parent.parent / "enforcement" / "golden"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    if shutil.which("postmap", path="/usr/sbin:/usr/bin") is None:
-        pytest.skip("Postfix is not installed: apt-get install postfix.")
+    program("postmap", "apt-get install postfix")
     for name in ("relay_clients.cidr", "tm_r_1001", "tm_r_1001_to", "ungranted_senders", "main.cf"):
         shutil.copyfile(GOLDEN / name, tmp_path / name)
     return tmp_path

@@ -32,7 +32,7 @@ class MailHost(PostfixServer):
 
     def take(self, sender: str, recipient: str, raw: bytes) -> None:
         """Send one message to the mail host."""
-        with smtplib.SMTP("127.0.0.1", self.port, timeout=10) as client:
+        with smtplib.SMTP("127.0.0.1", self.port, timeout=60) as client:
             assert client.sendmail(sender, [recipient], raw) == {}
 
 

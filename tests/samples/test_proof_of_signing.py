@@ -329,7 +329,7 @@ def test_through_the_receiver_to_the_page(cast: Cast, running: Controller, judge
 
     grant = approved(cast)
     probe = probe_address(grant.request)
-    with smtplib.SMTP("127.0.0.1", running.port, timeout=20) as client:
+    with smtplib.SMTP("127.0.0.1", running.port, timeout=60) as client:
         assert client.sendmail(SENDER, [probe], signed(probe)) == {}
     judge_sample(judged[0])
     assert "Proven signed on" in page_of(cast, grant)

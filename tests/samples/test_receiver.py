@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def send(server: Controller, to: list[str], raw: bytes) -> tuple[int, bytes] | dict[str, tuple[int, bytes]]:
-    with smtplib.SMTP("127.0.0.1", server.port, timeout=20) as client:
+    with smtplib.SMTP("127.0.0.1", server.port, timeout=60) as client:
         try:
             return client.sendmail("bounce@crmvendor.example", to, raw)
         except smtplib.SMTPRecipientsRefused as refused:

@@ -42,7 +42,7 @@ def test_a_sample_is_judged_by_the_worker(
     environment: None, worker: Worker, cast: Cast, receiver: Controller
 ) -> None:
     grant = waiting(cast)
-    with smtplib.SMTP("127.0.0.1", receiver.port, timeout=20) as client:
+    with smtplib.SMTP("127.0.0.1", receiver.port, timeout=60) as client:
         assert client.sendmail("b@crmvendor.example", [probe_address(grant.request)], signed()) == {}
     worker.until(lambda: SignedSample.objects.filter(outcome="pass").exists(), "The judgement")
     worker.until(lambda: Grant.objects.get().state == GrantState.ACTIVE, "The proof")

@@ -5,7 +5,7 @@ from pathlib import Path
 import dns.rdatatype
 import dns.zone
 import pytest
-from django.db.models import Model
+from django.db.models import Field, Model
 from django.utils import timezone
 
 from portal.enforcement.targets import LintError
@@ -76,7 +76,9 @@ def test_no_field_of_an_authorization_breaks_out(
     PlannedRecord.objects.update(
         state="conflict", is_there=False, seen_at=timezone.now(), found=list(MORE_AS_KEPT)
     )
-    limit = model._meta.get_field(name).max_length or 500
+    column = model._meta.get_field(name)
+    assert isinstance(column, Field)
+    limit = column.max_length or 500
     refused = 0
     for number, evil in enumerate(MORE):
         model._default_manager.filter(pk=row.pk).update(**{name: as_kept(evil)[:limit]})

