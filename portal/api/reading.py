@@ -12,8 +12,9 @@ from portal.accounts.models import User
 from portal.enforcement.liveness import panel_of
 from portal.grants import dating, publication
 from portal.grants.dating import Today
-from portal.grants.kinds import GrantStanding, standings_of
+from portal.grants.kinds import GrantStanding
 from portal.grants.models import Grant
+from portal.grants.registry import standings_of
 from portal.samples.selectors import ProofState, proofs_of
 from portal.workflow import selectors
 from portal.workflow.models import ServiceRequest

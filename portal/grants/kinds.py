@@ -4,22 +4,24 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from portal.grants import publication
+from django.db.models import QuerySet
+
+from portal.accounts.models import User
+from portal.grants import publication, renewing
+from portal.grants.models import Grant
+from portal.grants.relay_rules import RelayRule
+from portal.grants.selectors import answers_in_force, grant_of
+from portal.grants.services import issuing
+from portal.grants.subjects import Basis, Hit, Subject, Vendor
 from portal.lib.dates import term_end
-from portal.workflow import registry
+from portal.workflow.findings import Finding
 from portal.workflow.kinds import Kind, Terms
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
-    from portal.accounts.models import User
-    from portal.grants.models import Grant
-    from portal.grants.relay_rules import RelayRule
-    from portal.grants.subjects import Basis, Hit, Subject, Vendor
-    from portal.workflow.findings import Finding
-    from portal.workflow.models import ServiceRequest
+from portal.workflow.models import Counter, ServiceRequest
+from portal.workflow.services import answering
+from portal.workflow.services.requesting import answers_of, differences
+from portal.workflow.services.reviewing import ApprovalBlocked
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class GrantStanding:
 class GrantingKind(Kind):
     """A kind of request that leaves a grant. The grant's own rows (addresses, senders) are the kind's."""
 
+    leaves_permission = True
     renewable = True
     """Whether a grant is renewed at its end; one that is not gets no reminders, and ends instead of lapsing."""
     moves_its_term = False
@@ -42,66 +45,62 @@ class GrantingKind(Kind):
     """Whether a fresh grant starts as unproven and becomes active only when evidence arrives."""
 
     @abstractmethod
-    def write_permission(self, *, grant: "Grant", service_request: "ServiceRequest", terms: Terms) -> None:
+    def write_permission(self, *, grant: Grant, service_request: ServiceRequest, terms: Terms) -> None:
         """Write what is granted (addresses, senders, ...) as the kind's rows on `grant`, replacing old ones."""
 
-    def granted_answers(self, grant: "Grant") -> "Mapping[str, Any]":
+    def granted_answers(self, grant: Grant) -> Mapping[str, Any]:
         """By the fields' names, the answers that a renewal begins with where they are not those of the last request.
 
         That is what a reviewer may cut: a renewal asks for what the grant allows, and not for what was wished.
         """
         return {}
 
-    def copy_answers(self, *, grant: "Grant", service_request: "ServiceRequest") -> None:
+    def copy_answers(self, *, grant: Grant, service_request: ServiceRequest) -> None:
         """Fill a renewal's or a change's fresh draft with what the grant allows now."""
-        from portal.workflow.services import answering
-
         answering.copy_answers(
             source=grant.latest_request, target=service_request, instead=self.granted_answers(grant)
         )
 
     @abstractmethod
-    def permission_sentence(self, grant: "Grant") -> str:
+    def permission_sentence(self, grant: Grant) -> str:
         """What the grant allows, in one sentence."""
 
-    def permission_rows(self, grant: "Grant") -> list[tuple[str, list[str]]]:
+    def permission_rows(self, grant: Grant) -> list[tuple[str, list[str]]]:
         """What the grant allows, as (label, values) for its page."""
         return []
 
-    def connect_rows(self, grant: "Grant") -> list[tuple[str, list[str]]]:
+    def connect_rows(self, grant: Grant) -> list[tuple[str, list[str]]]:
         """What somebody enters in the system or service that the grant is for, as (label, values) for page and email."""
         return []
 
-    def is_proven(self, grant: "Grant") -> bool:
+    def is_proven(self, grant: Grant) -> bool:
         """Whether the evidence that `needs_proof` asks for is there: only then a suspension ends as active."""
         return not self.needs_proof
 
-    def keeps_proof(self, *, grant: "Grant", service_request: "ServiceRequest", terms: Terms) -> bool:
+    def keeps_proof(self, *, grant: Grant, service_request: ServiceRequest, terms: Terms) -> bool:
         """Whether the evidence of a grant still fits once `service_request` is applied to it.
 
         Asked before anything is written; where it does not fit the grant waits for new evidence, in the same event.
         """
         return self.is_proven(grant)
 
-    def state_note(self, grant: "Grant") -> str:
+    def state_note(self, grant: Grant) -> str:
         """Why the grant stands as it does, in words for its page; "" where its state says enough."""
         return ""
 
-    def standings(self, grants: "Sequence[Grant]") -> Mapping[int, GrantStanding]:
+    def standings(self, grants: Sequence[Grant]) -> Mapping[int, GrantStanding]:
         """By key, how each of `grants` (all of this kind) stands today; none where state and term say it all.
 
         Few queries, nothing per grant. What is left out is in force as its state and term say.
         """
         return {}
 
-    def grant_links(self, grant: "Grant") -> list[tuple[str, str]]:
+    def grant_links(self, grant: Grant) -> list[tuple[str, str]]:
         """(label, address) of the kind's own pages that belong to the grant."""
         return []
 
-    def decision_note(self, service_request: "ServiceRequest") -> str:
+    def decision_note(self, service_request: ServiceRequest) -> str:
         """What the grant allows and until when, in the letter that tells of the approval."""
-        from portal.grants.selectors import grant_of
-
         grant = grant_of(service_request)
         if grant is None:
             return ""
@@ -114,24 +113,20 @@ class GrantingKind(Kind):
             way = "It is active within its term."
         return f"{self.permission_sentence(grant)} {way} Its term is {term}. We remind you before it ends."
 
-    def connect_lines(self, service_request: "ServiceRequest") -> list[str]:
+    def connect_lines(self, service_request: ServiceRequest) -> list[str]:
         """How to connect, a line each, for the email that tells of the approval; [] where there is nothing to enter."""
-        from portal.grants.selectors import grant_of
-
         grant = grant_of(service_request)
         rows = [] if grant is None else self.connect_rows(grant)
         return [f"{label}: {', '.join(values)}" for label, values in rows]
 
-    def links(self, service_request: "ServiceRequest") -> list[tuple[str, str]]:
+    def links(self, service_request: ServiceRequest) -> list[tuple[str, str]]:
         """The grant that the request led to, or that it is about."""
-        from portal.grants.selectors import grant_of
-
         if service_request.intention == "new" and service_request.state != "approved":
             return []  # Only an approval makes a grant.
         grant = grant_of(service_request)
         return [] if grant is None else [(f"The permission {grant.reference}", grant.get_absolute_url())]
 
-    def relay_rules(self, grants: "QuerySet[Grant]") -> "Iterable[RelayRule]":
+    def relay_rules(self, grants: QuerySet[Grant]) -> Iterable[RelayRule]:
         """What `grants` (all of this kind) let clients of the mail relay do, for the policy service.
 
         Called outside any request, with up to every grant there is: few queries, nothing per grant.
@@ -140,7 +135,7 @@ class GrantingKind(Kind):
 
     # ------------------------------------------------------------------ what concerns whom
     @abstractmethod
-    def grants_that_allow(self, subject: "Subject") -> "Iterable[Hit]":
+    def grants_that_allow(self, subject: Subject) -> Iterable[Hit]:
         """The open grants of this kind whose present permission concerns `subject`, each with the reason.
 
         Reads the permission rows, never the words of requests: a grant that gave an address up is not named. A few
@@ -148,18 +143,18 @@ class GrantingKind(Kind):
         """
 
     @abstractmethod
-    def requests_that_would_allow(self, subject: "Subject") -> "Iterable[Hit]":
+    def requests_that_would_allow(self, subject: Subject) -> Iterable[Hit]:
         """The requests of this kind in review (new ones, renewals, changes) that ask for what concerns `subject`."""
 
-    def vendors_of(self, grants: "Iterable[int]") -> "Iterable[Vendor]":
+    def vendors_of(self, grants: Iterable[int]) -> Iterable[Vendor]:
         """Who stands behind those of `grants` (ids) that are of this kind."""
         return ()
 
-    def dependents(self, basis: "Basis") -> "Iterable[Hit]":
+    def dependents(self, basis: Basis) -> Iterable[Hit]:
         """The open grants of this kind that lean on the permissions of `basis`, or share their vendor."""
         return ()
 
-    def row_notes(self, grants: "Sequence[Grant]") -> "Mapping[int, str]":
+    def row_notes(self, grants: Sequence[Grant]) -> Mapping[int, str]:
         """What a list of permissions says of some of `grants` (all of this kind) besides their state, by id."""
         return {}
 
@@ -167,7 +162,7 @@ class GrantingKind(Kind):
     suspends_when_broken = False
     """Whether a grant out of compliance is suspended after the grace; an institution may say otherwise."""
 
-    def recheck(self, grant: "Grant") -> "list[Finding]":
+    def recheck(self, grant: Grant) -> list[Finding]:
         """Whether what `grant` was approved on still holds; [] where the kind has nothing to check again.
 
         Runs in a thread of the daily job, outside transactions, and may ask the DNS within its deadline. A
@@ -180,10 +175,8 @@ class GrantingKind(Kind):
         """Whether the kind has something to check again."""
         return type(self).recheck is not GrantingKind.recheck
 
-    def check_after_decision(self, service_request: "ServiceRequest") -> "list[Finding] | None":
+    def check_after_decision(self, service_request: ServiceRequest) -> list[Finding] | None:
         """What the daily check would find; None where the grant ended, or rests on a later request."""
-        from portal.grants.selectors import grant_of
-
         grant = grant_of(service_request)
         if grant is None or not grant.is_open or grant.latest_request_id != service_request.pk:
             return None
@@ -199,7 +192,7 @@ class GrantingKind(Kind):
         """The term in months where it is the same for all; None where the form asks for the days."""
         return None
 
-    def default_terms(self, service_request: "ServiceRequest", today: date) -> Terms:
+    def default_terms(self, service_request: ServiceRequest, today: date) -> Terms:
         """The kind's term from today; a renewal of a grant in force goes on from its last day, a change keeps it."""
         months = self.term_months()
         if months is None:
@@ -211,7 +204,7 @@ class GrantingKind(Kind):
         ends_on = self.ends_if_renewed(about.grant, today) if renewed else about.grant.ends_on
         return Terms(today, ends_on or about.grant.ends_on)
 
-    def ends_if_renewed(self, grant: "Grant", today: date) -> date | None:
+    def ends_if_renewed(self, grant: Grant, today: date) -> date | None:
         """The last day of a renewal that changes nothing; None where its form has to say that anew.
 
         With a term in months that is one term after its last day; after today where it is not in force.
@@ -221,50 +214,37 @@ class GrantingKind(Kind):
             return None
         return term_end(max(grant.ends_on, today) if grant.is_in_force(today) else today, months)
 
-    def baseline(self, service_request: "ServiceRequest") -> list[dict[str, str]]:
+    def baseline(self, service_request: ServiceRequest) -> list[dict[str, str]]:
         """The answers that the grant was last approved with."""
-        from portal.grants.selectors import answers_in_force
-
         return answers_in_force(service_request)
 
-    def is_unchanged_renewal(self, service_request: "ServiceRequest") -> bool:
+    def is_unchanged_renewal(self, service_request: ServiceRequest) -> bool:
         """Whether the request renews a grant, changes nothing that matters, and its facts speak for the short route."""
-        from portal.grants import renewing
-        from portal.workflow.services.requesting import answers_of, differences
-
         if service_request.intention != "renewal" or not renewing.is_short(service_request):
             return False
         before = self.baseline(service_request)
         changed = {row[0] for row in differences(before, answers_of(service_request))}
         return bool(before) and not changed - self.quiet_fields
 
-    def clashes(self, service_request: "ServiceRequest") -> "list[Finding]":
+    def clashes(self, service_request: ServiceRequest) -> list[Finding]:
         """What bars an approval at its very moment: another grant that has what is asked for. Asks the database alone."""
         return []
 
     # ------------------------------------------------------------------ the engine's hooks
-    def before_review(self, service_request: "ServiceRequest") -> None:
+    def before_review(self, service_request: ServiceRequest) -> None:
         """The facts of a renewal decide its route."""
-        from portal.grants import renewing
-
         if service_request.intention == "renewal":
             renewing.judge(service_request)
 
-    def on_submitted(self, *, service_request: "ServiceRequest", actor: "User") -> None:
+    def on_submitted(self, *, service_request: ServiceRequest, actor: User) -> None:
         """A renewal filed in time keeps its grant in force until it is decided."""
-        from portal.grants.services import issuing
-
         issuing.hold_open(service_request=service_request)
 
-    def on_approved(self, *, service_request: "ServiceRequest", actor: "User", terms: Terms) -> None:
+    def on_approved(self, *, service_request: ServiceRequest, actor: User, terms: Terms) -> None:
         """Issue the grant, or renew or change the one the request is about.
 
         Of two approvals of one thing at the same moment the later one is barred: raises ApprovalBlocked.
         """
-        from portal.grants.services import issuing
-        from portal.workflow.models import Counter
-        from portal.workflow.services.reviewing import ApprovalBlocked
-
         # The kind's one row in `Counter` is the lock: approvals of one kind pass here one by one.
         Counter.objects.select_for_update().get_or_create(kind=self.key)
         if clashes := self.clashes(service_request):
@@ -272,38 +252,17 @@ class GrantingKind(Kind):
 
         issuing.issue(service_request=service_request, actor=actor, terms=terms)
 
-    def on_closed(self, *, service_request: "ServiceRequest", actor: "User | None") -> None:
+    def on_closed(self, *, service_request: ServiceRequest, actor: User | None) -> None:
         """A renewal denied or withdrawn no longer holds its grant open."""
-        from portal.grants.services import issuing
-
         issuing.release_hold(service_request=service_request)
 
 
-def is_unchanged_renewal(service_request: "ServiceRequest") -> bool:
+def is_unchanged_renewal(service_request: ServiceRequest) -> bool:
     """Whether the request renews a grant without a change: for stages."""
     kind = service_request.kind_entry
     return isinstance(kind, GrantingKind) and kind.is_unchanged_renewal(service_request)
 
 
-def is_new_or_changed(service_request: "ServiceRequest") -> bool:
+def is_new_or_changed(service_request: ServiceRequest) -> bool:
     """Whether the request is anything else: for stages."""
     return not is_unchanged_renewal(service_request)
-
-
-def standings_of(grants: "Iterable[Grant]") -> dict[int, GrantStanding]:
-    """By key, how those of `grants` stand of which their kinds say more than state and term do."""
-    by_kind: dict[str, list[Grant]] = {}
-    for grant in grants:
-        by_kind.setdefault(grant.kind, []).append(grant)
-    found: dict[int, GrantStanding] = {}
-    for key, rows in by_kind.items():
-        found |= granting_kind(key).standings(rows)
-    return found
-
-
-def granting_kind(key: str) -> GrantingKind:
-    """The registry's entry for `key`; TypeError where that kind leaves no grant."""
-    kind = registry.get(key)
-    if not isinstance(kind, GrantingKind):
-        raise TypeError(f"Kind {key!r} leaves no grant.")
-    return kind

@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
+from portal.grants.registry import granting_kind
 from portal.grants.states import OPEN_STATES, GrantState
 from portal.institution import institution
 from portal.ui.links import path_of
@@ -108,8 +109,6 @@ class Grant(models.Model):
     @property
     def kind_entry(self) -> "GrantingKind":
         """The registry's entry for this grant's kind."""
-        from portal.grants.kinds import granting_kind
-
         return granting_kind(self.kind)
 
     def is_in_force(self, day: date) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
+from portal.grants.registry import standings_of
 from portal.lib.announcements import Announcement
 from portal.lib.registration import ExtensionPoint
 
@@ -102,8 +103,6 @@ def statuses(grants: "Collection[Grant]") -> dict[str, Status]:
 
 def _by_kind(grants: "Collection[Grant]") -> dict[str, Status]:
     """The status of those of which their kind says more than state and term do."""
-    from portal.grants.kinds import standings_of
-
     standings = standings_of(grants)
     return {
         grant.reference: Status(Reach.ACTIVE if one.is_in_force else Reach.OUT, one.words)

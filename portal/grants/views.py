@@ -15,11 +15,11 @@ from portal.accounts.signed_in import person
 from portal.grants import dating, publication, selectors
 from portal.grants.compliance import broken_grants, recent_runs, suspension_due_on
 from portal.grants.forms import GrantReasonForm, HandOverForm
-from portal.grants.kinds import standings_of
 from portal.grants.models import Grant
 from portal.grants.notices import next_at_hosts
 from portal.grants.panels import GRANT_PANELS, STATUS_PANELS
 from portal.grants.policies import available_grant_actions, check_grant_action, open_handover
+from portal.grants.registry import standings_of
 from portal.grants.schedule import renewal_opens_on
 from portal.grants.services import issuing, managing
 from portal.grants.states import GrantAction

@@ -13,6 +13,7 @@ from django.utils import timezone
 from portal.accounts.directory import DirectoryUnavailable, directory
 from portal.accounts.models import User
 from portal.grants.models import Compliance, Grant, Standing
+from portal.grants.registry import granting_kind
 from portal.lib.text import sentence_list
 from portal.policy_service.selectors import Usage, is_counted, usage_of
 from portal.renewals.comparing import FindingLike, Key, by_key, compared, key_of
@@ -169,8 +170,6 @@ def _asked(
 
 
 def _answers(service_request: ServiceRequest) -> Iterator[Fact]:
-    from portal.grants.kinds import granting_kind
-
     kind = granting_kind(service_request.kind)
     before = kind.baseline(service_request)
     if not before:

@@ -1,14 +1,11 @@
-"""The guide: a few questions in the person's words, one answer, before any form.
+"""What the guide is made of: questions in the person's words, and answers, before any form.
 
-Kinds bring their branches (`Kind.guide`); the core brings the answers that need no form. A node is either a
-question with choices or an answer; its key is its address.
+Kinds bring their branches (`Kind.guide`); `portal.workflow.guide_tree` puts them together. A node is either a question with
+choices or an answer; its key is its address.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-from portal.institution import Institution, institution
-from portal.workflow import registry
 
 
 @dataclass(frozen=True)
@@ -50,68 +47,3 @@ class Branch:
 
     options: Sequence[Option] = ()
     nodes: dict[str, Question | Answer] = field(default_factory=dict)
-
-
-ROOT = "start"
-
-
-def nodes() -> dict[str, Question | Answer]:
-    """Every node by its key; the first question is `ROOT`."""
-    branches = [kind.guide() for kind in registry.kinds()]
-    own = _own_nodes(institution())
-    options = [option for branch in branches for option in branch.options]
-    first = Question("What do you want to do?", (*options, *_OWN_OPTIONS))
-    return {ROOT: first} | own | {key: node for branch in branches for key, node in branch.nodes.items()}
-
-
-_OWN_OPTIONS = (
-    Option("Send mail from my own computer or mail program", "workstation"),
-    Option("Get a sender’s mail out of my own junk folder", "own-inbox"),
-    Option("Announce something to the whole campus", "announcement"),
-    Option("Find people for a research study", "research"),
-)
-
-
-def _own_nodes(place: Institution) -> dict[str, Question | Answer]:
-    return {
-        "workstation": Answer(
-            "Sign in to the mail server; no request is needed",
-            (
-                (
-                    f"A program on a workstation sends through {place.authenticated_smtp_host}, port 587 with "
-                    "STARTTLS, and signs in with your account by OAuth (also called modern authentication)."
-                ),
-                (
-                    "A program that can only send a user name and password will stop working there; "
-                    "update it, or ask for help."
-                ),
-            ),
-            clause="WKS-1",
-            link=place.it_help_url,
-            link_label="How to set up a mail program",
-        ),
-        "own-inbox": Answer(
-            "Add the sender to your own safe senders",
-            ("Safe senders work at once, for you alone, and add no risk for others. No request is needed.",),
-            clause="WHT-1",
-            link=place.safe_senders_url,
-            link_label="How to add a safe sender",
-        ),
-        "announcement": Answer(
-            "Use the announcement service",
-            ("News for the whole campus goes out through the announcement service, not by mass mail.",),
-            clause="MKT-2",
-            link=place.announcement_url,
-            link_label="Open the announcement service",
-        ),
-        "research": Answer(
-            "Mass mail to recruit for research is not permitted",
-            (
-                "Announce the study through the announcement service, with the number of its IRB approval.",
-                f"If you are not sure, ask {place.it_name} before you send anything.",
-            ),
-            clause="MKT-5",
-            link=place.announcement_url,
-            link_label="Open the announcement service",
-        ),
-    }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from portal.accounts.roles import Role
 from portal.workflow.findings import Finding
+from portal.workflow.guide import Branch
 
 if TYPE_CHECKING:
     from django.urls import URLPattern, URLResolver
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from portal.workflow.demo import DemoRequest
     from portal.workflow.details import Detail
     from portal.workflow.forms import ApproveForm, StepForm
-    from portal.workflow.guide import Branch
     from portal.workflow.models import ServiceRequest
 
 
@@ -157,6 +157,9 @@ class Kind(ABC):
     steps: tuple[Step, ...]
     stages: tuple[Stage, ...]
 
+    leaves_permission = False
+    """Whether an approval leaves a permission, as `portal.grants.kinds.GrantingKind` does."""
+
     # ------------------------------------------------------------------ the form
     detail_model: "type[Detail]"
     """The kind's own row of a request, whose columns the pages ask for."""
@@ -274,10 +277,8 @@ class Kind(ABC):
         """Requests for the demonstration, in DEBUG alone; `people` are its accounts by local part."""
         return []
 
-    def guide(self) -> "Branch":
+    def guide(self) -> Branch:
         """What this kind adds to the guide before the forms."""
-        from portal.workflow.guide import Branch
-
         return Branch()
 
     def urls(self) -> "list[URLPattern | URLResolver]":

@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from portal.ui.links import path_of
+from portal.workflow import registry
 from portal.workflow.querysets import ServiceRequestQuerySet
 from portal.workflow.states import LIVE_STATES, OPEN_STATES, Action, State
 
@@ -119,8 +120,6 @@ class ServiceRequest(models.Model):
     @property
     def kind_entry(self) -> "Kind":
         """The registry's entry for this request's kind."""
-        from portal.workflow import registry
-
         return registry.get(self.kind)
 
     @property

@@ -18,7 +18,7 @@ from portal.grants.models import Grant, GrantEvent
 from portal.grants.services import dates, issuing, managing
 from portal.grants.states import GrantAction, GrantState
 from portal.outbox.models import Notification
-from portal.workflow import guide, registry
+from portal.workflow import guide_tree, registry
 from portal.workflow.kinds import Terms
 from portal.workflow.models import DraftStep, ServiceRequest
 from portal.workflow.services import answering, checking, requesting, reviewing
@@ -381,7 +381,7 @@ def test_research_recruitment_is_stopped_with_the_right_route(cast: Cast) -> Non
         SurveyStep, draft, survey_minutes="5", anonymity="anonymous", data_kept="Here", irb="recruitment"
     )
     assert "announce" in form.errors["irb"][0]
-    nodes = guide.nodes()
+    nodes = guide_tree.nodes()
     assert "research" in {option.leads_to for option in nodes["campaign-survey"].options}  # type: ignore[union-attr]
 
 
@@ -457,12 +457,12 @@ def test_every_page_opens_and_the_message_is_refused_until_it_is_fit(cast: Cast)
 
 
 def test_the_guide_leads_everybody_to_an_answer(cast: Cast) -> None:
-    nodes, seen, todo = guide.nodes(), set(), ["campaign"]
+    nodes, seen, todo = guide_tree.nodes(), set(), ["campaign"]
     while todo:
         key = todo.pop()
         seen.add(key)
         node = nodes[key]
-        if isinstance(node, guide.Question):
+        if isinstance(node, guide_tree.Question):
             todo += [option.leads_to for option in node.options if option.leads_to not in seen]
     assert {"announcement", "research", "campaign-form-survey", "campaign-form-marketing"} <= seen
     draft = requesting.create_draft(kind=registry.get("campaign"), requester=cast.requester, prefill="survey")

@@ -12,7 +12,7 @@ from django.utils import timezone
 from portal.grants.models import Grant
 from portal.grants.services import issuing, managing
 from portal.grants.states import GrantAction, GrantState
-from portal.workflow import guide, registry
+from portal.workflow import guide_tree, registry
 from portal.workflow.kinds import Terms
 from portal.workflow.models import DraftStep, ServiceRequest
 from portal.workflow.services import answering, requesting, reviewing
@@ -226,12 +226,12 @@ def test_the_grants_page_says_what_it_does_not_do(names: DnsServer, cast: Cast) 
 
 
 def test_the_guide_leads_everybody_to_an_answer(cast: Cast) -> None:
-    nodes, seen, todo = guide.nodes(), set(), ["whitelist"]
+    nodes, seen, todo = guide_tree.nodes(), set(), ["whitelist"]
     while todo:
         key = todo.pop()
         node = nodes[key]
         seen.add(key)
-        if isinstance(node, guide.Question):
+        if isinstance(node, guide_tree.Question):
             todo += [option.leads_to for option in node.options if option.leads_to not in seen]
     assert {"own-inbox", "whitelist-shared", "whitelist-form-group", "whitelist-form-many"} <= seen
     draft = requesting.create_draft(kind=registry.get("whitelist"), requester=cast.requester, prefill="many")

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from portal.grants import announcements, dating
-from portal.grants.kinds import granting_kind
 from portal.grants.models import Grant, GrantEvent, GrantRequest
 from portal.grants.policies import check_grant_action, has_open_request, open_handover
+from portal.grants.registry import granting_kind
 from portal.grants.services.transition import change_grant, note_holders
 from portal.grants.states import FINAL_STATES, GrantAction, GrantState
 from portal.lib.problems import WrongState

@@ -14,8 +14,7 @@ from portal.accounts.signed_in import person
 from portal.lib.client_address import client_network
 from portal.lib.problems import Stale
 from portal.lib.throttle import Rate, TooOften, seconds_to_wait
-from portal.workflow import guide as guide_tree
-from portal.workflow import registry, selectors
+from portal.workflow import guide_tree, registry, selectors
 from portal.workflow.forms import RevisionForm, StepForm
 from portal.workflow.kinds import Step
 from portal.workflow.models import ServiceRequest
