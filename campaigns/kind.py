@@ -26,6 +26,7 @@ from campaigns.message_form import MessageStep
 from campaigns.models import CampaignKind, CampaignRequest, Runner
 from portal.accounts.roles import Role
 from portal.grants.kinds import GrantingKind, GrantStanding
+from portal.grants.selectors import grant_of
 from portal.grants.subjects import Basis, Hit, Subject
 from portal.institution import institution
 from portal.lib.text import sentence_list, truncate
@@ -138,8 +139,6 @@ class CampaignsKind(GrantingKind):
 
     def decision_note(self, service_request: ServiceRequest) -> str:
         """What was approved, its window, and what binds it."""
-        from portal.grants.selectors import grant_of
-
         grant = grant_of(service_request)
         if grant is None:
             return ""

@@ -9,6 +9,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
+from portal.celery import app
+
 BROKER_DEADLINE_SECONDS = 2
 
 
@@ -49,8 +51,6 @@ def _migrations_applied() -> bool:
 
 
 def _broker_answers() -> bool:
-    from portal.celery import app
-
     if not settings.REDIS_URL:
         return bool((settings.CELERY_FOLDER / "queue").is_dir())
     try:

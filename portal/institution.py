@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
 import holidays
+from django.conf import settings
 from pydantic import (
     AfterValidator,
     ConfigDict,
@@ -356,7 +357,5 @@ _NEW_NAMES = {"brand_colour": "brand_color"}
 
 def institution() -> Institution:
     """The institution this process serves."""
-    from django.conf import settings
-
     configured: Institution = settings.INSTITUTION
     return configured

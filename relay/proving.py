@@ -25,8 +25,8 @@ from portal.mailauth.message_intake import Message
 from portal.mailauth.message_report import MessageReport, SignatureReport
 from portal.samples.kinds import Wanted
 from portal.samples.models import SignedSample, SigningProof
-from portal.samples.probe import probe_address
-from portal.samples.services import give_token, keep_signing_proof, outdate_signing_proof
+from portal.samples.probe import give_token, probe_address
+from portal.samples.services import keep_signing_proof, outdate_signing_proof
 from portal.ui.moments import day_in_words
 
 LONGEST_WAY = timedelta(days=2)

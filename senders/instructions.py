@@ -10,7 +10,8 @@ from portal.grants.models import Grant
 from portal.grants.selectors import grant_of
 from portal.grants.states import GrantState
 from portal.institution import institution
-from portal.samples.probe import probe_address, takes_samples
+from portal.samples.probe import probe_address
+from portal.samples.selectors import takes_samples
 from portal.workflow.models import ServiceRequest
 from senders.dns_records import Listed, records_of_grant
 from senders.dns_text import quoted

@@ -8,6 +8,7 @@ from django.utils import timezone
 from portal.accounts.directory import DirectoryUnavailable
 from portal.accounts.mailboxes import Mailbox, Tie, mailboxes_for
 from portal.grants.models import Grant
+from portal.grants.selectors import grant_of
 from portal.grants.states import OPEN_STATES
 from portal.institution import institution
 from portal.lib.outcome import Outcome
@@ -292,8 +293,6 @@ def _identity(detail: SenderRequest, plan: Plan, requester: str) -> list[Finding
 
 def clashes(service_request: ServiceRequest, plan: Plan) -> list[Finding]:
     """Selectors that another service's open grant uses at the same domain."""
-    from portal.grants.selectors import grant_of
-
     own = grant_of(service_request)
     rows = AuthorizedSelector.objects.filter(
         selector__in=[key.selector for key in plan.keys],

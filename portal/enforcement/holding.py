@@ -13,7 +13,7 @@ from portal.accounts.roles import Role
 from portal.enforcement.guard import Prepared
 from portal.enforcement.models import HOSTS, DateConfirmation, HeldChange, RunState
 from portal.enforcement.targets import EXPORT_TARGETS
-from portal.grants import dating
+from portal.grants import dating, publication
 from portal.grants.models import TrustedDate
 from portal.institution import institution
 from portal.lib.problems import NotAllowed, WrongState
@@ -147,7 +147,7 @@ def release_anyway(*, actor: User, change: HeldChange, reason: str) -> None:
         decided_by=actor, decided_at=timezone.now(), reason=reason.strip()
     )
     logger.warning("Held change %s was released by %s.", change.pk, actor.pk)
-    _publish_soon()
+    publication.changed()
 
 
 @transaction.atomic
@@ -164,11 +164,5 @@ def confirm_date(*, actor: User) -> DateConfirmation:
     dating.trust(today)
     confirmation = DateConfirmation.objects.create(actor=actor, day=today)
     logger.warning("The date %s was confirmed by %s.", today, actor.pk)
-    _publish_soon()
+    publication.changed()
     return confirmation
-
-
-def _publish_soon() -> None:
-    from portal.enforcement.services import mark_changed
-
-    mark_changed()

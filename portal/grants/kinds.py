@@ -154,10 +154,6 @@ class GrantingKind(Kind):
         """The open grants of this kind that lean on the permissions of `basis`, or share their vendor."""
         return ()
 
-    def row_notes(self, grants: Sequence[Grant]) -> Mapping[int, str]:
-        """What a list of permissions says of some of `grants` (all of this kind) besides their state, by id."""
-        return {}
-
     # ------------------------------------------------------------------ what stays true
     suspends_when_broken = False
     """Whether a grant out of compliance is suspended after the grace; an institution may say otherwise."""

@@ -9,6 +9,7 @@ from portal.accounts.roles import Role
 from portal.grants.states import BY_GRANT_ACTION, GRANT_TRANSITIONS, GrantAction, GrantParty, GrantState
 from portal.institution import institution
 from portal.lib.problems import NotAllowed, WrongState
+from portal.workflow.states import OPEN_STATES
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -58,8 +59,6 @@ def _fits(action: GrantAction, grant: "Grant", handover: "Handover | None") -> b
 
 def has_open_request(grant: "Grant") -> bool:
     """Whether a renewal or a change of the grant is under way."""
-    from portal.workflow.states import OPEN_STATES
-
     return grant.later_requests.filter(service_request__state__in=OPEN_STATES).exists()
 
 

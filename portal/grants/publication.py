@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
+from portal.grants import dating
 from portal.grants.registry import standings_of
 from portal.lib.announcements import Announcement
 from portal.lib.registration import ExtensionPoint
@@ -92,8 +93,6 @@ def statuses(grants: "Collection[Grant]") -> dict[str, Status]:
     for carrier in CARRIERS:
         found |= carrier.statuses(grants)
     found |= _by_kind(grants)
-    from portal.grants import dating
-
     others = [grant for grant in grants if grant.reference not in found]
     if others:
         today = dating.today()

@@ -7,6 +7,7 @@ from django.db.models import Case, IntegerField, Q, Value, When
 from portal.accounts.models import User
 from portal.grants import publication
 from portal.grants.models import Grant, GrantEvent, GrantQuerySet, Handover
+from portal.grants.panels import ROW_NOTES
 from portal.grants.publication import Reach, Status
 from portal.grants.states import OPEN_STATES, GrantState
 from portal.institution import institution
@@ -74,14 +75,12 @@ def offers_to(actor: User) -> list[Handover]:
 
 
 def with_notes(grants: list[Grant]) -> list[Grant]:
-    """`grants`, each with its kind's `note` and with `reach_words`. A few queries, however many they are."""
-    by_kind: dict[str, list[Grant]] = {}
+    """`grants`, each with a `note` of another app and with `reach_words`. A few queries, however many they are."""
+    notes: dict[int, str] = {}
+    for notes_of in ROW_NOTES:
+        notes |= notes_of(grants)
     for grant in grants:
-        by_kind.setdefault(grant.kind, []).append(grant)
-    for same in by_kind.values():
-        notes = same[0].kind_entry.row_notes(same)
-        for grant in same:
-            grant.__dict__["note"] = notes.get(grant.pk, "")
+        grant.__dict__["note"] = notes.get(grant.pk, "")
     return with_reach(grants)
 
 

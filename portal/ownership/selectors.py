@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 
 from portal.accounts.models import AddressKind, DirectoryAddress, User
 from portal.accounts.presence import gone_addresses, is_gone
@@ -135,8 +135,6 @@ def reminder_recipients(grant: Grant) -> list[str]:
 
 def unowned(actor: User) -> QuerySet[OwnerSearch]:
     """The running searches that `actor` may see; IT's own first, then the oldest."""
-    from django.db.models import Case, IntegerField, Value, When
-
     first = Case(When(stage=SearchStage.IT, then=Value(0)), default=Value(1), output_field=IntegerField())
     rows = OwnerSearch.objects.running().visible_to(actor).select_related("owner", "grant")
     return rows.order_by(first, "noticed_on", "pk")

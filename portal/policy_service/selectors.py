@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from django.db.models import Max, Min, Q, Sum
 from django.utils import timezone
 
+from portal.grants.kinds import GrantingKind
 from portal.grants.models import Grant
 from portal.institution import institution
 from portal.policy_service.models import AuthorUse, CountedDay, DailyUse, MilterHost, SenderUse
@@ -124,6 +125,4 @@ def panel_of(grant: Grant) -> Usage | None:
 
 def is_counted(grant: Grant) -> bool:
     """Whether the service counts mail of the grant's kind at all."""
-    from portal.grants.kinds import GrantingKind
-
     return type(grant.kind_entry).relay_rules is not GrantingKind.relay_rules

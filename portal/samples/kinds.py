@@ -5,7 +5,7 @@ for afterwards (`proves_signing`).
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from portal.grants.kinds import GrantingKind
 from portal.lib.text import sentence_list
+from portal.samples.probe import give_token, probe_address
 from portal.workflow import registry
 from portal.workflow.states import State
 
@@ -63,8 +64,6 @@ class SampledKind(GrantingKind):
 
     def new_detail(self, service_request: "ServiceRequest") -> "Detail":
         """The empty detail row, and a probe address."""
-        from portal.samples.services import give_token
-
         give_token(service_request=service_request)
         return super().new_detail(service_request)
 
@@ -80,17 +79,7 @@ class SampledKind(GrantingKind):
 
     def proof_instructions(self, grant: "Grant") -> list[tuple[str, str]]:
         """(label, value) of what the owner needs to prove the permission: for its page, and for the reminders."""
-        from portal.samples.probe import probe_address
-
         return [("Probe address", probe_address(grant.latest_request))]
-
-    def row_notes(self, grants: "Sequence[Grant]") -> Mapping[int, str]:
-        """Which of them should have shown by now that their mail is signed, and have not."""
-        if not self.proves_signing:
-            return {}
-        from portal.samples.selectors import overdue_among
-
-        return dict.fromkeys(overdue_among(grants), "Signing not proven")
 
     def on_judged(self, *, sample: "SignedSample", grant: "Grant | None", wanted: Wanted) -> None:
         """A sample was judged against `wanted`. Outside transactions."""

@@ -6,7 +6,7 @@ from portal.grants.policies import is_holder, is_manager
 from portal.grants.selectors import grant_of
 from portal.lib.problems import NotAllowed, WrongState
 from portal.samples.kinds import sampled_kind
-from portal.samples.probe import takes_samples
+from portal.samples.selectors import takes_samples
 from portal.workflow.models import ServiceRequest
 from portal.workflow.policies import is_decider, is_requester
 

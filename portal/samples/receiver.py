@@ -18,7 +18,7 @@ from django.db import close_old_connections
 from portal.lib.text import one_line
 from portal.lib.throttle import Rate, seconds_to_wait
 from portal.mailauth.message_intake import LARGEST_BYTES
-from portal.samples import probe, services
+from portal.samples import probe, selectors, services
 from portal.samples.models import SignedSample
 
 logger = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def store(tokens: Iterable[str], raw: bytes, came_from: str) -> dict[str, str]:
 
 
 def _store(token: str, raw: bytes, came_from: str) -> str:
-    service_request = probe.live_request(token)
+    service_request = selectors.live_request(token)
     if service_request is None:
         return "550 5.1.1 This request is closed"
     try:
@@ -85,7 +85,7 @@ def _store(token: str, raw: bytes, came_from: str) -> str:
 
 
 def _is_live(token: str) -> bool:
-    return probe.live_request(token) is not None
+    return selectors.live_request(token) is not None
 
 
 def _client(session: Session) -> str:

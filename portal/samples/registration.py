@@ -2,10 +2,10 @@
 
 from celery.schedules import crontab
 
-from portal.grants.panels import GRANT_PANELS
+from portal.grants.panels import GRANT_PANELS, ROW_NOTES
 from portal.lib.registration import AppRegistration
 from portal.lib.schedule import JOBS, Job
-from portal.samples.selectors import marks_of, proof_panel
+from portal.samples.selectors import marks_of, overdue_notes, proof_panel
 from portal.samples.tasks import judge_waiting, send_proof_reminders
 from portal.ui.panels import Panel
 from portal.workflow.panels import ROW_MARKS
@@ -16,5 +16,6 @@ REGISTRATION = AppRegistration(
         Job("send-proof-reminders", send_proof_reminders, crontab(hour=7, minute=15)),
     ),
     GRANT_PANELS.contribution(Panel("samples/proof_panel.html", proof_panel)),
+    ROW_NOTES.contribution(overdue_notes),
     ROW_MARKS.contribution(marks_of),
 )

@@ -16,9 +16,9 @@ from portal.institution import institution
 from portal.outbox.services import enqueue
 from portal.samples.kinds import SampledKind
 from portal.samples.models import ProofReminder, SignedSample
+from portal.samples.probe import give_token
 from portal.samples.schedule import proof_reminder_due
 from portal.samples.selectors import awaiting_proof, newest_messages, overdue_proof, waiting_since
-from portal.samples.services import give_token
 
 
 def send_proof_reminders(*, today: date) -> int:

@@ -19,7 +19,7 @@ from portal.samples.kinds import SampledKind, proving_keys, sampled_keys, sample
 from portal.samples.models import ProbeToken, SignedSample, SigningProof
 from portal.samples.verdict import RULES
 from portal.workflow.models import Intention, ServiceRequest
-from portal.workflow.states import State
+from portal.workflow.states import OPEN_STATES, State
 
 
 def unjudged() -> QuerySet[SignedSample]:
@@ -76,6 +76,24 @@ def sampled_request(actor: User, reference: str) -> ServiceRequest | None:
     return found if sees_grant else None
 
 
+# ---------------------------------------------------------------- who takes samples
+def live_request(token: str) -> ServiceRequest | None:
+    """The request of a token that still takes samples: open, or approved with a grant that is not over."""
+    row = ProbeToken.objects.select_related("service_request").filter(token=token).first()
+    return row.service_request if row is not None and takes_samples(row.service_request) else None
+
+
+def takes_samples(service_request: ServiceRequest) -> bool:
+    """Whether a sample may still change anything for the request."""
+    kind = sampled_kind(service_request.kind)
+    if kind is None:
+        return False
+    if service_request.state in OPEN_STATES:
+        return not kind.proves_signing  # before the approval none of its mail passes
+    grant = grant_of(service_request) if service_request.state == State.APPROVED else None
+    return grant is not None and grant.is_open
+
+
 # ---------------------------------------------------------------- what is not proven yet
 def awaiting_proof(today: date) -> QuerySet[Grant]:
     """The permissions inside their term that wait for their proof, or are in force and have not shown theirs."""
@@ -104,13 +122,14 @@ def overdue_proof(today: date, *, days: int | None = None) -> QuerySet[Grant]:
     return awaiting_proof(today).filter(waits | owes, starts_on__lte=limit)
 
 
-def overdue_among(grants: Sequence[Grant]) -> list[int]:
-    """The ids of those of `grants` whose proof is overdue today; one query."""
-    return list(
-        overdue_proof(timezone.localdate())
-        .filter(pk__in=[grant.pk for grant in grants])
-        .values_list("pk", flat=True)
-    )
+def overdue_notes(grants: Sequence[Grant]) -> dict[int, str]:
+    """For lists, by id: which of `grants` should have shown by now that their mail is signed, and have not."""
+    proving = set(proving_keys())
+    keys = [grant.pk for grant in grants if grant.kind in proving]
+    if not keys:
+        return {}
+    overdue = overdue_proof(timezone.localdate()).filter(pk__in=keys).values_list("pk", flat=True)
+    return dict.fromkeys(overdue, "Signing not proven")
 
 
 def newest_messages(grants: Sequence[Grant]) -> Mapping[int, SignedSample]:

@@ -25,7 +25,7 @@ from portal.mailauth.configured import configured_resolver
 from portal.mailauth.message_intake import LARGEST_BYTES, MessageRefused, read_message
 from portal.mailauth.message_report import MEGABYTES, READ_SECONDS, check_message, limits_of
 from portal.samples.kinds import SampledKind, Wanted, sampled_kind
-from portal.samples.models import ProbeToken, SignedSample, SigningProof
+from portal.samples.models import SignedSample, SigningProof
 from portal.samples.selectors import judged_by_older_rules, samples_for, unjudged
 from portal.samples.verdict import RULES, evidence_of, verdict_on
 from portal.workflow.models import CheckRun, ServiceRequest
@@ -44,11 +44,6 @@ LATELY = timedelta(seconds=60)
 
 class SampleRefused(Problem):
     """The message is not taken in; `str(error)` says why."""
-
-
-def give_token(*, service_request: ServiceRequest) -> None:
-    """Give a request its probe address, where it has none; `new_detail` of a kind that wants samples calls it."""
-    ProbeToken.objects.get_or_create(service_request=service_request)
 
 
 # ---------------------------------------------------------------- taking in

@@ -23,7 +23,8 @@ from portal.samples.forms import SampleForm
 from portal.samples.kinds import SampledKind, sampled_kind
 from portal.samples.models import SignedSample
 from portal.samples.policies import check_may_add, may_add_samples
-from portal.samples.probe import probe_address, takes_samples
+from portal.samples.probe import probe_address
+from portal.samples.selectors import takes_samples
 from portal.workflow import registry
 from portal.workflow.models import ServiceRequest
 

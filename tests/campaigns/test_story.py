@@ -19,6 +19,7 @@ from portal.grants.services import dates, issuing, managing
 from portal.grants.states import GrantAction, GrantState
 from portal.outbox.models import Notification
 from portal.workflow import guide_tree, registry
+from portal.workflow.guide import Question
 from portal.workflow.kinds import Terms
 from portal.workflow.models import DraftStep, ServiceRequest
 from portal.workflow.services import answering, checking, requesting, reviewing
@@ -462,7 +463,7 @@ def test_the_guide_leads_everybody_to_an_answer(cast: Cast) -> None:
         key = todo.pop()
         seen.add(key)
         node = nodes[key]
-        if isinstance(node, guide_tree.Question):
+        if isinstance(node, Question):
             todo += [option.leads_to for option in node.options if option.leads_to not in seen]
     assert {"announcement", "research", "campaign-form-survey", "campaign-form-marketing"} <= seen
     draft = requesting.create_draft(kind=registry.get("campaign"), requester=cast.requester, prefill="survey")

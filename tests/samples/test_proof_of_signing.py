@@ -17,8 +17,8 @@ from portal.grants.services import managing
 from portal.grants.states import GrantAction, GrantState
 from portal.samples import services as samples
 from portal.samples.models import ProbeToken, SignedSample, SigningProof
-from portal.samples.probe import live_request, probe_address
-from portal.samples.selectors import overdue_proof, proof_panel
+from portal.samples.probe import probe_address
+from portal.samples.selectors import live_request, overdue_proof, proof_panel
 from portal.workflow.kinds import Terms
 from portal.workflow.models import Attachment
 from tests.cast import SENDER, Cast, approved, client_of, relay_draft, submitted

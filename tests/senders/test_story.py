@@ -17,6 +17,7 @@ from portal.samples import services as samples
 from portal.samples.models import ProbeToken, SignedSample
 from portal.samples.probe import probe_address
 from portal.workflow import guide_tree
+from portal.workflow.guide import Answer, Question
 from portal.workflow.kinds import Terms
 from portal.workflow.models import Intention
 from portal.workflow.services import answering, attaching, requesting
@@ -208,9 +209,9 @@ def test_each_request_has_a_token_of_its_own(cast: Cast) -> None:
 def test_the_guide_leads_to_the_form_or_says_that_none_is_needed(db: None) -> None:
     tree = guide_tree.nodes()
     first = tree["senders"]
-    assert isinstance(first, guide_tree.Question)
+    assert isinstance(first, Question)
     ends = [tree[option.leads_to] for option in first.options]
-    assert [end.kind for end in ends if isinstance(end, guide_tree.Answer)] == ["", "senders", "senders"]
+    assert [end.kind for end in ends if isinstance(end, Answer)] == ["", "senders", "senders"]
 
 
 def test_one_broken_sample_stops_no_other(

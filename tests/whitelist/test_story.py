@@ -13,6 +13,7 @@ from portal.grants.models import Grant
 from portal.grants.services import issuing, managing
 from portal.grants.states import GrantAction, GrantState
 from portal.workflow import guide_tree, registry
+from portal.workflow.guide import Question
 from portal.workflow.kinds import Terms
 from portal.workflow.models import DraftStep, ServiceRequest
 from portal.workflow.services import answering, requesting, reviewing
@@ -231,7 +232,7 @@ def test_the_guide_leads_everybody_to_an_answer(cast: Cast) -> None:
         key = todo.pop()
         node = nodes[key]
         seen.add(key)
-        if isinstance(node, guide_tree.Question):
+        if isinstance(node, Question):
             todo += [option.leads_to for option in node.options if option.leads_to not in seen]
     assert {"own-inbox", "whitelist-shared", "whitelist-form-group", "whitelist-form-many"} <= seen
     draft = requesting.create_draft(kind=registry.get("whitelist"), requester=cast.requester, prefill="many")

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils import timezone
+from simple_history.utils import bulk_update_with_history
 
 from portal.grants import announcements
 from portal.grants.models import Grant, GrantEvent
@@ -67,6 +68,4 @@ def note_holders(grant: Grant, *people: "User | None") -> None:
 
 def _record_history(grant: Grant, actor: "User | None") -> None:
     # A conditional UPDATE bypasses save(), so the auditors' row is written here by name.
-    from simple_history.utils import bulk_update_with_history
-
     bulk_update_with_history([grant], Grant, ["revision"], default_user=actor)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from portal.lib.outcome import Outcome
 from portal.lib.problems import NotAllowed, WrongState
 from portal.lib.text import storable
 from portal.lib.throttle import Rate, refuse_over
@@ -179,8 +180,6 @@ def _recount(service_request: ServiceRequest) -> None:
 
 def as_finding(finding: StoredFinding) -> Finding:
     """A stored finding in the form the checks speak."""
-    from portal.lib.outcome import Outcome
-
     return Finding(
         clause=finding.clause,
         rule=finding.rule,

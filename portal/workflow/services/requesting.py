@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from portal.institution import institution
 from portal.lib.problems import NotAllowed, Stale, WrongState
 from portal.lib.throttle import Rate
 from portal.workflow import calendar, notices
@@ -318,8 +319,6 @@ def _send_to_review(
 
 def stage_target(service_request: ServiceRequest, stage: Stage) -> int:
     """The stage's target in business days: the institution's, or the kind's own."""
-    from portal.institution import institution
-
     return institution().review_targets.get(f"{service_request.kind}.{stage.key}", stage.target_days)
 
 

@@ -16,6 +16,7 @@ from portal.lib.problems import Stale
 from portal.lib.throttle import Rate, TooOften, seconds_to_wait
 from portal.workflow import guide_tree, registry, selectors
 from portal.workflow.forms import RevisionForm, StepForm
+from portal.workflow.guide import Answer, Question
 from portal.workflow.kinds import Step
 from portal.workflow.models import ServiceRequest
 from portal.workflow.policies import available_actions
@@ -39,9 +40,9 @@ def guide(request: HttpRequest) -> HttpResponse:
     node = nodes.get(key)
     if node is None:
         raise Http404("The guide has no such question.")
-    is_question = isinstance(node, guide_tree.Question)
+    is_question = isinstance(node, Question)
     template = "workflow/guide_question.html" if is_question else "workflow/guide_answer.html"
-    goes_on = isinstance(node, guide_tree.Answer) and node.go_on in nodes
+    goes_on = isinstance(node, Answer) and node.go_on in nodes
     return render(request, template, {"node": node, "goes_on": goes_on, "at_start": key == guide_tree.ROOT})
 
 

@@ -4,6 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from portal.mailauth.as_json import domain_as_json
+from portal.mailauth.as_text import domain_as_text
+from portal.mailauth.domain_report import check_domain
 from portal.mailauth.management.reporting import ReportCommand, refuse
 from portal.mailauth.names import DomainRefused, SelectorRefused, parse_domain, parse_selector
 
@@ -21,10 +24,6 @@ class Command(ReportCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Check and print."""
-        from portal.mailauth.as_json import domain_as_json
-        from portal.mailauth.as_text import domain_as_text
-        from portal.mailauth.domain_report import check_domain
-
         try:
             domain = parse_domain(options["domain"])
             selectors = [parse_selector(text) for text in options["selector"]]

@@ -6,8 +6,13 @@ from django.core.management.base import CommandParser
 
 from portal.institution import institution
 from portal.lib.confined import Busy
+from portal.mailauth.as_json import message_as_json
+from portal.mailauth.as_text import message_as_text
 from portal.mailauth.management.reporting import ReportCommand, refuse
+from portal.mailauth.message_report import check_message
 from portal.message_checks import command_line
+from portal.message_checks.checks import check_octets
+from portal.message_checks.findings import SignatureFacts
 
 
 class Command(ReportCommand):
@@ -31,13 +36,6 @@ class Command(ReportCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Check and print."""
-        # The resolver and the parsers load slowly, and `manage.py help` needs none of them.
-        from portal.mailauth.as_json import message_as_json
-        from portal.mailauth.as_text import message_as_text
-        from portal.mailauth.message_report import check_message
-        from portal.message_checks.checks import check_octets
-        from portal.message_checks.findings import SignatureFacts
-
         resolver = self.resolver(options["resolver"])
         findings = []
         try:
