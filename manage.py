@@ -3,14 +3,14 @@
 
 import sys
 
+from django.core.management import execute_from_command_line
+
 from portal import env
 
 
 def main() -> None:
     """Hand the words of the command line to Django."""
     env.load_dotenv()
-    from django.core.management import execute_from_command_line
-
     execute_from_command_line(sys.argv)
 
 

@@ -14,6 +14,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import idna
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 LONGEST_SECONDS = 1.0
 _DOMAINS = (
@@ -216,11 +218,11 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    from portal.mailauth.message_intake import MessageRefused
-    from portal.mailauth.message_report import check_message
-    from portal.mailauth.resolver import Resolver
-    from portal.mailauth.servers import parse_servers
-    from tests.support.dns_server import DnsServer
+    from portal.mailauth.message_intake import MessageRefused  # noqa: PLC0415 - settings and path are set up first
+    from portal.mailauth.message_report import check_message  # noqa: PLC0415 - settings and path are set up first
+    from portal.mailauth.resolver import Resolver  # noqa: PLC0415 - settings and path are set up first
+    from portal.mailauth.servers import parse_servers  # noqa: PLC0415 - settings and path are set up first
+    from tests.support.dns_server import DnsServer  # noqa: PLC0415 - settings and path are set up first
 
     chance, bad, judged, longest, began = random.Random(options.seed), 0, 0, 0.0, time.monotonic()
     with DnsServer() as server:
@@ -253,8 +255,6 @@ def main() -> int:
 
 def agrees(domain: str, raw: bytes) -> bool:
     """Whether `domain`, in ASCII form, is what people see in From of a message, and all of it."""
-    import idna
-
     seen = visible_domains(raw)
     if not seen or len(seen) != 1:
         return False

@@ -30,7 +30,7 @@ QUEUE = "/queue/"
 
 def environment(folder: Path) -> dict[str, str]:
     """Production's settings, on a PostgreSQL and a Redis that end with this program."""
-    from tests.support.programs import start_postgres, start_redis
+    from tests.support.programs import start_postgres, start_redis  # noqa: PLC0415 - settings and path are set up first
 
     folder.chmod(0o755)
     return {
@@ -60,8 +60,8 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="techmail-hostile-") as name:
         os.environ |= environment(Path(name))
-        import django
-        from django.core.management import call_command
+        import django  # noqa: PLC0415 - settings and path are set up first
+        from django.core.management import call_command  # noqa: PLC0415 - settings and path are set up first
 
         django.setup()
         call_command("migrate", verbosity=0)
@@ -71,11 +71,11 @@ def main() -> int:
 
 def measure(folder: Path, rounds: int, uploaders: int) -> int:
     """Upload and print; returns the exit status."""
-    from benchmarks.hostile_messages import HOSTILE, SIZE
-    from tests.campaigns.cast import campaign_draft
-    from tests.cast import make_cast
-    from tests.support.web import Visitor, WebServer
-    from tests.whitelist.cast import submitted, whitelist_draft
+    from benchmarks.hostile_messages import HOSTILE, SIZE  # noqa: PLC0415 - settings and path are set up first
+    from tests.campaigns.cast import campaign_draft  # noqa: PLC0415 - settings and path are set up first
+    from tests.cast import make_cast  # noqa: PLC0415 - settings and path are set up first
+    from tests.support.web import Visitor, WebServer  # noqa: PLC0415 - settings and path are set up first
+    from tests.whitelist.cast import submitted, whitelist_draft  # noqa: PLC0415 - settings and path are set up first
 
     cast = make_cast()
     campaign, sample = campaign_draft(cast), whitelist_draft(cast)
@@ -96,7 +96,7 @@ def measure(folder: Path, rounds: int, uploaders: int) -> int:
 
         def one(what: str, upload: Callable[[], tuple[int, str, float]]) -> None:
             nonlocal slowest
-            from django.core.cache import cache
+            from django.core.cache import cache  # noqa: PLC0415 - settings and path are set up first
 
             cache.clear()  # The limit on how often one person uploads is not what is measured.
             # Taken anew for each kind: the machine may be busier now than it was at the start.
@@ -156,7 +156,7 @@ def measure(folder: Path, rounds: int, uploaders: int) -> int:
 
 def ordinary() -> bytes:
     """A message that passes, for comparison."""
-    from tests.campaigns.cast import message
+    from tests.campaigns.cast import message  # noqa: PLC0415 - settings and path are set up first
 
     return message()
 

@@ -103,7 +103,7 @@ def must_be_complete(report: DomainReport) -> None:
 
 def checkdmarc_one_after_another(domains: list[str], address: str) -> float:
     """The time that checkdmarc takes for DMARC, SPF and MX of the domains (it has no DKIM), in seconds."""
-    from checkdmarc import dmarc, spf, utils
+    from checkdmarc import dmarc, spf, utils  # noqa: PLC0415 - settings and path are set up first
 
     host, port = address.split(":")
     resolver = dns.resolver.Resolver(configure=False)

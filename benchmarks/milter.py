@@ -100,7 +100,7 @@ async def do_nothing(kind: str, port: int) -> None:
 # ---------------------------------------------------------------- sending
 def rate(postfix: PostfixServer, messages: int) -> float:
     """Messages a second that Postfix takes from smtp-source; ends the benchmark where one is refused."""
-    from benchmarks.policy_world import BUSY_SENDER
+    from benchmarks.policy_world import BUSY_SENDER  # noqa: PLC0415 - settings and path are set up first
 
     program = shutil.which("smtp-source", path="/usr/sbin:/usr/bin")
     assert program is not None
@@ -200,7 +200,7 @@ def measure(env: dict[str, str], wanted: argparse.Namespace) -> list[Bar]:
 
 def sent(ports: dict[str, int], policy: int, wanted: argparse.Namespace) -> dict[str, list[float]]:
     """The rates of every round, by what Postfix asked."""
-    from benchmarks.policy_world import PERMIT_ALL
+    from benchmarks.policy_world import PERMIT_ALL  # noqa: PLC0415 - settings and path are set up first
 
     found: dict[str, list[float]] = {}
     program = shutil.which("postfix", path="/usr/sbin:/usr/bin")
@@ -246,7 +246,7 @@ def main() -> int:
         (folder / "institution.toml").write_text(INSTITUTION, encoding="utf-8")
         env |= {"INSTITUTION_FILE": str(folder / "institution.toml"), "PUBLISH_DIR": "", "REDIS_URL": ""}
         os.environ.update(env)
-        import django
+        import django  # noqa: PLC0415 - settings and path are set up first
 
         django.setup()
         met = measure(env, wanted)

@@ -118,10 +118,10 @@ def messages(number: int, *, seed: int) -> Iterator[Header]:
 
 def milter() -> Callable[[Header], bool]:
     """A function that says whether the milter lets a message with this header pass."""
-    from portal.policy_service import milter_protocol as wire
-    from portal.policy_service.gatekeeping import Gatekeeper
-    from portal.policy_service.milter import Conversation
-    from tests.policy_service.test_milter import HELLO, answering, packet
+    from portal.policy_service import milter_protocol as wire  # noqa: PLC0415 - settings and path are set up first
+    from portal.policy_service.gatekeeping import Gatekeeper  # noqa: PLC0415 - settings and path are set up first
+    from portal.policy_service.milter import Conversation  # noqa: PLC0415 - settings and path are set up first
+    from tests.policy_service.test_milter import HELLO, answering, packet  # noqa: PLC0415 - settings and path are set up first
 
     keeper, answers = Gatekeeper(), answering(senders=(LAB,))
 
@@ -142,8 +142,8 @@ def milter() -> Callable[[Header], bool]:
 
 def sample_domain(header: Header) -> str | None:
     """The domain that a sample with this header is judged to be from; None where it has none."""
-    from portal.mailauth.author import read_author
-    from portal.mailauth.message_intake import MessageRefused, read_message
+    from portal.mailauth.author import read_author  # noqa: PLC0415 - settings and path are set up first
+    from portal.mailauth.message_intake import MessageRefused, read_message  # noqa: PLC0415 - settings and path are set up first
 
     lines = (name.encode() + b": " + value.replace(b"\n", b"\r\n") + b"\r\n" for name, value in header)
     try:
@@ -154,7 +154,7 @@ def sample_domain(header: Header) -> str | None:
 
 def ascii_domain(address: str) -> str:
     """The domain of an address as the DNS knows it, or as it stands where it is none."""
-    from portal.mailauth.names import DomainRefused, parse_domain
+    from portal.mailauth.names import DomainRefused, parse_domain  # noqa: PLC0415 - settings and path are set up first
 
     domain = address.rpartition("@")[2]
     try:
@@ -165,7 +165,7 @@ def ascii_domain(address: str) -> str:
 
 def disagreements(passed: list[str], domains: dict[str, str]) -> int:
     """How often another parser finds something else in what passed, or was judged; each is printed."""
-    from tests.lib.test_address_fields import (
+    from tests.lib.test_address_fields import (  # noqa: PLC0415 - settings and path are set up first
         by_email_policy,
         by_email_utils,
         by_mail_address,
@@ -201,7 +201,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     wanted = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-    import django
+    import django  # noqa: PLC0415 - settings and path are set up first
 
     django.setup()
     hear, passed, worst, spent = milter(), dict[str, None](), 0.0, 0.0

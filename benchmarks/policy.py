@@ -146,8 +146,8 @@ def policy_service(name: str, grants: int, env: dict[str, str]) -> Server:
 
 def questions(grants: int) -> list[bytes]:
     """Requests as Postfix sends them: 16 of 20 are granted, the others are refused or none of ours."""
-    from benchmarks.policy_world import address_of, sender_of
-    from tests.support.policy import request
+    from benchmarks.policy_world import address_of, sender_of  # noqa: PLC0415 - settings and path are set up first
+    from tests.support.policy import request  # noqa: PLC0415 - settings and path are set up first
 
     dice = random.Random(grants)
     found = []
@@ -206,7 +206,7 @@ def ask(server: Server, seconds: float) -> None:
 
 def postmap(folder: Path, grants: int) -> float | None:
     """Look-ups a second of Postfix's own cidr: table of the same addresses; None where it is not installed."""
-    from benchmarks.policy_world import address_of
+    from benchmarks.policy_world import address_of  # noqa: PLC0415 - settings and path are set up first
 
     program = shutil.which("postmap", path="/usr/sbin:/usr/bin")
     if program is None:
@@ -253,7 +253,7 @@ def main() -> int:
         (folder / "institution.toml").write_text(INSTITUTION, encoding="utf-8")
         env |= {"INSTITUTION_FILE": str(folder / "institution.toml"), "PUBLISH_DIR": ""}
         os.environ.update(env)
-        import django
+        import django  # noqa: PLC0415 - settings and path are set up first
 
         django.setup()
         met = measure(env, folder, wanted.large, wanted.seconds, wanted.rounds)

@@ -4,10 +4,13 @@ Each runs in a process of its own on the database of its environment. Everything
 """
 
 import json
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import django
@@ -134,11 +137,7 @@ PERMIT_ALL = "mynetworks = 127.0.0.0/8\nsmtpd_relay_restrictions = permit_mynetw
 
 def _postfix(service_port: int, rounds: int, milter_port: int = 0) -> None:
     """Click; Postfix asks the policy protocol at `service_port`, or the milter alone where its port is given."""
-    import shutil
-    import tempfile
-    from pathlib import Path
-
-    from tests.support.postfix import PostfixServer
+    from tests.support.postfix import PostfixServer  # noqa: PLC0415 - settings and path are set up first
 
     program = shutil.which("postfix", path="/usr/sbin:/usr/bin")
     if program is None:

@@ -26,7 +26,7 @@ DUE = 5_000
 
 def environment(folder: Path) -> dict[str, str]:
     """Start the servers; returns production's settings for the processes that measure."""
-    from tests.support.programs import start_postgres, start_redis
+    from tests.support.programs import start_postgres, start_redis  # noqa: PLC0415 - settings and path are set up first
 
     folder.chmod(0o755)
     return {
@@ -58,7 +58,7 @@ def call(words: list[str], env: dict[str, str]) -> str:
 
 def database(env: dict[str, str], name: str) -> dict[str, str]:
     """Create a database on the server of `env`; returns the environment that names it."""
-    import psycopg
+    import psycopg  # noqa: PLC0415 - settings and path are set up first
 
     with psycopg.connect(env["DATABASE_URL"], autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
@@ -103,7 +103,7 @@ def machine() -> str:
 
 def main() -> int:
     """Load, measure, print; 0 where every bar is met."""
-    from benchmarks import bars
+    from benchmarks import bars  # noqa: PLC0415 - settings and path are set up first
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=90, help="calls of each screen in each world")

@@ -130,7 +130,7 @@ def sender_of(number: int) -> str:
 
 def reserve_names() -> Iterator[tuple[str, str, str]]:
     """(host, address, reverse name) of the reserve, for the DNS."""
-    from ipaddress import ip_network
+    from ipaddress import ip_network  # noqa: PLC0415 - settings and path are set up first
 
     for row in ServiceRequest.objects.filter(purpose=RESERVE).values_list("reference", flat=True):
         number = int(row.rpartition("-")[2])

@@ -40,8 +40,6 @@ from portal.workflow.models import ServiceRequest
 from portal.workflow.services import answering, checking
 
 if TYPE_CHECKING:
-    from django.urls import URLPattern, URLResolver
-
     from portal.accounts.models import User
     from portal.grants.models import Grant
     from portal.workflow.demo import DemoRequest
@@ -238,12 +236,6 @@ class CampaignsKind(GrantingKind):
     def guide(self) -> Branch:
         """The questions that lead to this form, or away from it."""
         return guide()
-
-    def urls(self) -> "list[URLPattern | URLResolver]":
-        """Return the addresses of the overview, the letter, the preview and the pages after an approval."""
-        from campaigns.urls import urlpatterns
-
-        return urlpatterns
 
     def links(self, service_request: ServiceRequest) -> list[tuple[str, str]]:
         """Links to the overview and to the permission."""

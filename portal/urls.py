@@ -1,10 +1,12 @@
-"""Every address of the portal. Apps bring their own; the core comes before the kinds."""
+"""Every address of the portal. Apps bring their own in a module `urls`; the core comes before the kinds."""
 
+from django.apps import apps
 from django.urls import URLPattern, URLResolver, include, path
+from django.utils.module_loading import module_has_submodule
 
 from portal import health
 from portal.accounts.views import no_sign_up, own_address
-from portal.workflow import registry
+from portal.lib.registration import RegisteredApp
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
@@ -28,5 +30,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("portal.webhooks.urls")),
     path("", include("portal.sending_calendar.urls")),
 ]
-for kind in registry.kinds():
-    urlpatterns += kind.urls()
+urlpatterns += [
+    path("", include(f"{config.name}.urls"))
+    for config in apps.get_app_configs()
+    if isinstance(config, RegisteredApp)
+    and not config.name.startswith("portal.")
+    and module_has_submodule(config.module, "urls")
+]

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet, prefetch_related_objects
-from django.urls import URLPattern, URLResolver
 from django.utils import timezone
 
 from portal.accounts.models import User
@@ -267,12 +266,6 @@ class RelayKind(SampledKind):
     def guide(self) -> Branch:
         """The questions that lead to this form, or away from it."""
         return guide()
-
-    def urls(self) -> list[URLPattern | URLResolver]:
-        """The page on which a person agrees to the use of their address."""
-        from relay.urls import urlpatterns
-
-        return list(urlpatterns)
 
 
 NOT_KEPT = "Not enforced now: the service that counts mail has not run today."

@@ -8,6 +8,11 @@ import time
 import urllib.request
 from pathlib import Path
 
+import django
+from django.conf import settings
+from django.core.management import call_command
+from honcho.manager import Manager
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 BIN = Path(sys.executable).parent
@@ -17,10 +22,6 @@ WEB_IS_UP = ROOT / "var" / "web-is-up"
 
 def prepare() -> str:
     """Migrate and load the demo, in this one process; returns what the demo command printed."""
-    import django
-    from django.conf import settings
-    from django.core.management import call_command
-
     django.setup()
     call_command("migrate", verbosity=0)
     accounts = io.StringIO()
@@ -47,7 +48,7 @@ def announce(port: str, accounts: str) -> None:
 
 def main() -> int:
     """Run the three processes; the exit code is honcho's."""
-    from portal import env
+    from portal import env  # noqa: PLC0415 - found once the checkout is on the path
 
     env.load_dotenv()
     port = os.environ.setdefault("PORT", "8000")
@@ -56,8 +57,6 @@ def main() -> int:
         (ROOT / folder).mkdir(parents=True, exist_ok=True)
     WEB_IS_UP.unlink(missing_ok=True)
     accounts = prepare()
-
-    from honcho.manager import Manager
 
     manager = Manager()
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from django.urls import URLPattern, URLResolver
 from django.utils.timezone import localdate
 
 from portal.accounts.models import User
@@ -41,7 +40,6 @@ from senders import (
 from senders.demo import demo_requests
 from senders.guide import guide
 from senders.models import Identity, SenderAuthorization, SenderRequest
-from senders.urls import urlpatterns
 
 
 def _is_mail_domain(service_request: ServiceRequest) -> bool:
@@ -262,10 +260,6 @@ class SendersKind(SampledKind):
         return "\n\n".join(
             filter(None, (super().decision_note(service_request), instructions.note_of(service_request)))
         )
-
-    def urls(self) -> list[URLPattern | URLResolver]:
-        """The DNS team's pages."""
-        return urlpatterns
 
     def demo_requests(self, people: Mapping[str, User]) -> Sequence[DemoRequest]:
         """A vendor’s service."""

@@ -123,9 +123,9 @@ def _cache() -> None:
 def browser() -> Any:
     """The system's Chromium, once for the run."""
     chromium = program("chromium", "apt-get install chromium")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where a browser is wanted
 
-    from tests.support.browser import ARGUMENTS
+    from tests.support.browser import ARGUMENTS  # noqa: PLC0415 - only where a browser is wanted
 
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)

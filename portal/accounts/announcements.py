@@ -1,14 +1,21 @@
 """What this room tells the rooms above it (`portal.lib.announcements`)."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from portal.lib.announcements import Announcement
 
-if TYPE_CHECKING:
-    from portal.accounts.directory import ImportReport
 
-directory_imported: "Announcement[ImportReport]" = Announcement()
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did."""
+
+    added: int
+    changed: int
+    gone: int
+    same: int
+
+
+directory_imported: Announcement[ImportReport] = Announcement()
 """The directory was made equal to a file; told inside the import's transaction."""
 
 
@@ -21,5 +28,5 @@ class AccountNotice:
     detail: str = ""
 
 
-account_notice: "Announcement[AccountNotice]" = Announcement()
+account_notice: Announcement[AccountNotice] = Announcement()
 """Something was done to a person's account; told where it is done, so that they hear of it even if it was not them."""

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from portal.accounts.announcements import directory_imported
+from portal.accounts.announcements import ImportReport, directory_imported
 from portal.accounts.models import AddressKind, DirectoryAddress
 from portal.institution import institution
 from portal.lib.addresses import MailboxRefused, parse_mailbox
@@ -64,16 +64,6 @@ def directory() -> Directory:
 # ---------------------------------------------------------------- import
 class ImportRefused(ValueError):
     """The file cannot be imported; `str(error)` names the line and what is wrong."""
-
-
-@dataclass(frozen=True)
-class ImportReport:
-    """What an import did."""
-
-    added: int
-    changed: int
-    gone: int
-    same: int
 
 
 COLUMNS = ("address", "kind", "name", "department", "head", "owner")

@@ -11,12 +11,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from portal.accounts.announcements import directory_imported
+from portal.accounts.announcements import ImportReport, directory_imported
 from portal.accounts.directory import (
     MOST_GONE_SHARE,
     DirectoryUnavailable,
     Entry,
-    ImportReport,
     directory,
 )
 from portal.accounts.models import DirectoryAddress, User

@@ -146,7 +146,7 @@ def _note_on_rsa(bits: int, modulus: int, exponent: int) -> Note | None:
 
 def rsa_numbers(raw: bytes) -> tuple[int, int] | None:
     """Modulus and exponent from a SubjectPublicKeyInfo or a bare RSAPublicKey; None for anything else."""
-    from dkim.crypto import UnparsableKeyError, parse_public_key
+    from dkim.crypto import UnparsableKeyError, parse_public_key  # noqa: PLC0415 - slow to import, and not needed at web start
 
     try:
         key = parse_public_key(raw)

@@ -65,7 +65,7 @@ def by_tree_walk(domain: str, steps: Sequence[WalkStep]) -> str:
 
 @cache
 def _public_suffixes() -> "PublicSuffixList":
-    from publicsuffixlist import PublicSuffixList  # 10,000 rules: read where first needed, not at start
+    from publicsuffixlist import PublicSuffixList  # noqa: PLC0415 - 10,000 rules: read where first needed, not at start
 
     return PublicSuffixList()
 

@@ -59,15 +59,15 @@ class _Agreeing(dns.resolver.Resolver):
 
 def load_parsers() -> None:
     """Import checkdmarc now: it takes up to a second, which must not pass while a deadline runs."""
-    import checkdmarc.dmarc
-    import checkdmarc.spf  # noqa: F401
+    import checkdmarc.dmarc  # noqa: PLC0415 - takes up to a second
+    import checkdmarc.spf  # noqa: F401, PLC0415 - the same
 
 
 def parse_dmarc(record: str, domain: str) -> DmarcSyntax:
     """A DMARC record as published at `_dmarc.{domain}` (RFC 9989 section 4.8); never raises for its text."""
     if fault := _unreadable(record):
         return DmarcSyntax(Verdict(fault), {}, frozenset())
-    from checkdmarc import dmarc
+    from checkdmarc import dmarc  # noqa: PLC0415 - see load_parsers
 
     with _checkdmarc:
         _forget()
@@ -92,7 +92,7 @@ def judge_spf(record: str, domain: str) -> Verdict:
     """Whether an SPF record of `domain` is well formed (RFC 7208 section 12); never raises for its text."""
     if fault := _unreadable(record):
         return Verdict(fault)
-    from checkdmarc import spf
+    from checkdmarc import spf  # noqa: PLC0415 - see load_parsers
 
     # Without a macro the parser would look up the explanation through the system's resolver, not through ours.
     record = _EXP_WITH_NAME.sub("exp=%{d}", record)
@@ -125,7 +125,7 @@ def _unreadable(record: str) -> str | None:
 
 
 def _forget() -> None:
-    from checkdmarc import utils
+    from checkdmarc import utils  # noqa: PLC0415 - see load_parsers
 
     utils.DNS_CACHE.clear()
 

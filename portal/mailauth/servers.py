@@ -51,7 +51,7 @@ def _parse_one(entry: str) -> Server:
 
 def system_servers() -> tuple[Server, ...]:
     """The name servers of /etc/resolv.conf; none where the system has none."""
-    import dns.resolver
+    import dns.resolver  # noqa: PLC0415 - slow to import, and not needed at web start
 
     try:
         configured = dns.resolver.Resolver()

@@ -107,7 +107,7 @@ class Verifier:
 
     def _compute(self, index: int, fields: SignatureFields, key: SelectorReport) -> str:
         """Empty where the signature verifies, else one sentence."""
-        import dkim
+        import dkim  # noqa: PLC0415 - slow to import, and not needed at web start
 
         verifier = _header_verifier(self._message.header + b"\r\n")
         verifier.body_hash = self._body_hash(fields)
@@ -150,7 +150,7 @@ class Verifier:
 
 def _header_verifier(header: bytes) -> Any:
     """dkimpy's verifier for the header, which compares `body_hash` with the one that is signed."""
-    import dkim
+    import dkim  # noqa: PLC0415 - slow to import, and not needed at web start
 
     class HeaderVerifier(dkim.DKIM):  # type: ignore[misc]  # dkimpy has no types
         body_hash = b""

@@ -23,7 +23,7 @@ from portal.ownership.selectors import candidates, unowned_grants
 from portal.ownership.stages import SearchStage, rank, stage_due
 
 if TYPE_CHECKING:
-    from portal.accounts.directory import ImportReport
+    from portal.accounts.announcements import ImportReport
 
 
 def reassign_unowned(*, today: date) -> int:

@@ -26,9 +26,9 @@ from portal.policy_service.budgets import (
     over_day,
 )
 from portal.policy_service.decisions import PolicyOutcome, decide, is_inside
-from portal.policy_service.header_from import HeaderRefusal
 from portal.policy_service.index import Index, NoAddress, RuleMatch
 from portal.policy_service.protocol import RELAY_CONTEXT, Malformed, PolicyRequest, parse
+from portal.policy_service.replies import HeaderRefusal
 from portal.policy_service.sessions import Accepted, Sessions
 from portal.policy_service.tallies import Batch
 

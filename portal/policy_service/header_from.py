@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from portal.grants.relay_rules import RelayRule
 from portal.lib.address_fields import Undecidable, addresses_shown, read_addresses
-from portal.policy_service.replies import printable
+from portal.policy_service.replies import HeaderRefusal, printable
 
 WATCHED = {
     b"from": "From",
@@ -20,17 +20,6 @@ WATCHED = {
 """The fields that say who sends, by their names in lower case."""
 _OF_ONE_ADDRESS = frozenset({"Sender", "Resent-Sender"})
 LONGEST_FOUND = 120
-
-
-class HeaderRefusal(NamedTuple):
-    """Why a message may not pass with this permission."""
-
-    field: str
-    """The name of the field."""
-    found: str
-    """What stands there: printable ASCII, at most LONGEST_FOUND characters."""
-    because: str
-    """"" where an address is not one of the permission's; else what is wrong, without a period."""
 
 
 class Field(NamedTuple):

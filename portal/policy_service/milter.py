@@ -20,8 +20,9 @@ from portal.policy_service.answering import Answering, Unready
 from portal.policy_service.decisions import is_inside
 from portal.policy_service.gatekeeping import Collected, Gatekeeper, NoRoom, TooLarge
 from portal.policy_service.gates import GatedMessage, GateUnavailable
-from portal.policy_service.header_from import WATCHED, Field, HeaderRefusal, judge
+from portal.policy_service.header_from import WATCHED, Field, judge
 from portal.policy_service.protocol import RELAY_CONTEXT, Malformed, PolicyRequest
+from portal.policy_service.replies import HeaderRefusal
 from portal.policy_service.sessions import Accepted
 
 GRANT_HEADER = b"x-techmail-grant"

@@ -5,7 +5,7 @@ The sentences are those of the exported maps (relay/exports.py), so that a refus
 
 import re
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from django.conf import settings
 from django.utils import timezone
@@ -16,9 +16,6 @@ from portal.grants.states import GrantState
 from portal.institution import institution
 from portal.lib.text import ascii_word, one_line
 
-if TYPE_CHECKING:
-    from portal.policy_service.header_from import HeaderRefusal
-
 LONGEST_TEXT = 400
 """Well within an SMTP reply line of 512 octets (RFC 5321 section 4.5.3.1.5)."""
 _SHOWN_SENDERS = 3
@@ -28,6 +25,17 @@ _PLAIN = re.compile(r"[A-Za-z0-9-]{1,40}").fullmatch
 _UNSAFE = re.compile(r"[^ -~]|[{}$,;]|  |^ | $").search
 """What means something in a map or in main.cf (the maps replace it, and so do the answers), and needless blanks."""
 _MEANS_ITSELF = re.compile(r"[ -~](?<![{}$,;])").fullmatch
+
+
+class HeaderRefusal(NamedTuple):
+    """Why a message may not pass with this permission."""
+
+    field: str
+    """The name of the field."""
+    found: str
+    """What stands there: printable ASCII, at most LONGEST_FOUND characters."""
+    because: str
+    """"" where an address is not one of the permission's; else what is wrong, without a period."""
 
 
 def safe(text: str) -> str:
@@ -88,7 +96,7 @@ def wrong_sender(rule: RelayRule) -> str:
     return f"{rule.reference} may send only as {' or '.join(shown)}. {link(rule)}"
 
 
-def wrong_header(rule: RelayRule, refusal: "HeaderRefusal") -> str:
+def wrong_header(rule: RelayRule, refusal: HeaderRefusal) -> str:
     """A From, Sender, Resent-From or Resent-Sender that the permission does not name, or that nobody can read."""
     senders = " or ".join(rule.senders[:_SHOWN_SENDERS])
     if len(rule.senders) > _SHOWN_SENDERS or len(senders) > _LONGEST_ALLOWED:

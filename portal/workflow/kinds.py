@@ -16,8 +16,6 @@ from portal.workflow.findings import Finding
 from portal.workflow.guide import Branch
 
 if TYPE_CHECKING:
-    from django.urls import URLPattern, URLResolver
-
     from portal.accounts.models import User
     from portal.workflow.demo import DemoRequest
     from portal.workflow.details import Detail
@@ -181,7 +179,7 @@ class Kind(ABC):
 
     def search_terms(self, service_request: "ServiceRequest") -> set[str]:
         """The words it is found by, besides its reference and people: the answers that are declared as searched."""
-        from portal.workflow.answers import declared_of
+        from portal.workflow.answers import declared_of  # noqa: PLC0415 - answers are written in terms of this module
 
         found = [one.terms(service_request) for _, one in declared_of(self) if one.is_searched]
         return set().union(*found)
@@ -280,10 +278,6 @@ class Kind(ABC):
     def guide(self) -> Branch:
         """What this kind adds to the guide before the forms."""
         return Branch()
-
-    def urls(self) -> "list[URLPattern | URLResolver]":
-        """Pages of the kind's own, beside the engine's screens."""
-        return []
 
     def prefill(self, service_request: "ServiceRequest", answers: str) -> None:
         """Carry an answer of the guide into a fresh draft; unknown words are ignored."""

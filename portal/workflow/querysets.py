@@ -54,7 +54,7 @@ class ServiceRequestQuerySet(models.QuerySet["ServiceRequest"]):
 
     def decidable_by(self, actor: "User") -> "ServiceRequestQuerySet":
         """The requests at a stage whose role `actor` holds, without those that four eyes keep from them."""
-        from portal.workflow.models import Part, Participation
+        from portal.workflow.models import Part, Participation  # noqa: PLC0415 - models have these query sets
 
         theirs = Participation.objects.filter(service_request=OuterRef("pk"), person=actor)
         kept = ~Q(part=Part.DECIDER)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client
 from django.utils import timezone
@@ -13,6 +14,7 @@ from portal.accounts import resetting
 from portal.accounts.adapter import GUESSES_AT_ONE_ACCOUNT
 from portal.accounts.models import User
 from portal.accounts.tasks import clear_sessions
+from portal.api.accounts import make_token
 from portal.outbox.models import Notification
 from tests.cast import Cast, client_of
 
@@ -149,8 +151,6 @@ def test_a_new_password_is_told_to_its_owner(cast: Cast, emails: list[Any]) -> N
 
 
 def test_an_api_token_made_for_somebody_is_told_to_them(cast: Cast) -> None:
-    from portal.api.accounts import make_token
-
     make_token(actor=cast.admin, name="Tickets", owner=cast.requester, scopes=["requests:read"], days=30)
     told = Notification.objects.get(recipient=cast.requester.email)
     assert "Tickets acts for you" in told.subject
@@ -158,8 +158,6 @@ def test_an_api_token_made_for_somebody_is_told_to_them(cast: Cast) -> None:
 
 
 def test_sessions_that_ended_are_cleared(cast: Cast, settings: Any) -> None:
-    from django.contrib.sessions.models import Session
-
     client_of(cast.requester)
     client_of(cast.colleague)
     Session.objects.filter(pk=Session.objects.first().pk).update(  # type: ignore[union-attr]

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
 
@@ -13,7 +14,8 @@ from portal.api.accounts import make_token, revoke_token
 from portal.api.idempotency import forget_calls
 from portal.api.models import ApiToken, KeptCall, Scope, ServiceAccount
 from portal.grants.models import Grant
-from portal.workflow.models import Event, ServiceRequest
+from portal.workflow.models import Event, ServiceRequest, Visibility
+from portal.workflow.services import commenting
 from tests.cast import Cast, approved, client_of, relay_draft, submitted
 
 pytestmark = pytest.mark.django_db
@@ -195,9 +197,6 @@ def test_findings_decisions_and_the_grant(cast: Cast, program: Program) -> None:
 
 
 def test_notes_for_reviewers_stay_theirs(cast: Cast, program: Program) -> None:
-    from portal.workflow.models import Visibility
-    from portal.workflow.services import commenting
-
     request = submitted(cast)
     commenting.comment(
         service_request=request, actor=cast.reviewer, text="Odd.", visibility=Visibility.REVIEWERS
@@ -392,8 +391,6 @@ def test_a_renewal_confirmed_twice_is_one_and_says_so_once(cast: Cast, program: 
 def test_a_page_of_the_form_that_no_longer_fits_is_refused_with_its_sentence(
     cast: Cast, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from django.core.exceptions import ValidationError
-
     def refused(**facts: Any) -> Any:
         raise ValidationError("“Your statement” has to be answered anew.")
 

@@ -15,6 +15,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from portal.api.accounts import make_token
 from portal.wsgi import application
 from tests.api.test_api import ALL
 from tests.cast import Cast, approved, submitted
@@ -35,8 +36,6 @@ def _one_connection() -> Iterator[None]:
 
 @pytest.fixture
 def token(_one_connection: None, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> str:
-    from portal.api.accounts import make_token
-
     approved(cast)
     submitted(cast, address="129.118.10.21", host="copier-8.ttu.edu")
     # Hundreds of calls a minute are what this test is for.

@@ -1,5 +1,7 @@
 """Two calls with one key at the same moment, on PostgreSQL: one files, the other is told."""
 
+import json
+
 import pytest
 
 from portal.api.models import KeptCall
@@ -25,8 +27,6 @@ def test_two_calls_with_one_key_file_once(people: Cast) -> None:
     program = Program(people, people.requester)
 
     def call() -> int:
-        import json
-
         answer = program.client.post(
             "/api/v1/relay-requests",
             json.dumps(ANSWERS),

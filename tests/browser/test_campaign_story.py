@@ -9,13 +9,14 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
+from campaigns.calendar_rules import next_free_window, window_of
 from portal.grants.models import Grant
 from portal.grants.states import GrantState
 from portal.outbox.models import Notification
 from portal.sending_calendar.words import words_of
-from portal.workflow.models import Event
+from portal.workflow.models import Event, ServiceRequest
 from tests.access.conftest import senders_request
-from tests.campaigns.cast import free_days, message, submitted
+from tests.campaigns.cast import campaign_draft, free_days, message, submitted
 from tests.cast import Cast, approve
 from tests.support.browser import assert_accessible, sign_in
 
@@ -247,10 +248,6 @@ def test_a_survey_from_its_eml_to_an_approval_that_a_changed_message_does_not_ma
 def test_the_proposed_window_is_taken_by_hand_and_is_free(
     browser: Browser, live_server: Any, cast: Cast
 ) -> None:
-    from campaigns.calendar_rules import next_free_window, window_of
-    from portal.workflow.models import ServiceRequest
-    from tests.campaigns.cast import campaign_draft
-
     taken = approve(
         cast, submitted(cast, requester=cast.colleague, first=free_days(2), days=2), actor=cast.cio
     )

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from portal.grants.models import Grant
 from portal.grants.states import GrantState
 from portal.samples.receiver import controller
+from portal.samples.tasks import judge_sample
 from senders.proving import recheck_unproven
 from senders.watching import check_dns_records
 from tests.cast import Cast
@@ -62,8 +63,6 @@ def names(settings: Any, tmp_path: Path) -> Iterator[Nsd]:
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Controller]:
     """The receiver; the judgement runs at once, as by a worker that is not busy."""
-    from portal.samples.tasks import judge_sample
-
     monkeypatch.setattr(judge_sample, "apply_async", lambda args, retry: judge_sample.run(*args))
     server = controller("127.0.0.1", free_port())
     server.start()

@@ -18,7 +18,7 @@ from campaigns import complaint_metrics, lists, post_approval, services
 from campaigns.gate import CampaignGate
 from campaigns.models import CampaignPermission, CampaignRequest, ListUse
 from portal.grants.models import Grant, GrantEvent
-from portal.grants.services import managing
+from portal.grants.services import issuing, managing
 from portal.grants.states import GrantAction, GrantState
 from portal.institution import GatedList
 from portal.lib import confined
@@ -26,7 +26,8 @@ from portal.lib.problems import NotAllowed, WrongState
 from portal.outbox.models import Notification
 from portal.policy_service import gates, replies
 from portal.policy_service.gates import GateUnavailable, gated_address
-from portal.workflow.services import answering
+from portal.workflow.models import DraftStep
+from portal.workflow.services import answering, requesting
 from tests.campaigns.cast import FROM, free_days, message
 from tests.campaigns.gated import (
     FACULTY,
@@ -38,7 +39,7 @@ from tests.campaigns.gated import (
     sender_authorization,
     sending_now,
 )
-from tests.cast import Cast, client_of
+from tests.cast import Cast, approve, client_of, fresh
 
 pytestmark = pytest.mark.django_db
 PAGE = "http://localhost:8000/permissions/{}/"
@@ -375,11 +376,6 @@ def test_without_its_sender_authorization_nothing_passes(
 
 # ---------------------------------------------------------------- changes
 def test_a_change_moves_the_window_and_uses_stay(cast: Cast) -> None:
-    from portal.grants.services import issuing
-    from portal.workflow.models import DraftStep
-    from portal.workflow.services import requesting
-    from tests.cast import approve, fresh
-
     grant = sending_now(cast)
     assert judge() == ""
     change = issuing.begin_renewal(grant=grant, actor=cast.requester, intention="change")  # type: ignore[arg-type]

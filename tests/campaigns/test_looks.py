@@ -12,6 +12,7 @@ from portal.accounts.models import User
 from portal.grants.models import Grant
 from portal.grants.services import managing
 from portal.grants.states import GrantAction
+from tests.campaigns.cast import campaign_draft
 from tests.campaigns.gated import FACULTY, STUDENTS, judge, of_department, sender_authorization, sending_now
 from tests.cast import Cast
 from tests.support.browser import assert_accessible, sign_in
@@ -74,8 +75,6 @@ def test_the_form_names_the_lists_and_whom_to_ask(cast: Cast, live_server: LiveS
     cast.outsider.refresh_from_db()
     of_department("Student Affairs", cast.outsider)
     theirs = sender_authorization(cast, cast.outsider)
-    from tests.campaigns.cast import campaign_draft
-
     draft = campaign_draft(cast)
     page = sign_in(browser, live_server.url, cast.requester)
     page.goto(f"/requests/{draft.reference}/edit/audience/")

@@ -1,11 +1,13 @@
 """The CIO office's queue: the request on one page, the decision with its clauses, the letter, and delegation."""
 
 from datetime import date, timedelta
+from importlib import import_module
 from io import BytesIO
 from typing import Any
 
 import pytest
 import time_machine
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
@@ -266,10 +268,6 @@ def test_the_delegate_is_told_of_relay_mail_that_waits_for_the_office(cast: Cast
 
 
 def test_delegations_from_before_stay_with_campaigns(cast: Cast) -> None:
-    from importlib import import_module
-
-    from django.apps import apps
-
     given = delegate(cast)
     import_module("campaigns.migrations.0006_delegations_by_kind").keep_their_scope(apps, None)
     given.refresh_from_db()

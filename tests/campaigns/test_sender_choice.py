@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
+from campaigns import panels, selectors
 from campaigns.forms import AudienceStep, SenderStep
 from campaigns.models import CampaignRequest
 from portal.accounts.models import DirectoryAddress
@@ -157,8 +158,6 @@ def test_what_is_no_colleague_s(cast: Cast, how: str) -> None:
 
 
 def test_the_authorization_s_page_shows_its_campaigns(cast: Cast) -> None:
-    from campaigns import panels, selectors
-
     theirs = sender_authorization(cast, cast.requester)
     waiting = submit(naming(cast, theirs))
     shown = panels._dependents(theirs)

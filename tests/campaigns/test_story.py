@@ -1,22 +1,25 @@
 """The campaigns line through services: request, checks, route, decision, grant, binding; and through its form."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.http import QueryDict
 from django.utils import timezone
 
-from campaigns import binding, services
+from campaigns import binding, selectors, services
 from campaigns.forms import AudienceStep, ContentStep, SenderStep, SortStep
 from campaigns.models import CampaignRequest
 from campaigns.sending_forms import StopStep, SurveyStep, WindowStep
 from portal.grants.models import Grant, GrantEvent
 from portal.grants.services import dates, issuing, managing
 from portal.grants.states import GrantAction, GrantState
+from portal.institution import Population
 from portal.outbox.models import Notification
 from portal.workflow import guide_tree, registry
 from portal.workflow.guide import Question
@@ -151,10 +154,6 @@ def test_another_survey_that_week_is_named_and_the_next_free_window_proposed(cas
 
 
 def test_the_budget_of_surveys_bars_one_more(cast: Cast, settings: Any) -> None:
-    from dataclasses import replace
-
-    from portal.institution import Population
-
     settings.INSTITUTION = replace(
         settings.INSTITUTION, populations=(Population("students", "Students", survey_budget=1),)
     )
@@ -294,8 +293,6 @@ def test_the_command_answers_by_its_exit_status(cast: Cast, tmp_path: Any, capsy
 
 
 def test_the_page_compares_and_keeps_nothing(cast: Cast) -> None:
-    from django.core.files.uploadedfile import SimpleUploadedFile
-
     grant = approve(cast, submitted(cast), actor=cast.cio)
     client, address = client_of(cast.requester), f"/campaigns/{grant.reference}/verify/"
     same = client.post(address, {"eml": SimpleUploadedFile("a.eml", message())}).content.decode()
@@ -317,8 +314,6 @@ def test_the_page_compares_and_keeps_nothing(cast: Cast) -> None:
 
 
 def test_a_revoked_campaign_is_not_in_force_and_its_days_are_free(cast: Cast) -> None:
-    from campaigns import selectors
-
     grant = approve(cast, submitted(cast), actor=cast.cio)
     assert [one.takes_days for one in selectors.bookings()] == [True]
     managing.change_state(grant=grant, action=GrantAction.REVOKE, actor=cast.cio, reason="Complaints.")
@@ -437,8 +432,6 @@ def test_stop_limits_stay_below_the_institution_s(cast: Cast) -> None:
 
 
 def test_every_page_opens_and_the_message_is_refused_until_it_is_fit(cast: Cast) -> None:
-    from django.core.files.uploadedfile import SimpleUploadedFile
-
     draft = campaign_draft(cast)
     client = client_of(cast.requester)
     for step in draft.kind_entry.steps_for(draft):

@@ -1,6 +1,7 @@
 """Delivery and results: stopping a campaign, metrics over a limit, the decision on them, and the results (MKT-5)."""
 
 import io
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from campaigns.complaint_metrics import DailyMetrics, MetricsRefused, read_metri
 from campaigns.models import CampaignPermission, ComplaintMetrics, StopProposal
 from portal.grants.models import Grant
 from portal.grants.states import GrantState
+from portal.institution import institution
 from portal.lib.problems import NotAllowed, WrongState
 from portal.outbox.models import Notification
 from portal.workflow.services import taking_part
@@ -152,10 +154,6 @@ def test_the_office_may_let_it_go_on(cast: Cast, permission: CampaignPermission)
 def test_by_configuration_the_portal_revokes_it(
     cast: Cast, permission: CampaignPermission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
-
-    from portal.institution import institution
-
     place = replace(institution(), campaigns_stop_by_themselves=True)
     monkeypatch.setattr(post_approval, "institution", lambda: place)
     post_approval.import_metrics(rows=[figures(permission, 1_000, 9)], actor=None)

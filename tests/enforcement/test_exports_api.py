@@ -1,5 +1,6 @@
 """What a mail host asks of the portal: who may, what comes, what does not, and how trouble is said."""
 
+import base64
 import gzip
 import io
 import json
@@ -194,8 +195,6 @@ def test_the_key_commands_agree(capsys: pytest.CaptureFixture[str], settings: An
     call_command("export_key", "--id")
     assert capsys.readouterr().out.strip() == signing.key_id_of(signing.public_pem())
     call_command("export_key", "--new")
-    import base64
-
     fresh = base64.b64decode(capsys.readouterr().out)
     assert signing.public_pem(fresh) != signing.public_pem()
     Ed25519PrivateKey.from_private_bytes(fresh)

@@ -14,6 +14,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from portal.accounts.models import User
 from portal.enforcement import hosts, liveness, releasing
 from portal.enforcement.models import HeldChange, HostState, Receipt, Release, ReleaseChunk
 from portal.enforcement.targets import EXPORT_TARGETS
@@ -26,6 +27,7 @@ from portal.incidents.models import About
 from portal.incidents.search import permissions_about
 from portal.incidents.services import open_incident
 from portal.outbox.models import Notification
+from tests import cast
 from tests.cast import SENDER, Cast, approved, client_of
 from tests.conftest import lacking, program
 from tests.enforcement.pulling import COPIER, HOST, KEY, MailHost, post_receipt, token_for
@@ -178,9 +180,6 @@ def test_what_the_mail_system_does_not_read_never_goes_live(host: MailHost) -> N
 
 
 def make_cast_again() -> Cast:
-    from portal.accounts.models import User
-    from tests import cast
-
     people = {n: User.objects.get(email=f"{n.replace('_', '-')}@ttu.edu") for n in cast._ROLES}
     return Cast(**people)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -25,7 +26,7 @@ from portal.workflow.services import checking, escalating, requesting, reviewing
 from portal.workflow.states import Action
 from relay.models import RelayRequest
 from tests.campaigns import cast as campaigns
-from tests.cast import Cast, approve, approved, client_of, fresh, relay_draft, submitted
+from tests.cast import Cast, approve, approved, client_of, fresh, make_cast, relay_draft, submitted
 from tests.support.pages import flat
 
 pytestmark = pytest.mark.django_db
@@ -36,8 +37,6 @@ def again(person: User) -> User:
 
 
 def give(person: User, *roles: Role) -> User:
-    from django.contrib.auth.models import Group
-
     for role in roles:
         person.groups.add(Group.objects.get_or_create(name=str(role))[0])
     return again(person)
@@ -309,8 +308,6 @@ def test_every_kind_names_the_clause_of_its_owner() -> None:
 # ---------------------------------------------------------------- what was there before
 @pytest.mark.django_db(transaction=True)
 def test_the_parts_of_old_requests_are_filled_from_columns_and_history() -> None:
-    from tests.cast import make_cast
-
     cast = make_cast()
     request = submitted(cast, co_owner=cast.reviewer, sponsor=cast.sponsor)
     reviewing.ask(

@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.test import Client
 
 from portal.grants import notices as grant_notices
 from portal.grants.models import Grant
-from portal.grants.services import managing
+from portal.grants.services import issuing, managing
 from portal.lib.throttle import Rate, TooOften
 from portal.outbox.models import Notification
 from portal.workflow import notices
@@ -153,8 +154,6 @@ def test_a_co_owner_counts_for_four_eyes_before_they_accept(cast: Cast) -> None:
 
 
 def test_who_accepted_once_is_not_asked_again_at_the_renewal(cast: Cast) -> None:
-    from portal.grants.services import issuing
-
     request = submitted(cast, co_owner=cast.colleague)
     taking_part.accept(service_request=request, actor=cast.colleague)
     grant = approve(cast, fresh(request))
@@ -192,8 +191,6 @@ def test_offers_have_a_limit_for_each_is_an_email(cast: Cast, monkeypatch: pytes
 
 
 def test_a_visitor_leaves_only_so_many_sessions(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    from django.contrib.sessions.models import Session
-
     monkeypatch.setattr("portal.workflow.views.new_request.UNSENT_OF_ONE_CLIENT", Rate(times=2, seconds=60))
     path = f"/requests/{relay_draft(cast).reference}/edit/network/"
     answers = [Client().post(path, {"hostname": "x" * 100}).status_code for _ in range(4)]

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import HttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from portal.accounts.models import DirectoryAddress, User
 from portal.institution import institution
-from portal.workflow.services import attaching, checking
+from portal.lib.throttle import Rate
+from portal.workflow.services import attaching, checking, commenting
 from tests.cast import Cast, approve, fresh, submitted
 from tests.support.browser import assert_accessible, sign_in
 
@@ -90,9 +92,6 @@ def test_filters_that_are_none(long_names: Cast, live_server: Any, browser: Any)
 def test_too_often_keeps_what_was_typed(
     long_names: Cast, live_server: Any, browser: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from portal.lib.throttle import Rate
-    from portal.workflow.services import commenting
-
     monkeypatch.setattr(commenting, "COMMENTS_OF_ONE_PERSON", Rate(times=0, seconds=60))
     request = submitted(long_names)
     page = sign_in(browser, live_server.url, long_names.requester)
@@ -113,8 +112,6 @@ def test_a_sign_on_that_is_refused(
     context = {"why": why, "address": address, "domains": ["ttu.edu"], "institution": place}
 
     def refused(request: Any) -> Any:
-        from django.http import HttpResponse
-
         return HttpResponse(render_to_string("socialaccount/refused.html", context, request), status=403)
 
     page = browser.new_context(base_url=live_server.url).new_page()

@@ -26,8 +26,10 @@ from portal.lib.problems import Stale, WrongState
 from portal.outbox.models import Notification
 from portal.workflow.kinds import Terms
 from portal.workflow.models import ServiceRequest
+from relay.models import PermittedAddress, PermittedSender, RelayPermission, bounds
+from relay.subjects import _overlap
 from tests.campaigns.cast import campaign_draft
-from tests.cast import Cast, approved, client_of, fresh, relay_draft, submitted
+from tests.cast import Cast, approve, approved, client_of, fresh, make_cast, relay_draft, submitted
 from tests.engine.test_races import at_once
 from tests.incidents.test_incidents import hidden
 from tests.senders.cast import sender_draft
@@ -329,8 +331,6 @@ def test_what_is_approved_after_the_incident_is_shown_and_can_be_added(cast: Cas
     page = client.get(incident.get_absolute_url()).content.decode()
     assert request.reference in page
     assert "not part of this incident" not in page
-    from tests.cast import approve
-
     late = approve(cast, request)
     page = client.get(incident.get_absolute_url()).content.decode()
     assert "1 permission allows it and is not part of this incident" in flat(page)
@@ -399,8 +399,6 @@ def test_an_incident_of_before_whose_text_no_parser_takes_is_shown_all_the_same(
 # ---------------------------------------------------------------- many
 def many(cast: Cast, count: int) -> list[Grant]:
     """Relay permissions in force, in few statements."""
-    from relay.models import PermittedAddress, PermittedSender, RelayPermission, bounds
-
     today, first = timezone.localdate(), ServiceRequest.objects.count()
     numbers = range(first, first + count)
     requests = ServiceRequest.objects.bulk_create(
@@ -537,9 +535,6 @@ def test_looking_costs_the_same_number_of_queries_whatever_is_found(cast: Cast) 
 
 
 def test_the_address_is_looked_up_by_an_index(cast: Cast) -> None:
-    from relay.models import PermittedAddress
-    from relay.subjects import _overlap
-
     rows = PermittedAddress.objects.filter(_overlap(parse_network("129.118.10.20")))
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -550,8 +545,6 @@ def test_the_address_is_looked_up_by_an_index(cast: Cast) -> None:
 # ---------------------------------------------------------------- at the same moment
 @pytest.mark.django_db(transaction=True)
 def test_two_open_the_same_incident_at_once_and_one_is_told(postgres: None, transactional_db: None) -> None:
-    from tests.cast import make_cast
-
     people = make_cast()
     many(people, 5)
     results = at_once(
@@ -567,8 +560,6 @@ def test_two_open_the_same_incident_at_once_and_one_is_told(postgres: None, tran
 def test_two_workers_carry_on_at_once_and_each_permission_is_told_once(
     postgres: None, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.cast import make_cast
-
     people = make_cast()
     many(people, 20)
     monkeypatch.setattr(services, "AT_ONCE_SECONDS", -1.0)

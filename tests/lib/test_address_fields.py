@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.milter_messages import fields
 from portal.lib.address_fields import Undecidable, addresses_shown, read_addresses
 from tests.conftest import lacking
 
@@ -297,8 +298,6 @@ def test_whatever_is_accepted_has_no_other_address_for_perls_parser() -> None:
 
 def _generated(number: int) -> Iterator[str]:
     """Fields drawn from a fixed seed."""
-    from benchmarks.milter_messages import fields
-
     yield from fields(number, seed=1)
 
 

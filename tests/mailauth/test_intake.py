@@ -1,5 +1,6 @@
 """Files that are no message, and messages made to hurt: one sentence each, in bounded time and memory."""
 
+import base64
 import io
 import time
 import tracemalloc
@@ -160,8 +161,6 @@ def test_signature_fields_made_to_hurt(ttu: DnsServer, junk: bytes) -> None:
 
 @pytest.mark.parametrize("exponent_bits", [17, 60_000])
 def test_keys_that_cost_the_cube(ttu: DnsServer, exponent_bits: int) -> None:
-    import base64
-
     def number(bits: int) -> bytes:
         raw = ((1 << bits) - 1).to_bytes(bits // 8 + 1, "big")
         return b"\x02\x83" + len(raw).to_bytes(3, "big") + raw

@@ -5,10 +5,11 @@ from typing import Any
 import dns.nameserver
 import dns.resolver
 import pytest
+from checkdmarc import spf, utils
 
 from portal.lib.outcome import Outcome
 from portal.mailauth.resolver import Resolver
-from portal.mailauth.spf import SpfReport, check_spf
+from portal.mailauth.spf import SpfReport, check_spf, check_unpublished_spf
 from portal.mailauth.spf_simulation import (
     SpfSimulation,
     TermRefused,
@@ -149,8 +150,6 @@ def test_terms() -> None:
 )
 def test_counts_agree_with_checkdmarc(zones_in_process: str, name: str) -> None:
     """The walk is ours; where checkdmarc can count as well, both must come to the same."""
-    from checkdmarc import spf, utils
-
     host, port = zones_in_process.split(":")
     peer = dns.resolver.Resolver(configure=False)
     peer.nameservers = [dns.nameserver.Do53Nameserver(host, int(port))]
@@ -188,8 +187,6 @@ def test_ten_thousand_void_includes(server: DnsServer) -> None:
 
 
 def test_ten_thousand_void_includes_not_yet_published(server: DnsServer) -> None:
-    from portal.mailauth.spf import check_unpublished_spf
-
     record = "v=spf1 " + " ".join(f"include:v{number}.example" for number in range(10_000)) + " -all"
     watch = Stopwatch()
     report = resolver_for(server.address).run(

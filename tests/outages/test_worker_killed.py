@@ -1,5 +1,6 @@
 """kill -9 of a worker in the middle of its work: nothing is lost, nothing is done twice that may be done once."""
 
+import asyncio
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -38,8 +39,6 @@ class StallingSink(SmtpSink):
         answer = await super().handle_DATA(server, session, envelope)
         if self.stalls and len(self.messages) == 2:
             self.has_stalled.set()
-            import asyncio
-
             await asyncio.sleep(300)
         return answer
 

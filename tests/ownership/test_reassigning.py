@@ -22,7 +22,7 @@ from portal.ownership import claiming, services
 from portal.ownership.models import OwnerSearch, OwnerSearchStep, SearchOutcome
 from portal.ownership.selectors import panel_of
 from portal.ownership.stages import SearchStage
-from tests.cast import Cast, approved, client_of
+from tests.cast import Cast, approved, client_of, submitted
 
 pytestmark = pytest.mark.django_db
 HEAD = "dean-of-physics@ttu.edu"
@@ -336,8 +336,6 @@ def test_the_pages_say_who_is_asked_since_when_and_what_comes_next(cast: Cast, g
 
 
 def test_requests_that_nobody_answers_for_are_listed(cast: Cast) -> None:
-    from tests.cast import submitted
-
     alone = submitted(cast)
     shared = submitted(cast, address="129.118.10.21", host="copier-8.ttu.edu", co_owner=cast.colleague)
     leaves(cast.requester)

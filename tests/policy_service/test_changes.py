@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from portal.grants.models import Grant, GrantEvent
@@ -96,8 +97,6 @@ def test_a_number_that_was_rolled_back_is_given_up(cast: Cast, monkeypatch: pyte
 def test_loading_takes_the_same_number_of_queries_for_any_number_of_grants(
     cast: Cast,
 ) -> None:
-    from django.test.utils import CaptureQueriesContext
-
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             found = list(all_rules())

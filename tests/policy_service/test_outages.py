@@ -10,11 +10,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.db import connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from portal.grants.services import managing
 from portal.grants.states import GrantAction
 from portal.policy_service.models import DailyUse
+from relay.models import RelayPermission
 from tests.cast import Cast, approved
 from tests.support.policy import Asker, PolicyService, database_url
 from tests.support.ports import free_port
@@ -51,8 +53,6 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
 def test_without_redis_a_volume_is_unknown_and_what_has_none_flows(
     cast: Cast, tmp_path: Path, redis: Redis
 ) -> None:
-    from relay.models import RelayPermission
-
     approved(cast)
     free = approved(cast, address="129.118.10.30", host="copier-8.ttu.edu")
     RelayPermission.objects.filter(grant=free).update(peak_per_hour=None, per_day=None)
@@ -95,8 +95,6 @@ def _backends(url: str) -> int:
 def test_postgres_that_drops_its_connections_is_followed_again(
     cast: Cast, postgres: None, tmp_path: Path
 ) -> None:
-    from django.db import connection
-
     grant = approved(cast)
     with PolicyService(tmp_path) as service:
         service.until(lambda: "PREPEND" in (service.ask(client_address=COPIER) or ""), "The grant")

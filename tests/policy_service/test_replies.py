@@ -2,7 +2,7 @@
 
 import re
 import time
-from datetime import date
+from datetime import date, datetime
 from ipaddress import ip_network
 
 import pytest
@@ -101,8 +101,6 @@ def test_safe_text_is_one_bounded_line_without_what_maps_read(text: str) -> None
     ],
 )
 def test_the_day_is_the_institutions_and_turns_at_its_midnight(moment: str, day: str) -> None:
-    from datetime import datetime
-
     at = datetime.fromisoformat(moment).timestamp()
     today = Today()
     for warmed in (at, at - 3 * 3600, at - 86_400, at + 86_400, at):

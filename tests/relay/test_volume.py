@@ -1,9 +1,11 @@
 """Large-volume relay mail passes the CIO (MKT-4); what a reviewer cuts is granted, said, and renewed."""
 
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.test import Client
 from django.utils import timezone
 
@@ -368,10 +370,6 @@ def test_a_permission_from_before_says_that_it_has_no_limit(cast: Cast, requeste
 
 
 def test_the_migration_cuts_off_nobody(cast: Cast) -> None:
-    from importlib import import_module
-
-    from django.apps import apps
-
     migration = import_module("relay.migrations.0002_volume_and_mailboxes")
     made = {
         "small": approved(cast, address="129.118.20.1"),

@@ -17,7 +17,7 @@ from portal.grants.states import GrantAction
 from portal.lib.dates import term_end
 from portal.lib.problems import NotAllowed
 from portal.outbox.models import Notification
-from portal.renewals import queue
+from portal.renewals import queue, tasks
 from portal.renewals.facts import Classification
 from portal.renewals.models import LEASE, BulkRow, BulkRun, Judgement, Result
 from portal.renewals.services import deciding
@@ -28,6 +28,7 @@ from relay.models import RelayRequest
 from tests.cast import SENDER, Cast, client_of, fresh
 from tests.renewals.conftest import ending_grant, green_renewal, green_renewals
 from tests.renewals.test_renewal_page import words_of
+from tests.renewals.test_routing import filed_by_form
 from tests.support.dns_server import DnsServer
 
 pytestmark = pytest.mark.django_db
@@ -303,8 +304,6 @@ def test_slow_name_servers_hand_the_rest_to_a_worker(
 
 
 def test_a_broker_that_is_away_loses_nothing(cast: Cast, names: DnsServer, settings: object) -> None:
-    from portal.renewals import tasks
-
     rows = green_renewals(cast, names, deciding.AT_ONCE + 1)
     with pytest.MonkeyPatch.context() as away:
 
@@ -390,8 +389,6 @@ def test_the_pages_follow_one_another(cast: Cast, names: DnsServer, monkeypatch:
 
 
 def test_a_renewal_by_the_form_with_other_answers_is_no_batch_row(cast: Cast, names: DnsServer) -> None:
-    from tests.renewals.test_routing import filed_by_form
-
     grant = ending_grant(cast, names, 0)
     RelayRequest.objects.filter(pk=grant.latest_request_id).update(typical_per_day=30)
     renewal = filed_by_form(grant, cast)

@@ -6,6 +6,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from portal.samples.receiver import controller
+from portal.samples.tasks import judge_sample
 from tests.senders.conftest import names, published
 from tests.support.ports import free_port
 
@@ -15,8 +16,6 @@ __all__ = ["judged", "names", "published", "running", "running_lmtp"]
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The tasks that the receiver handed to the worker."""
-    from portal.samples.tasks import judge_sample
-
     queued: list[int] = []
     monkeypatch.setattr(judge_sample, "apply_async", lambda args, retry: queued.extend(args))
     return queued

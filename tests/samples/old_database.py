@@ -19,9 +19,9 @@ OLD = [
 
 
 def fill() -> None:
-    from django.db import connection
-    from django.db.migrations.executor import MigrationExecutor
-    from django.utils import timezone
+    from django.db import connection  # noqa: PLC0415 - Django is set up first
+    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415 - Django is set up first
+    from django.utils import timezone  # noqa: PLC0415 - Django is set up first
 
     MigrationExecutor(connection).migrate(OLD)
     state = MigrationExecutor(connection).loader.project_state(OLD)
@@ -74,10 +74,10 @@ def fill() -> None:
 
 
 def look() -> dict[str, Any]:
-    from django.db import connection
+    from django.db import connection  # noqa: PLC0415 - Django is set up first
 
-    from portal.samples.models import ProbeToken, SignedSample
-    from senders.models import SenderAuthorization
+    from portal.samples.models import ProbeToken, SignedSample  # noqa: PLC0415 - Django is set up first
+    from senders.models import SenderAuthorization  # noqa: PLC0415 - Django is set up first
 
     proof = SenderAuthorization.objects.get().proven_by
     assert proof is not None

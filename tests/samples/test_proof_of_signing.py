@@ -19,10 +19,13 @@ from portal.samples import services as samples
 from portal.samples.models import ProbeToken, SignedSample, SigningProof
 from portal.samples.probe import probe_address
 from portal.samples.selectors import live_request, overdue_proof, proof_panel
+from portal.samples.tasks import judge_sample
 from portal.workflow.kinds import Terms
 from portal.workflow.models import Attachment
-from tests.cast import SENDER, Cast, approved, client_of, relay_draft, submitted
+from tests.cast import SENDER, Cast, approve, approved, client_of, make_cast, relay_draft, submitted
+from tests.engine.test_query_counts import queries
 from tests.engine.test_races import at_once
+from tests.incidents.test_finding import many
 from tests.mailauth.signing import rsa_key, sign
 from tests.support.dns_server import DnsServer
 from tests.support.pages import flat
@@ -294,8 +297,6 @@ def test_a_resumed_permission_is_active_with_or_without_proof(cast: Cast, grant:
 def test_the_address_takes_mail_from_the_approval_until_the_end(cast: Cast) -> None:
     request = submitted(cast)
     assert live_request(request.probe_token.token) is None
-    from tests.cast import approve
-
     grant = approve(cast, request)
     assert live_request(request.probe_token.token) == request
     managing.change_state(grant=grant, action=GrantAction.REVOKE, actor=cast.reviewer, reason="x")
@@ -325,8 +326,6 @@ def test_the_migration_gives_old_requests_their_address_once(cast: Cast, grant: 
 
 @pytest.mark.django_db(transaction=True)
 def test_through_the_receiver_to_the_page(cast: Cast, running: Controller, judged: list[int]) -> None:
-    from portal.samples.tasks import judge_sample
-
     grant = approved(cast)
     probe = probe_address(grant.request)
     with smtplib.SMTP("127.0.0.1", running.port, timeout=60) as client:
@@ -369,9 +368,6 @@ def test_unproven_after_fourteen_days_shows_in_the_lists_and_a_proof_takes_it_of
 
 
 def test_the_list_costs_the_same_at_two_sizes(cast: Cast) -> None:
-    from tests.engine.test_query_counts import queries
-    from tests.incidents.test_finding import many
-
     many(cast, 2)
     Grant.objects.update(
         created_at=timezone.now() - timedelta(days=30), starts_on=timezone.localdate() - timedelta(days=30)
@@ -390,8 +386,6 @@ def test_the_list_costs_the_same_at_two_sizes(cast: Cast) -> None:
 def test_two_messages_at_once_leave_one_proof(
     postgres: None, transactional_db: None, our_key: DnsServer
 ) -> None:
-    from tests.cast import make_cast
-
     grant = approved(make_cast())
     probe = probe_address(grant.request)
     made = [

@@ -17,11 +17,12 @@ from portal.grants.services import managing
 from portal.grants.states import GrantAction, GrantState
 from portal.institution import Institution
 from portal.outbox.models import Notification
+from portal.samples import reminding
 from portal.samples.models import ProbeToken, ProofReminder, SignedSample, SigningProof
 from portal.samples.reminding import send_proof_reminders
 from portal.samples.schedule import proof_reminder_days, proof_reminder_due
 from portal.samples.tasks import send_proof_reminders as task
-from tests.cast import Cast, approved
+from tests.cast import Cast, approved, make_cast
 from tests.engine.test_races import at_once
 from tests.senders.cast import add_sample, signed, waiting
 from tests.support.dns_server import DnsServer
@@ -181,8 +182,6 @@ def test_command_and_task_run_the_service(grant: Grant) -> None:
 def test_one_that_fails_stops_no_other(cast: Cast, grant: Grant, monkeypatch: pytest.MonkeyPatch) -> None:
     with on(START):
         approved(cast, address="129.118.10.41", host="web-3.ttu.edu")
-    from portal.samples import reminding
-
     tell = reminding._tell
 
     def broken(one: Grant, *rest: Any) -> None:
@@ -215,8 +214,6 @@ def test_the_schedule_is_sorted_bounded_and_sends_each_day_once(
 
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_at_once_write_one_email(postgres: None, transactional_db: None) -> None:
-    from tests.cast import make_cast
-
     with on(START):
         approved(make_cast())
     day = START + timedelta(days=7)

@@ -12,8 +12,10 @@ from portal.lib.throttle import Rate
 from portal.samples import receiver
 from portal.samples import services as samples
 from portal.samples.models import SignedSample
-from portal.samples.probe import live_request, probe_address, token_in
+from portal.samples.probe import probe_address, token_in
 from portal.samples.receiver import controller
+from portal.samples.selectors import live_request
+from portal.samples.tasks import judge_sample
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import requesting
 from tests.cast import Cast, client_of, fresh
@@ -37,8 +39,6 @@ def send(server: Controller, to: list[str], raw: bytes) -> tuple[int, bytes] | d
 def test_a_message_to_the_probe_address_proves_the_grant_and_shows_on_the_page(
     published: DnsServer, cast: Cast, running: Controller, judged: list[int]
 ) -> None:
-    from portal.samples.tasks import judge_sample
-
     grant, raw = waiting(cast), signed()
     assert send(running, [probe_address(grant.request)], raw) == {}
     sample = SignedSample.objects.get()

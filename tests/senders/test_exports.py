@@ -16,7 +16,7 @@ from senders.dns_text import Record, quoted
 from senders.exports import ADD, REMOVE, DnsRecords, lint_removals, lint_zone
 from senders.models import PlannedRecord, SenderAuthorization
 from tests.cast import Cast
-from tests.senders.cast import add_sample, signed, waiting
+from tests.senders.cast import add_sample, sender_draft, signed, waiting
 from tests.support.dns_server import DnsServer
 
 pytestmark = pytest.mark.django_db
@@ -140,8 +140,6 @@ def test_text_is_escaped_and_split() -> None:
 
 
 def test_the_change_set_of_the_mail_domain_touches_no_dmarc_record(cast: Cast, names: DnsServer) -> None:
-    from tests.senders.cast import sender_draft
-
     draft = sender_draft(cast, identity="mail_domain", sending_domain="ttu.edu", signing_domain="ttu.edu")
     lines = dns_text.change_set(services.plan_of(draft))
     assert lines == ["s1._domainkey.ttu.edu. 3600 IN CNAME s1.dkim.crmvendor.example."]

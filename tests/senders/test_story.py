@@ -20,7 +20,7 @@ from portal.workflow import guide_tree
 from portal.workflow.guide import Answer, Question
 from portal.workflow.kinds import Terms
 from portal.workflow.models import Intention
-from portal.workflow.services import answering, attaching, requesting
+from portal.workflow.services import answering, attaching, requesting, reviewing
 from senders import services
 from senders.proving import recheck_unproven
 from senders.tasks import prove_grant
@@ -112,8 +112,6 @@ def approve_as_mail_domain(cast: Cast) -> Grant:
         identity_reason="Alumni know this address.",
     )
     assert request.stage == "postmaster"
-    from portal.workflow.services import reviewing
-
     reviewing.advance(
         service_request=request, actor=cast.postmaster, revision=request.revision, comment="Seen."
     )

@@ -42,8 +42,8 @@ class Quiet(WSGIRequestHandler):
 
 def private_key() -> str:
     """A fresh RSA key as PEM, for the identity tokens."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - Django is set up first
+    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - Django is set up first
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return key.private_bytes(
@@ -103,11 +103,11 @@ def configure(folder: str) -> None:
 
 def fill(redirect_uri: str) -> None:
     """One person, and the portal as a client that needs no consent."""
-    from allauth.account.models import EmailAddress
-    from allauth.idp.oidc.models import Client
-    from django.contrib.auth.hashers import make_password
-    from django.contrib.auth.models import User
-    from django.core.management import call_command
+    from allauth.account.models import EmailAddress  # noqa: PLC0415 - Django is set up first
+    from allauth.idp.oidc.models import Client  # noqa: PLC0415 - Django is set up first
+    from django.contrib.auth.hashers import make_password  # noqa: PLC0415 - Django is set up first
+    from django.contrib.auth.models import User  # noqa: PLC0415 - Django is set up first
+    from django.core.management import call_command  # noqa: PLC0415 - Django is set up first
 
     call_command("migrate", verbosity=0)
     person = User.objects.create_user("riley", EMAIL, PASSWORD, first_name="Riley", last_name="Ortega")

