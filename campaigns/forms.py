@@ -22,6 +22,7 @@ from portal.lib.addresses import MailboxRefused, parse_mailbox
 from portal.lib.text import one_line
 from portal.workflow.answers import Declaration, Rows, declare, field_for
 from portal.workflow.forms import StepForm
+from portal.workflow.services import answering, consenting
 
 YES_NO = (("yes", "Yes"), ("no", "No"))
 
@@ -244,7 +245,12 @@ class SenderStep(CampaignStep):
 
     def save(self) -> None:
         """Columns; a composed message gets the new From."""
+        detail = CampaignRequest.of(self.service_request)
+        before = detail.from_address
         super().save()
+        if self.cleaned_data["from_address"] != before:  # What was agreed to was the address as it was.
+            detail = CampaignRequest.of(self.service_request)
+            answering.write_columns(detail=detail, columns=consenting.NOBODY_ASKED)
         services.compose_again(service_request=self.service_request, added_by=self.service_request.requester)
 
 

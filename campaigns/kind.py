@@ -9,6 +9,7 @@ from django.urls import reverse
 from campaigns import (
     calendar_rules,
     forms,
+    from_rules,
     notices,
     rules,
     selectors,
@@ -37,7 +38,7 @@ from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
 from portal.workflow.kinds import Choice, Stage, Step, Terms
 from portal.workflow.models import ServiceRequest
-from portal.workflow.services import answering, checking
+from portal.workflow.services import answering, checking, consenting
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -49,6 +50,10 @@ def _needs_deliverability(service_request: ServiceRequest) -> bool:
     """MKT-4: IT looks first, but for a survey of our own people that we send ourselves (MKT-5)."""
     detail = CampaignRequest.of(service_request)
     return detail.kind != CampaignKind.SURVEY or detail.runner == Runner.THIRD_PARTY
+
+
+def _needs_postmaster(service_request: ServiceRequest) -> bool:
+    return from_rules.names_an_office(CampaignRequest.of(service_request))
 
 
 def _is_survey(service_request: ServiceRequest) -> bool:
@@ -80,6 +85,7 @@ class CampaignsKind(GrantingKind):
         Step("statement", "Your statement", sending_forms.StatementStep),
     )
     stages = (
+        Stage("postmaster", Role.POSTMASTER, "Postmaster’s review", 3, _needs_postmaster),
         Stage("deliverability", Role.REVIEWER, "IT deliverability review", 3, _needs_deliverability),
         Stage("cio", Role.CIO, "Office of the CIO", 5),
     )
@@ -148,9 +154,12 @@ class CampaignsKind(GrantingKind):
         return f"{note} {lists_sentence(institution().lists_of(people))}".strip()
 
     def on_submitted(self, *, service_request: ServiceRequest, actor: "User") -> None:
-        """The holders of the sender authorization hear that somebody of their department would use it."""
+        """Ask whose address in From is; the holders of the sender authorization hear that it would be used."""
         super().on_submitted(service_request=service_request, actor=actor)
-        notices.sender_named(detail=CampaignRequest.of(service_request))
+        detail = CampaignRequest.of(service_request)
+        needed = from_rules.consent_needed(detail)
+        consenting.ask(service_request=service_request, rows=[detail], needed=needed, actor=actor)
+        notices.sender_named(detail=detail)
 
     def clashes(self, service_request: ServiceRequest) -> list[Finding]:
         """The budgets whose last place another campaign has taken by now (S-7)."""

@@ -3,12 +3,13 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from portal.grants.models import Grant
 from portal.workflow.details import Detail
-from portal.workflow.models import ServiceRequest
+from portal.workflow.models import AddressConsent, ServiceRequest
 
 USER = settings.AUTH_USER_MODEL
 
@@ -92,11 +93,12 @@ class CampaignMessage(models.Model):
         return f"{self.service_request_id} {self.canonical_sha256[:12]}"
 
 
-class CampaignRequest(Detail):
+class CampaignRequest(Detail, AddressConsent):
     """The answers of one campaign request; department, purpose and people are on the request itself."""
 
     joined = ("message", "sender_grant", "stopper")
-    unasked = ("message",)  # the page asks for a file or for its parts
+    # The page asks for a file or for its parts, and people who were asked answer on a page of their own.
+    unasked = ("message", "asked_of", "consent_asked_at", "consent_given_at", "consent_refused_at")
 
     service_request = models.OneToOneField(
         ServiceRequest, on_delete=models.CASCADE, primary_key=True, related_name="campaign"
@@ -165,6 +167,21 @@ class CampaignRequest(Detail):
 
     def __str__(self) -> str:
         return f"{self.service_request_id} {self.kind}"
+
+    @property
+    def asked_address(self) -> str:
+        """The address in From."""
+        return self.from_address
+
+    @property
+    def asked_for(self) -> ServiceRequest:
+        """The request itself."""
+        return self.service_request
+
+    @property
+    def consent_path(self) -> str:
+        """The page on which the address's person answers."""
+        return reverse("campaign_consent", args=[self.pk])
 
     @property
     def is_survey(self) -> bool:

@@ -6,11 +6,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from campaigns import calendar_rules, message_rules, selectors, services
+from campaigns import calendar_rules, from_rules, message_rules, selectors, services
 from campaigns.lists import lists_sentence
 from campaigns.models import CampaignRequest, Consent, Irb, Platform
 from campaigns.standing import SENDERS
-from portal.accounts.directory import DirectoryUnavailable, directory
 from portal.grants.models import Grant
 from portal.institution import institution
 from portal.lib.outcome import Outcome
@@ -75,7 +74,7 @@ def platform(detail: CampaignRequest) -> list[Finding]:
     name = f"{institution().mail_service}’s list server"
     return [
         found("MKT-4", "platform", Outcome.PASS, f"{name} sends it.", "platform"),
-        _known_sender(detail.from_address),
+        *from_rules.from_findings(detail),
     ]
 
 
@@ -139,7 +138,7 @@ def _authorized(detail: CampaignRequest) -> list[Finding]:
                 "from_address",
             )
         )
-    return findings
+    return findings + from_rules.from_findings(detail)
 
 
 def not_theirs(grant: Grant) -> str:
@@ -148,28 +147,6 @@ def not_theirs(grant: Grant) -> str:
     return (
         f"AUT-3: the sender authorization {grant.reference} belongs to {owner} of {owner.department or 'another department'}. "
         f"Ask {owner} ({owner.email}) to name you as its co-owner, or to file this campaign."
-    )
-
-
-def _known_sender(address: str) -> Finding:
-    try:
-        is_known = address in directory().lookup([address])
-    except DirectoryUnavailable:
-        return found(
-            "REL-3",
-            "from",
-            Outcome.UNKNOWN,
-            f"The directory did not answer, so whether {address} is valid is not known yet.",
-            "from_address",
-        )
-    if is_known:
-        return found("REL-3", "from", Outcome.PASS, f"{address} is a valid sender.", "from_address")
-    return found(
-        "REL-3",
-        "from",
-        Outcome.FAIL,
-        f"The directory does not know {address}. Use an address that exists.",
-        "from_address",
     )
 
 

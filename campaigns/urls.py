@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/dashboard/", dashboard_views.show, name="campaign_dashboard"),
     path("campaigns/delegations/", queue_views.delegations, name="campaign_delegations"),
     path("campaigns/delegations/<int:pk>/end/", queue_views.end_delegation, name="campaign_delegation_end"),
+    path("campaigns/consent/<int:pk>/", views.consent, name="campaign_consent"),
     path("campaigns/complaint-metrics/", post_approval_views.enter, name="campaign_complaint_metrics"),
     path("campaigns/<str:reference>/delivery/", post_approval_views.delivery, name="campaign_delivery"),
     path("campaigns/<str:reference>/stop/", post_approval_views.stop, name="campaign_stop"),

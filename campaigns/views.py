@@ -25,6 +25,7 @@ from portal.message_checks.parsing import UnreadableMessage
 from portal.sending_calendar.words import words_of
 from portal.workflow.models import ServiceRequest
 from portal.workflow.states import State
+from portal.workflow.views.consenting import consent_page
 from portal.workflow.views.loading import load
 from portal.workflow.views.reading import show_request
 
@@ -134,3 +135,10 @@ def verify(request: HttpRequest, reference: str) -> HttpResponse:
         "standing": selectors.standing(permission),
     }
     return render(request, "campaigns/verify.html", context, status=422 if form.errors else 200)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def consent(request: HttpRequest, pk: int) -> HttpResponse:
+    """Whether a campaign may show the signed-in person's address in From. 404 for everybody who was not asked."""
+    return consent_page(request, CampaignRequest.objects.select_related("service_request__requester"), pk)

@@ -172,6 +172,14 @@ class Institution:
     daily_volume_limit: Count = 5000
     """Messages a day above which relay mail takes the large-volume (campaign) route as well (MKT-4)."""
     daily_external_limit: Count = 500
+    volume_counts_together: tuple[Literal["owner", "department", "sender"], ...] = (
+        "owner",
+        "department",
+        "sender",
+    )
+    """By what relay permissions and requests belong together, so that their sum is held against these limits: any of
+    "owner" (or co-owner), "department" and "sender"; none judges each request alone.
+    """
 
     populations: tuple[Population, ...] = (
         Population("students", "Students", survey_budget=6),

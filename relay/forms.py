@@ -15,6 +15,7 @@ from portal.workflow.answers import Rows, declare, field_for
 from portal.workflow.fields import RowsField
 from portal.workflow.findings import Finding
 from portal.workflow.forms import StepForm
+from portal.workflow.mailbox_rules import can_wait
 from relay import rules
 from relay.models import Capability, Recipients, RelayAddress, RelayRequest, RelaySender, SystemKind
 
@@ -191,7 +192,7 @@ class SendersStep(StepForm):
         """Neither privileged nor unknown to the directory."""
         addresses: list[str] = self.cleaned_data["senders"]
         found = rules.sender_findings(self.service_request, addresses)
-        problems = [finding.sentence for finding in found if finding.blocks and not rules.can_wait(finding)]
+        problems = [finding.sentence for finding in found if finding.blocks and not can_wait(finding)]
         if problems:
             raise ValidationError(problems)
         return addresses
@@ -206,7 +207,7 @@ class SendersStep(StepForm):
         except MailboxRefused as error:
             raise ValidationError(f"REL-3: {error}") from None
         found = rules.bounce_findings(self.service_request, address, self.cleaned_data.get("senders", []))
-        problems = [finding.sentence for finding in found if finding.blocks and not rules.can_wait(finding)]
+        problems = [finding.sentence for finding in found if finding.blocks and not can_wait(finding)]
         if problems:
             raise ValidationError(problems)
         return address

@@ -28,7 +28,7 @@ from portal.workflow.guide import Branch
 from portal.workflow.kinds import Choice, Cut, Limit, Stage, Step, Terms
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import answering
-from relay import forms, proving, rules, services, subjects, volume
+from relay import forms, proving, rules, services, subjects, together, volume
 from relay.connecting import connect_rows, recipients_of
 from relay.decision_forms import RelayApproveForm
 from relay.demo import demo_requests
@@ -52,11 +52,6 @@ def _names_an_office(service_request: ServiceRequest) -> bool:
 
 def _needs_postmaster(service_request: ServiceRequest) -> bool:
     return _has_mail_server(service_request) or _names_an_office(service_request)
-
-
-def _is_large(service_request: ServiceRequest) -> bool:
-    # A renewal without changes as well: MKT-4 asks for the CIO's approval of the mail, not of the form.
-    return volume.is_large(RelayRequest.of(service_request))
 
 
 class RelayKind(SampledKind):
@@ -83,7 +78,8 @@ class RelayKind(SampledKind):
         Stage("postmaster", Role.POSTMASTER, "Postmaster’s review", 3, _needs_postmaster),
         Stage("review", Role.REVIEWER, "IT review", 3, is_new_or_changed),
         Stage("renewal", Role.REVIEWER, "Renewal review", 1, is_unchanged_renewal),
-        Stage("cio", Role.CIO, "Office of the CIO", 5, _is_large),
+        # A renewal without changes as well: MKT-4 asks for the CIO's approval of the mail, not of the form.
+        Stage("cio", Role.CIO, "Office of the CIO", 5, together.needs_the_cio, together.why_large),
     )
     confirmed_steps = ("statement",)
     approve_form_class = RelayApproveForm

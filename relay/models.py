@@ -3,12 +3,14 @@
 from ipaddress import ip_address, ip_network
 
 from django.db import models
+from django.urls import reverse
 from simple_history.models import HistoricalRecords
 
 from portal.grants.models import Grant
+from portal.lib.domain_index import DomainIndex
 from portal.lib.networks import Network
 from portal.workflow.details import Detail
-from portal.workflow.models import ServiceRequest
+from portal.workflow.models import AddressConsent, ServiceRequest
 
 
 class SystemKind(models.TextChoices):
@@ -97,6 +99,12 @@ class RelayRequest(Detail):
 
     history = HistoricalRecords()
 
+    class Meta:
+        indexes = (
+            models.Index(fields=("hostname",), name="relay_requests_by_host"),
+            DomainIndex(fields=("hostname",), name="relay_requests_by_domain"),
+        )
+
     def __str__(self) -> str:
         return f"{self.service_request_id} {self.hostname}"
 
@@ -111,19 +119,33 @@ class RelayAddress(models.Model):
         ordering = ("id",)
 
 
-class RelaySender(models.Model):
+class RelaySender(AddressConsent):
     """One sender a request names; a person's own address, or another department's mailbox, needs consent."""
 
     relay_request = models.ForeignKey(RelayRequest, on_delete=models.CASCADE, related_name="senders")
     address = models.EmailField()
-    asked_of = models.EmailField(blank=True)
-    """Whose consent it takes, by address: the person's whose address it is, or the shared mailbox's owner's."""
-    consent_asked_at = models.DateTimeField(null=True, blank=True)
-    consent_given_at = models.DateTimeField(null=True, blank=True)
-    consent_refused_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("id",)
+        indexes = (
+            models.Index(fields=("address",), name="relay_wishes_by_sender"),
+            DomainIndex(fields=("address",), name="relay_wishes_by_domain"),
+        )
+
+    @property
+    def asked_address(self) -> str:
+        """The sender."""
+        return self.address
+
+    @property
+    def asked_for(self) -> ServiceRequest:
+        """The request that names it."""
+        return self.relay_request.service_request
+
+    @property
+    def consent_path(self) -> str:
+        """The page on which its person answers."""
+        return reverse("relay_consent", args=[self.pk])
 
 
 class RelayPermission(models.Model):
@@ -131,6 +153,8 @@ class RelayPermission(models.Model):
 
     grant = models.OneToOneField(Grant, on_delete=models.CASCADE, primary_key=True, related_name="relay")
     hostname = models.CharField(max_length=253)
+    department_key = models.CharField(max_length=150, blank=True, db_index=True)
+    """The department as it stood on the request, in one spelling, to sum up what belongs together (MKT-4)."""
     recipients = models.CharField(max_length=8, choices=Recipients.choices)
     recipient_domains = models.TextField(blank=True)
     peak_per_hour = models.PositiveIntegerField(null=True, blank=True)
@@ -141,6 +165,12 @@ class RelayPermission(models.Model):
     """Of these, recipients outside the mail domain; None where the scope lets none through, or as above."""
 
     history = HistoricalRecords()
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("hostname",), name="relay_by_host"),
+            DomainIndex(fields=("hostname",), name="relay_by_domain"),
+        )
 
     def __str__(self) -> str:
         return f"{self.grant_id} {self.hostname}"
@@ -166,6 +196,7 @@ class PermittedSender(models.Model):
 
     class Meta:
         ordering = ("address",)
+        indexes = (DomainIndex(fields=("address",), name="relay_senders_by_domain"),)
 
 
 def sortable(address: str) -> str:

@@ -9,15 +9,17 @@ from django.utils import timezone
 
 from portal.accounts.directory import DirectoryUnavailable
 from portal.accounts.mailboxes import Mailbox, Tie, mailboxes_for
+from portal.accounts.roles import Role
 from portal.grants.models import Grant, GrantRequest
 from portal.institution import institution
 from portal.lib.networks import Network, is_inside, overlaps, parse_network, shown
 from portal.lib.outcome import Outcome
 from portal.workflow.findings import Finding, rule_for
+from portal.workflow.mailbox_rules import consent_finding
 from portal.workflow.models import SearchTerm, ServiceRequest
 from portal.workflow.selectors import filed_earlier
 from portal.workflow.states import LIVE_STATES
-from relay import names, services, volume
+from relay import names, services, together, volume
 from relay.models import (
     Capability,
     Contents,
@@ -31,7 +33,6 @@ from relay.models import (
 
 LARGEST_RANGE = 1 << 7
 """No range that was ever granted is larger; it bounds the index scan for overlaps."""
-_NAMED = 5
 
 
 # ---------------------------------------------------------------- addresses: REL-2, WKS-1, REL-1
@@ -100,8 +101,11 @@ def _is_edge(network: IPv4Network) -> bool:
 
 def clashes(service_request: ServiceRequest) -> list[Finding]:
     """What another grant holds by now. Asks the database alone: an approval asks it again under its lock."""
+    together.forget(service_request)
+    RelayRequest.forget(service_request)
     rows = RelayRequest.of(service_request).addresses.all()
-    return _taken(service_request, [parse_network(row.network) for row in rows])
+    taken = _taken(service_request, [parse_network(row.network) for row in rows])
+    return taken + _split_meanwhile(service_request)
 
 
 def _taken(service_request: ServiceRequest, networks: Sequence[Network]) -> list[Finding]:
@@ -274,18 +278,13 @@ def consent_needed(service_request: ServiceRequest) -> dict[str, str]:
     return {address: box.asked for address, box in boxes.items() if box.tie is Tie.CONSENT}
 
 
-def can_wait(finding: Finding) -> bool:
-    """Whether the form takes the answer all the same: somebody's consent, or a reviewer, has to come first."""
-    return finding.waivable or finding.rule.startswith("consent:")
-
-
 def _consents(service_request: ServiceRequest) -> Mapping[str, Any]:
     return {row.address: row for row in RelayRequest.of(service_request).senders.all()}
 
 
 def _sender(box: Mailbox, consent: Any) -> Finding:
     if box.tie is Tie.CONSENT:
-        return _consent(box, consent)
+        return consent_finding(box, consent, clause="REL-3", field="senders")
     return _box_finding(box, "senders") or _pass(
         "REL-3", "directory", f"{box.address} is a valid sender.", box.address, field="senders"
     )
@@ -343,26 +342,6 @@ def _box_finding(box: Mailbox, field: str) -> Finding | None:
     return None
 
 
-def _consent(box: Mailbox, sender: Any) -> Finding:
-    rule, address = rule_for("consent", box.address), box.address
-    whose = f"{address} is a person’s own" if box.is_personal else f"{address} is a mailbox of {_of(box)}"
-    who = "that person" if box.is_personal else f"its owner, {box.asked},"
-    is_answered = sender is not None and sender.asked_of == box.asked
-    if is_answered and sender.consent_given_at is not None:
-        return _pass("REL-3", rule, f"{whose}; {who} agreed.", address, field="senders")
-    if is_answered and sender.consent_refused_at is not None:
-        return _fail(
-            "REL-3", rule, f"REL-3: {whose}, and {who} refused. Use another sender.", address, field="senders"
-        )
-    return _fail(
-        "REL-3",
-        rule,
-        f"REL-3: {whose}. We ask {who} by email when you submit; it cannot be approved before they agree.",
-        address,
-        field="senders",
-    )
-
-
 def _of(box: Mailbox) -> str:
     return box.department or "another department"
 
@@ -404,6 +383,7 @@ def bounce_findings(service_request: ServiceRequest, address: str, senders: Sequ
 # ---------------------------------------------------------------- the whole request
 def check(service_request: ServiceRequest) -> list[Finding]:
     """Every check of a relay request, in the order of the standards."""
+    together.forget(service_request)
     detail = RelayRequest.of(service_request)
     networks = [parse_network(row.network) for row in detail.addresses.all()]
     senders = [row.address for row in detail.senders.all()]
@@ -513,27 +493,29 @@ def tls_findings(detail: RelayRequest) -> list[Finding]:
 
 
 def _together(service_request: ServiceRequest, detail: RelayRequest) -> list[Finding]:
-    """Volume split over several permissions: what the same owner, department or senders may send in all (MKT-4)."""
-    place, mine = institution(), volume.per_day(detail)
-    if mine is None or volume.is_large(detail):
+    """Volume split over several requests and permissions (MKT-4): together it may be large-volume mail."""
+    if volume.is_large(detail):
         return []
-    others = services.related_permissions(service_request)
-    most = mine + sum(other.per_day or 0 for other in others)
-    external = (volume.external_per_day(detail) or 0) + sum(other.external_per_day or 0 for other in others)
-    if most <= place.daily_volume_limit and external <= place.daily_external_limit:
+    sentence = together.why_large(service_request)
+    if not sentence:
         return []
-    names = [other.grant.reference for other in others]
-    more = f" and {len(names) - _NAMED} others" if len(names) > _NAMED else ""
-    return [
-        _warn(
-            "MKT-4",
-            "volume-together",
-            f"With {', '.join(names[:_NAMED])}{more} of the same owner, department or sender this "
-            f"allows {most:,} recipients a day, {external:,} of them outside {place.mail_domain}. Judge whether one mailing "
-            f"was split so as not to need the {place.cio_office}.",
-            {"per_day": most, "external": external, "permissions": names},
-        )
-    ]
+    facts = together.together(service_request)
+    evidence = (
+        {"per_day": facts.per_day, "external": facts.external, "others": list(facts.references)}
+        if facts
+        else {}
+    )
+    said = f"{sentence} The {institution().cio_office} decides as well."
+    return [_warn("MKT-4", "volume-together", said, evidence)]
+
+
+def _split_meanwhile(service_request: ServiceRequest) -> list[Finding]:
+    """What others were granted or filed since the page was drawn, where the CIO's stage is not passed."""
+    stage = service_request.current_stage
+    if (stage is not None and stage.role is Role.CIO) or not together.why_large(service_request):
+        return []
+    sentence = f"{together.why_large(service_request)} Pass the request on to the {institution().cio_office}."
+    return [Finding("MKT-4", "volume-together", Outcome.FAIL, sentence)]
 
 
 def _pass(clause: str, rule: str, sentence: str, value: str, *, field: str = "addresses") -> Finding:

@@ -4,17 +4,12 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
-from django.utils import timezone
-
 from portal.accounts.models import User
-from portal.grants.models import Grant, GrantRequest
+from portal.grants.models import Grant
 from portal.lib.networks import shown
-from portal.lib.problems import NotAllowed, WrongState
-from portal.outbox.services import enqueue
 from portal.workflow.kinds import TERM, Cut
-from portal.workflow.models import Event, ServiceRequest
-from portal.workflow.states import OPEN_STATES
+from portal.workflow.models import ServiceRequest
+from portal.workflow.services import consenting
 from relay import volume
 from relay.models import (
     PermittedAddress,
@@ -40,28 +35,21 @@ def senders_of(service_request: ServiceRequest) -> list[str]:
     return [row.address for row in RelayRequest.of(service_request).senders.all()]
 
 
-def related_permissions(service_request: ServiceRequest) -> list[RelayPermission]:
-    """The permissions in force of the same owner, department or senders, apart from the request's own."""
-    own = GrantRequest.objects.filter(service_request=service_request).values("grant_id")
-    grants = Grant.objects.in_force(timezone.localdate()).filter(kind="relay").exclude(pk__in=own)
-    # One question each: with OR between them PostgreSQL reads every permission there is.
-    keys = set(grants.filter(owner=service_request.requester).values_list("pk", flat=True))
-    if service_request.department:
-        keys |= set(grants.filter(department=service_request.department).values_list("pk", flat=True))
-    senders = PermittedSender.objects.filter(
-        address__in=senders_of(service_request), permission__grant__in=grants
-    )
-    keys |= set(senders.values_list("permission_id", flat=True))
-    return list(
-        RelayPermission.objects.filter(pk__in=keys).select_related("grant").order_by("grant__reference")
-    )
+def department_key(name: str) -> str:
+    """A department as it is compared: in one case, and with single blanks."""
+    return " ".join(name.casefold().split())
 
 
 def write_permission(*, grant: Grant, service_request: ServiceRequest, terms: "Terms") -> RelayPermission:
     """Write what a grant allows: the request's answers, less what the reviewer cut."""
     detail = RelayRequest.of(service_request)
     permission, _ = RelayPermission.objects.update_or_create(
-        grant=grant, defaults={"hostname": detail.hostname, **permitted_mail(detail, terms)}
+        grant=grant,
+        defaults={
+            "hostname": detail.hostname,
+            "department_key": department_key(service_request.department),
+            **permitted_mail(detail, terms),
+        },
     )
     permission.addresses.all().delete()
     permission.senders.all().delete()
@@ -162,12 +150,9 @@ def granted_answers(grant: Grant) -> dict[str, Any]:
 
 def copy_consents(*, source: ServiceRequest, target: ServiceRequest) -> None:
     """Let a renewal begin with the consents that were given for its senders."""
-    given = {row.address: row for row in RelayRequest.of(source).senders.all()}
-    rows = [row for row in RelayRequest.of(target).senders.all() if row.address in given]
-    for row in rows:
-        row.asked_of = given[row.address].asked_of
-        row.consent_given_at = given[row.address].consent_given_at
-    RelaySender.objects.bulk_update(rows, ["asked_of", "consent_given_at"])
+    for address, answer in consenting.answers_of(RelayRequest.of(source).senders.all()).items():
+        RelaySender.objects.filter(relay_request_id=target.pk, address=address).update(**answer)
+    RelayRequest.forget(target)
 
 
 def _mail_in_force(permission: RelayPermission, old: RelayRequest) -> dict[str, Any]:
@@ -188,67 +173,9 @@ def _mail_in_force(permission: RelayPermission, old: RelayRequest) -> dict[str, 
 
 
 # ---------------------------------------------------------------- consent
-@transaction.atomic
 def ask_consent(*, service_request: ServiceRequest, needed: Mapping[str, str], actor: User) -> int:
-    """Ask for the senders that are not the requester's to lend; returns how many people were asked.
-
-    `needed` names, by sender, the person to ask. Each is asked once; where the person has changed since, the answer of
-    the former one counts no longer. What the actor may lend, the actor has lent by submitting.
-    """
-    senders = RelaySender.objects.filter(relay_request_id=service_request.pk, address__in=needed)
-    count = 0
-    for sender in senders:
-        asked_of, now = needed[sender.address], timezone.now()
-        if sender.asked_of != asked_of:
-            sender.asked_of = asked_of
-            sender.consent_asked_at = sender.consent_given_at = sender.consent_refused_at = None
-        if asked_of == actor.email:
-            sender.consent_given_at = sender.consent_given_at or now
-            sender.consent_refused_at = None
-        elif sender.consent_asked_at is None and sender.consent_given_at is None:
-            sender.consent_asked_at = now
-            _tell_of(service_request, sender, actor)
-            count += 1
-        sender.save()
+    """Ask for the senders that are not the requester's to lend (portal.workflow.services.consenting.ask)."""
+    senders = RelaySender.objects.filter(relay_request_id=service_request.pk)
+    count = consenting.ask(service_request=service_request, rows=senders, needed=needed, actor=actor)
     RelayRequest.forget(service_request)
     return count
-
-
-def _tell_of(service_request: ServiceRequest, sender: RelaySender, actor: User) -> None:
-    enqueue(
-        recipient=sender.asked_of,
-        template="sender_consent",
-        thread=service_request.reference,
-        unique_key=f"sender_consent:{sender.pk}:{sender.asked_of}",
-        context={
-            "reference": service_request.reference,
-            "title": service_request.title,
-            "address": sender.address,
-            "is_own": sender.address == sender.asked_of,
-            "actor": str(actor),
-            "comment": service_request.purpose,
-            "path": f"/relay/consent/{sender.pk}/",
-        },
-    )
-
-
-@transaction.atomic
-def answer_consent(*, sender: RelaySender, actor: User, agree: bool) -> None:
-    """Record the answer of the person who was asked. Raises NotAllowed or WrongState."""
-    if actor.email != sender.asked_of:
-        raise NotAllowed("Only the person whose address it is, or who owns the mailbox, can answer this.")
-    service_request = sender.relay_request.service_request
-    if service_request.state not in OPEN_STATES:
-        raise WrongState(f"{service_request.reference} is decided already.")
-    sender.consent_given_at = timezone.now() if agree else None
-    sender.consent_refused_at = None if agree else timezone.now()
-    sender.save(update_fields=["consent_given_at", "consent_refused_at"])
-    Event.objects.create(
-        service_request=service_request,
-        actor=actor,
-        action="consent",
-        comment=f"{sender.address}: {'agreed' if agree else 'refused'}",
-        from_state=service_request.state,
-        to_state=service_request.state,
-        stage=service_request.stage,
-    )

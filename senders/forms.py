@@ -16,6 +16,7 @@ from portal.workflow.answers import Rows, declare, field_for
 from portal.workflow.fields import RowsField
 from portal.workflow.findings import Finding
 from portal.workflow.forms import SponsoredStep, StepForm, sponsor_field
+from portal.workflow.mailbox_rules import can_wait
 from senders import rules, services
 from senders.models import Agreement, FromAddress, Identity, SelectorWish, SenderRequest
 from senders.plan import LONGEST_ROW, KeyPlan, parse_key_plan
@@ -141,7 +142,7 @@ class IdentityStep(StepForm):
             add_label="Add an address",
             help_text="Every address that people will see in From, in full. One in each row.",
         ),
-        Rows.of(FromAddress, "address"),
+        Rows.of(FromAddress, "address", keeps_known=True),  # with the consent that was given
         "From addresses",
         is_code=True,
         is_searched=True,
@@ -204,9 +205,8 @@ class IdentityStep(StepForm):
         domain = data.get("sending_domain")
         if not domain or "addresses" not in data:
             return
-        found = rules.address_findings(data["addresses"], domain, self.service_request.requester.email)
-        for finding in found:
-            if finding.blocks and not finding.waivable:
+        for finding in rules.address_findings(self.service_request, data["addresses"], domain):
+            if finding.blocks and not can_wait(finding):
                 self.add_error("addresses", finding.sentence)
 
 

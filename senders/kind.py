@@ -24,7 +24,7 @@ from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
 from portal.workflow.kinds import Choice, Stage, Step, Terms
 from portal.workflow.models import ServiceRequest
-from portal.workflow.services import answering
+from portal.workflow.services import answering, checking
 from senders import (
     dns_checks,
     dns_text,
@@ -42,9 +42,9 @@ from senders.guide import guide
 from senders.models import Identity, SenderAuthorization, SenderRequest
 
 
-def _is_mail_domain(service_request: ServiceRequest) -> bool:
+def _needs_postmaster(service_request: ServiceRequest) -> bool:
     asked = SenderRequest.of(service_request).identity == Identity.MAIL_DOMAIN
-    return asked and not is_unchanged_renewal(service_request)
+    return (asked or rules.names_an_office(service_request)) and not is_unchanged_renewal(service_request)
 
 
 class SendersKind(SampledKind):
@@ -70,7 +70,7 @@ class SendersKind(SampledKind):
         Step("statement", "Your statement", forms.StatementStep),
     )
     stages = (
-        Stage("postmaster", Role.POSTMASTER, "Postmaster’s review", 3, _is_mail_domain),
+        Stage("postmaster", Role.POSTMASTER, "Postmaster’s review", 3, _needs_postmaster),
         Stage("review", Role.REVIEWER, "IT review", 5, is_new_or_changed),
         Stage("renewal", Role.REVIEWER, "Renewal review", 1, is_unchanged_renewal),
     )
@@ -119,9 +119,16 @@ class SendersKind(SampledKind):
         addresses = services.addresses_of(service_request)
         return [Choice("addresses", "From addresses", addresses)] if len(addresses) > 1 else []
 
+    def on_submitted(self, *, service_request: ServiceRequest, actor: User) -> None:
+        """Ask the people whose addresses or mailboxes are named; keep a grant under renewal in force."""
+        super().on_submitted(service_request=service_request, actor=actor)
+        needed = rules.consent_needed(service_request)
+        services.ask_consent(service_request=service_request, needed=needed, actor=actor)
+
     def clashes(self, service_request: ServiceRequest) -> list[Finding]:
-        """Another authorization that has one of the selectors."""
-        return rules.clashes(service_request, services.plan_of(service_request))
+        """Another authorization, or an earlier request, that has one of the keys."""
+        found = rules.clashes(service_request, services.plan_of(service_request))
+        return checking.unwaived(service_request=service_request, found=found)
 
     # ------------------------------------------------------------------ the grant
     def write_permission(self, *, grant: Grant, service_request: ServiceRequest, terms: Terms) -> None:
@@ -140,6 +147,11 @@ class SendersKind(SampledKind):
         """The addresses and keys of the authorization."""
         plan = services.authorized_plan(grant)
         return {"addresses": plan.addresses, "keys": plan.keys}
+
+    def copy_answers(self, *, grant: Grant, service_request: ServiceRequest) -> None:
+        """The answers in force, with the consents that were given."""
+        super().copy_answers(grant=grant, service_request=service_request)
+        services.copy_consents(source=grant.latest_request, target=service_request)
 
     def permission_sentence(self, grant: Grant) -> str:
         """What the grant allows, and on what condition (OVR-4)."""

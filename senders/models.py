@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from simple_history.models import HistoricalRecords
 
 from portal.grants.models import Grant
@@ -10,7 +11,7 @@ from portal.samples.models import (
     new_token,  # noqa: F401 - migration 0001 names it here
 )
 from portal.workflow.details import Detail
-from portal.workflow.models import ServiceRequest
+from portal.workflow.models import AddressConsent, ServiceRequest
 
 
 class ServiceModel(models.TextChoices):
@@ -90,14 +91,29 @@ class SenderRequest(Detail):
         return f"{self.service_request_id} {self.service_name}"
 
 
-class FromAddress(models.Model):
-    """One address that the service would show in From, exact and in lower case."""
+class FromAddress(AddressConsent):
+    """One address that the service would show in From, exact and in lower case; somebody else's needs consent."""
 
     sender_request = models.ForeignKey(SenderRequest, on_delete=models.CASCADE, related_name="addresses")
     address = models.EmailField()
 
     class Meta:
         ordering = ("id",)
+
+    @property
+    def asked_address(self) -> str:
+        """The address in From."""
+        return self.address
+
+    @property
+    def asked_for(self) -> ServiceRequest:
+        """The request that names it."""
+        return self.sender_request.service_request
+
+    @property
+    def consent_path(self) -> str:
+        """The page on which its person answers."""
+        return reverse("senders_consent", args=[self.pk])
 
 
 class SelectorWish(models.Model):

@@ -7,17 +7,15 @@ from django.utils import timezone
 
 from portal.accounts.directory import DirectoryUnavailable
 from portal.accounts.mailboxes import Mailbox, Tie, mailboxes_for
-from portal.grants.models import Grant
-from portal.grants.selectors import grant_of
-from portal.grants.states import OPEN_STATES
 from portal.institution import institution
 from portal.lib.outcome import Outcome
 from portal.samples import selectors as samples
 from portal.samples.services import adopt_attachments, is_settled, judged_lately
 from portal.workflow.findings import Finding, rule_for
+from portal.workflow.mailbox_rules import consent_finding
 from portal.workflow.models import ServiceRequest
-from senders import dns_checks, services
-from senders.models import Agreement, AuthorizedSelector, Classification, Identity, SenderRequest
+from senders import dns_checks, key_clashes, services
+from senders.models import Agreement, Classification, FromAddress, Identity, SenderRequest
 from senders.plan import KeyPlan, Plan
 
 
@@ -33,7 +31,7 @@ def check(service_request: ServiceRequest) -> list[Finding]:
         _handling(detail),
         _exit(detail),
         _statement(detail),
-        *_identity(detail, plan, service_request.requester.email),
+        *_identity(service_request, detail, plan),
         *clashes(service_request, plan),
         *dns_checks.findings(plan),
         *_sample(service_request),
@@ -50,11 +48,11 @@ def spf_findings(envelope_domain: str, term: str) -> list[Finding]:
     return dns_checks.spf_findings(envelope_domain, term)
 
 
-def address_findings(addresses: Sequence[str], domain: str, requester: str) -> list[Finding]:
-    """Every From address exactly at `domain`, and the `requester`'s (an address) to lend (OVR-5, REL-3)."""
+def address_findings(service_request: ServiceRequest, addresses: Sequence[str], domain: str) -> list[Finding]:
+    """Every From address exactly at `domain`, and the requester's to lend, or agreed to (OVR-5, REL-3)."""
     ours, found = institution().mail_domain, []
     for address in addresses:
-        host = address.rpartition("@")[2]
+        local, _, host = address.rpartition("@")
         if host != domain:
             found.append(
                 _found(
@@ -65,13 +63,42 @@ def address_findings(addresses: Sequence[str], domain: str, requester: str) -> l
                     "addresses",
                 )
             )
+        elif host != ours and local in institution().privileged_mailboxes:
+            found.append(
+                _found(
+                    "OVR-5",
+                    rule_for("from", address),
+                    Outcome.WARN,
+                    f"{address} reads like an office of the university. The postmaster judges whether a service may "
+                    "use it.",
+                    "addresses",
+                    must=False,
+                )
+            )
     at_ours = [address for address in addresses if domain == ours and address.endswith(f"@{ours}")]
-    return found + (_mailbox_findings(at_ours, requester) if at_ours else [])
+    return found + (_mailbox_findings(service_request, at_ours) if at_ours else [])
 
 
-def _mailbox_findings(addresses: Sequence[str], requester: str) -> list[Finding]:
+def consent_needed(service_request: ServiceRequest) -> dict[str, str]:
+    """Whose consent each From address takes that is not the requester's to lend; empty while the directory is silent."""
+    ours = institution().mail_domain
+    at_ours = [address for address in services.addresses_of(service_request) if address.endswith(f"@{ours}")]
     try:
-        boxes = mailboxes_for(requester, addresses)
+        boxes = mailboxes_for(service_request.requester.email, at_ours) if at_ours else {}
+    except DirectoryUnavailable:
+        return {}
+    return {address: box.asked for address, box in boxes.items() if box.tie is Tie.CONSENT}
+
+
+def names_an_office(service_request: ServiceRequest) -> bool:
+    """Whether a From address has the name of an office; one of another office is refused by its finding."""
+    offices = institution().privileged_mailboxes
+    return any(one.rpartition("@")[0] in offices for one in services.addresses_of(service_request))
+
+
+def _mailbox_findings(service_request: ServiceRequest, addresses: Sequence[str]) -> list[Finding]:
+    try:
+        boxes = mailboxes_for(service_request.requester.email, addresses)
     except DirectoryUnavailable:
         return [
             _found(
@@ -82,11 +109,15 @@ def _mailbox_findings(addresses: Sequence[str], requester: str) -> list[Finding]
                 "addresses",
             )
         ]
-    return [found for box in boxes.values() if (found := _mailbox_finding(box)) is not None]
+    rows = {row.address: row for row in SenderRequest.of(service_request).addresses.all()}
+    found = (_mailbox_finding(box, rows.get(box.address)) for box in boxes.values())
+    return [one for one in found if one is not None]
 
 
-def _mailbox_finding(box: Mailbox) -> Finding | None:
+def _mailbox_finding(box: Mailbox, row: FromAddress | None) -> Finding | None:
     rule = rule_for("from", box.address)
+    if box.tie is Tie.CONSENT:
+        return consent_finding(box, row, clause="OVR-5", field="addresses")
     if box.tie is Tie.FORBIDDEN:
         return _found(
             "OVR-5",
@@ -105,23 +136,18 @@ def _mailbox_finding(box: Mailbox) -> Finding | None:
             "addresses",
             must=False,
         )
-    if box.tie not in (Tie.CONSENT, Tie.OWNERLESS):
+    if box.tie is not Tie.OWNERLESS:
         return None
-    whose = (
-        "another person’s own address"
-        if box.is_personal
-        else f"a mailbox of {box.department or 'no department on record'}"
-    )
-    who = f"{box.asked} has to agree" if box.asked else "the directory names nobody who answers for it"
     return Finding(
         "OVR-5",
         rule,
         Outcome.FAIL,
-        f"OVR-5: {box.address} is {whose}, and {who}. Name an address of your own "
-        "department; a reviewer who has the owner’s word may set this aside with a reason.",
+        f"OVR-5: {box.address} is a mailbox of {box.department or 'no department on record'}, and the directory names "
+        "nobody who answers for it. Name an address of your own department, or have its owner recorded; a reviewer may "
+        "set this aside with a reason.",
         waivable=True,
         field="addresses",
-        evidence={"value": box.address, "owner": box.asked},
+        evidence={"value": box.address, "department": box.department},
     )
 
 
@@ -257,10 +283,10 @@ def _statement(detail: SenderRequest) -> Finding:
 
 
 # ---------------------------------------------------------------- the identity
-def _identity(detail: SenderRequest, plan: Plan, requester: str) -> list[Finding]:
+def _identity(service_request: ServiceRequest, detail: SenderRequest, plan: Plan) -> list[Finding]:
     if not plan.addresses or not plan.sending_domain:
         return [_found("OVR-5", "identity", Outcome.FAIL, "OVR-5: a From address is missing.", "addresses")]
-    findings = address_findings(plan.addresses, plan.sending_domain, requester)
+    findings = address_findings(service_request, plan.addresses, plan.sending_domain)
     if detail.identity == Identity.MAIL_DOMAIN:
         outcome = Outcome.WARN if detail.identity_reason else Outcome.FAIL
         findings.append(
@@ -292,25 +318,8 @@ def _identity(detail: SenderRequest, plan: Plan, requester: str) -> list[Finding
 
 
 def clashes(service_request: ServiceRequest, plan: Plan) -> list[Finding]:
-    """Selectors that another service's open grant uses at the same domain."""
-    own = grant_of(service_request)
-    rows = AuthorizedSelector.objects.filter(
-        selector__in=[key.selector for key in plan.keys],
-        authorization__signing_domain=plan.signing_domain,
-        authorization__grant__in=Grant.objects.filter(state__in=OPEN_STATES),
-    ).exclude(authorization__grant_id=own.pk if own else 0)
-    return [
-        _found(
-            "AUT-3",
-            f"taken:{row.selector}",
-            Outcome.FAIL,
-            f"AUT-3: the selector {row.selector} at "
-            f"{plan.signing_domain} is another service’s, under {row.authorization.grant.reference}. Ask the vendor "
-            "for another selector.",
-            "keys",
-        )
-        for row in rows.select_related("authorization__grant")
-    ]
+    """Keys that another service's open permission, or a request filed earlier, names as well."""
+    return key_clashes.clashes(service_request, plan, SenderRequest.of(service_request).vendor)
 
 
 def _sample(service_request: ServiceRequest) -> list[Finding]:

@@ -1,13 +1,15 @@
 """Writes of the senders room, and the small reads that its forms and rules share."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from portal.grants.models import GrantEvent
 from portal.workflow.models import ServiceRequest
+from portal.workflow.services import consenting
 from senders.models import (
     AuthorizedAddress,
     AuthorizedSelector,
+    FromAddress,
     Identity,
     SelectorWish,
     SenderAuthorization,
@@ -120,3 +122,18 @@ def note_confirmation(*, grant: "Grant", actor: "User", sentence: str) -> None:
         to_state=grant.state,
         reason=sentence,
     )
+
+
+def ask_consent(*, service_request: ServiceRequest, needed: Mapping[str, str], actor: "User") -> int:
+    """Ask for the From addresses that are not the requester's to lend (portal.workflow.services.consenting)."""
+    rows = FromAddress.objects.filter(sender_request_id=service_request.pk)
+    count = consenting.ask(service_request=service_request, rows=rows, needed=needed, actor=actor)
+    SenderRequest.forget(service_request)
+    return count
+
+
+def copy_consents(*, source: ServiceRequest, target: ServiceRequest) -> None:
+    """Give the addresses of `target` what was agreed to for `source`."""
+    for address, answer in consenting.answers_of(SenderRequest.of(source).addresses.all()).items():
+        FromAddress.objects.filter(sender_request_id=target.pk, address=address).update(**answer)
+    SenderRequest.forget(target)

@@ -1,4 +1,4 @@
-"""The DNS team's list of records, its files, and the confirmation of a target's holder."""
+"""The DNS team's list of records, its files, the confirmation of a target's holder; consent to a From address."""
 
 from typing import Any
 
@@ -14,15 +14,14 @@ from portal.accounts.signed_in import person
 from portal.enforcement.publishing import SERIAL
 from portal.enforcement.releasing import latest_release
 from portal.lib.problems import NotAllowed
+from portal.workflow.views.consenting import consent_page
 from senders import instructions
-from senders.dns_records import Listed, lists_for
+from senders.dns_lists import AT_FIRST, LABELS, Asked, asked_of, narrowed, page_of
+from senders.dns_records import Listed, Lists, lists_for
 from senders.exports import ADD, REMOVE, DnsRecords
 from senders.forms import ConfirmTargetForm
-from senders.models import PlannedRecord
+from senders.models import FromAddress, PlannedRecord
 from senders.watching import CONFIRMERS, confirm_target, may_confirm
-
-SHOWN = 100
-"""Records shown of each list; the files have all of them."""
 
 
 def _reader(request: HttpRequest) -> User:
@@ -37,29 +36,38 @@ def _reader(request: HttpRequest) -> User:
 def dns_records(request: HttpRequest) -> HttpResponse:
     """Every planned record: what stops, what dangles, what to add and to remove, and what is in place."""
     actor = _reader(request)
-    lists = lists_for(actor, timezone.localdate())
-    sections = {
-        name: {"rows": [instructions.shown(entry) for entry in entries[:SHOWN]], "count": len(entries)}
-        for name, entries in (
-            ("stops", lists.stops),
-            ("alarms", lists.alarms),
-            ("to_add", lists.to_add),
-            ("to_remove", lists.to_remove),
-            ("in_place", lists.in_place),
-            ("gone", lists.gone),
-        )
-    }
+    whole = lists_for(actor, timezone.localdate())
+    asked = asked_of(request.GET)
+    lists = narrowed(whole, asked.query)
     context: dict[str, Any] = {
-        **sections,
-        "is_empty": lists.is_empty,
-        "shown": SHOWN,
+        **{name: _section(request, lists, name, asked) for name in LABELS},
+        "asked": asked,
+        "labels": LABELS,
+        "is_empty": whole.is_empty,
+        "nothing_fits": lists.is_empty and not whole.is_empty,
         "files": (ADD, REMOVE),
         "looked_at": _last_look(
-            [*lists.stops, *lists.to_add, *lists.to_remove, *lists.in_place, *lists.gone, *lists.alarms]
+            [*whole.stops, *whole.to_add, *whole.to_remove, *whole.in_place, *whole.gone, *whole.alarms]
         ),
         "may_confirm": actor.has_role(*CONFIRMERS),
     }
     return render(request, "senders/dns_page.html", context)
+
+
+def _section(request: HttpRequest, lists: Lists, name: str, asked: Asked) -> dict[str, Any]:
+    """One list as the page shows it: the first of all of them, or a page of the one that is asked for."""
+    if asked.chosen and asked.chosen != name:
+        return {"rows": [], "is_hidden": True}
+    keys = {key: request.GET.get(key, "") for key in ("after", "before")} if asked.chosen else {}
+    page = page_of(lists, name, **keys)
+    entries = page.entries if asked.chosen else page.entries[:AT_FIRST]
+    return {
+        "name": name,
+        "rows": [instructions.shown(entry) for entry in entries],
+        "count": page.count,
+        "page": page if asked.chosen else None,
+        "is_cut": len(entries) < page.count and not asked.chosen,
+    }
 
 
 def _last_look(entries: list[Listed]) -> Any:
@@ -104,3 +112,11 @@ def confirm(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("dns_records")
     context = {"record": record, "grant": record.authorization.grant, "form": form}
     return render(request, "senders/dns_confirm.html", context, status=422 if form.is_bound else 200)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def consent(request: HttpRequest, pk: int) -> HttpResponse:
+    """Whether a service may show the signed-in person's address in From. 404 for everybody who was not asked."""
+    rows = FromAddress.objects.select_related("sender_request__service_request__requester")
+    return consent_page(request, rows, pk)

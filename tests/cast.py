@@ -125,7 +125,7 @@ def answer_relay(draft: ServiceRequest, *, address: str, sender: str, host: str)
             "senders": [sender],
             "recipients": "internal",
             "typical_per_day": 20,
-            "most_per_day": 1000,
+            "most_per_day": 100,
             "peak_per_hour": 10,
             "recipients_per_message": 1,
             "contents": "public",

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
+from django.db.models.functions import Upper
 from django.utils import timezone
 
 from portal.accounts.roles import DECIDERS, SEES_EVERYTHING, Role
@@ -121,6 +122,10 @@ class DirectoryAddress(models.Model):
     """The person who answers for a shared mailbox or a list, by address; "" where none is recorded."""
     gone_at = models.DateTimeField(null=True, blank=True)
     """When an import no longer had it; such an address is not valid."""
+
+    class Meta:
+        # Upper, as Django compares where case does not matter.
+        indexes = (models.Index(Upper("department"), name="directory_by_department"),)
 
     def __str__(self) -> str:
         return self.address

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from portal.lib.addresses import parse_mailbox
+from portal.lib.domain_index import AtOrBelow, MailboxAtOrBelow
 from portal.lib.hostnames import parse_hostname
 from portal.lib.networks import Network, overlaps, parse_network, shown
 from portal.lib.text import truncate
@@ -204,12 +205,12 @@ def parse_person(text: str) -> PersonSubject:
 # ---------------------------------------------------------------- for the kinds' queries
 def at_or_below(field: str, domain: str) -> Q:
     """Rows whose `field`, a name, is `domain` or lies below it."""
-    return Q(**{f"{field}__iexact": domain}) | Q(**{f"{field}__iendswith": f".{domain}"})
+    return Q(**{f"{field}__{AtOrBelow.lookup_name}": domain})
 
 
 def mailbox_at_or_below(field: str, domain: str) -> Q:
     """Rows whose `field`, an email address, is at `domain` or below it."""
-    return Q(**{f"{field}__iendswith": f"@{domain}"}) | Q(**{f"{field}__iendswith": f".{domain}"})
+    return Q(**{f"{field}__{MailboxAtOrBelow.lookup_name}": domain})
 
 
 def in_chunks(keys: Collection[int]) -> Iterator[list[int]]:

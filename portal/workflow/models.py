@@ -416,3 +416,31 @@ class Snapshot(models.Model):
     class Meta:
         get_latest_by = "id"
         indexes = (models.Index(fields=("service_request", "-id"), name="newest_snapshot"),)
+
+
+class AddressConsent(models.Model):
+    """A row that names an address: whose consent it takes, and what they answered (REL-3, OVR-5)."""
+
+    asked_of = models.EmailField(blank=True)
+    """Whose consent it takes, by address: the person's whose address it is, or the shared mailbox's owner's."""
+    consent_asked_at = models.DateTimeField(null=True, blank=True)
+    consent_given_at = models.DateTimeField(null=True, blank=True)
+    consent_refused_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def asked_address(self) -> str:
+        """The address to be lent."""
+        raise NotImplementedError
+
+    @property
+    def asked_for(self) -> "ServiceRequest":
+        """The request that names it."""
+        raise NotImplementedError
+
+    @property
+    def consent_path(self) -> str:
+        """The page on which its person answers."""
+        raise NotImplementedError

@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from campaigns.models import ListUse
+from campaigns.models import CampaignRequest, ListUse
 from portal.grants.models import Grant
 from portal.outbox.models import Delivery, Notification
 from portal.webhooks import services as webhooks
@@ -17,6 +17,7 @@ from portal.workflow import registry
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import attaching, requesting
 from relay.models import RelayRequest
+from senders.models import FromAddress
 from tests.campaigns import cast as campaigns
 from tests.cast import Cast, approve, approved, client_of, fresh, relay_draft, submitted
 
@@ -47,6 +48,7 @@ class World:
     letter: int
     consent: int
     senders: ServiceRequest
+    senders_consent: int
     campaign: ServiceRequest
     list_use: int
     webhook: int
@@ -90,10 +92,20 @@ def world(cast: Cast) -> World:
         letter.pk,
         consent,
         senders,
+        asked_of_the_colleague(cast, senders, campaign),
         fresh(campaign),
         use.pk,
         *webhook_with_a_dead_delivery(cast),
     )
+
+
+def asked_of_the_colleague(cast: Cast, senders: ServiceRequest, campaign: ServiceRequest) -> int:
+    """The colleague was asked for the use of their address, by a service and by a campaign that is decided by now."""
+    CampaignRequest.objects.filter(pk=campaign.pk).update(asked_of=cast.colleague.email)
+    row = FromAddress.objects.create(
+        sender_request_id=senders.pk, address=cast.colleague.email, asked_of=cast.colleague.email
+    )
+    return row.pk
 
 
 def webhook_with_a_dead_delivery(cast: Cast) -> tuple[int, int]:

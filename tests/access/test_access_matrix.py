@@ -175,6 +175,16 @@ TABLE: dict[str, Row] = {
         "302 404 200 404 404 404 404 404 404",
         "302 404 302 404 404 404 404 404 404",
     ),
+    "senders_consent": Row(
+        "/senders/consent/{senders_consent}/",
+        "302 404 200 404 404 404 404 404 404",
+        "302 404 302 404 404 404 404 404 404",
+    ),
+    "campaign_consent": Row(
+        "/campaigns/consent/{campaign_consent}/",
+        "302 404 200 404 404 404 404 404 404",
+        "302 404 409 404 404 404 404 404 404",
+    ),
     "rechecks": Row("/enforcement/rechecks/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
     "unproven": Row("/enforcement/unproven/", "302 403 403 403 200 200 200 200 200", "302 | 405"),
     "samples": Row(
@@ -305,6 +315,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "request_act": {"deny-comment": ""},
     "outbox_act": {"action": "retry"},
     "relay_consent": {"answer": "agree"},
+    "senders_consent": {"answer": "agree"},
+    "campaign_consent": {"answer": "agree"},
 }
 """What a POST carries where an empty one would not reach the question of who may."""
 
@@ -341,6 +353,8 @@ def url(row: Row, world: World) -> str:
         file=world.file,
         letter=world.letter,
         consent=world.consent,
+        senders_consent=world.senders_consent,
+        campaign_consent=world.campaign.pk,
         senders=world.senders.reference,
         campaign=world.campaign.reference,
         list_use=world.list_use,

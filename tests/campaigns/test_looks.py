@@ -14,6 +14,7 @@ from portal.grants.services import managing
 from portal.grants.states import GrantAction
 from tests.campaigns.cast import campaign_draft
 from tests.campaigns.gated import FACULTY, STUDENTS, judge, of_department, sender_authorization, sending_now
+from tests.campaigns.test_queue import large_relay_mail
 from tests.cast import Cast
 from tests.support.browser import assert_accessible, sign_in
 
@@ -92,3 +93,17 @@ def test_the_form_names_the_lists_and_whom_to_ask(cast: Cast, live_server: LiveS
     expect(page.get_by_label("Address in From")).to_have_value("news@mail.ttu.edu")
     assert_accessible(page, "campaign-sender-whom-to-ask")
     assert Grant.objects.filter(kind="campaign").count() == 0
+
+
+def test_the_offices_queue_names_requests_of_other_kinds(
+    cast: Cast, live_server: LiveServer, browser: Any
+) -> None:
+    request = large_relay_mail(
+        cast,
+        host="a-very-long-name-of-a-server-in-the-basement.of-building-42.biology.ttu.edu",
+        department="Department of Biological Sciences and Natural History of the Llano Estacado",
+    )
+    page = sign_in(browser, live_server.url, cast.cio)
+    page.goto("/campaigns/")
+    expect(page.get_by_role("link", name=request.reference)).to_be_visible()
+    assert_accessible(page, "office-queue")

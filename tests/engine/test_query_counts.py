@@ -93,7 +93,7 @@ def test_the_page_of_a_request(cast: Cast) -> None:
     request = requests_up_to(cast, FEW)[0]
     client, path = client_of(cast.reviewer), f"/requests/{request.reference}/"
     found = at_both_sizes(lambda n: grow_story(cast, fresh(request), n), lambda: queries(client, path))
-    assert found == [12, 12]
+    assert found == [15, 15]
 
 
 def test_my_grants(cast: Cast) -> None:

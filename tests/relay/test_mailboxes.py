@@ -11,7 +11,7 @@ from portal.lib.outcome import Outcome
 from portal.outbox.models import Notification
 from portal.workflow.findings import rule_for
 from portal.workflow.models import ServiceRequest, StoredFinding
-from portal.workflow.services import checking, requesting, reviewing
+from portal.workflow.services import checking, consenting, requesting, reviewing
 from portal.workflow.services.reviewing import ApprovalBlocked
 from relay import rules, services
 from relay.models import RelayRequest
@@ -131,9 +131,7 @@ def test_a_mailbox_of_another_department_waits_for_its_owners_consent(
 def test_consent_of_a_former_owner_counts_no_longer(cast: Cast) -> None:
     mailbox(PRINTING, "Printing", cast.colleague.email)
     request = submitted(cast, sender=PRINTING)
-    services.answer_consent(
-        sender=RelayRequest.of(fresh(request)).senders.get(), actor=cast.colleague, agree=True
-    )
+    consenting.answer(row=RelayRequest.of(fresh(request)).senders.get(), actor=cast.colleague, agree=True)
     DirectoryAddress.objects.filter(address=PRINTING).update(owner=cast.sponsor.email)
     with pytest.raises(ApprovalBlocked):
         approve(cast, fresh(request))
@@ -192,9 +190,7 @@ def test_the_longest_address_has_a_rule_that_fits_its_column(cast: Cast) -> None
     assert longest is not None
     assert all(len(finding.rule) <= longest for finding in StoredFinding.objects.all())
     assert Notification.objects.filter(recipient=cast.colleague.email, subject__contains="May").exists()
-    services.answer_consent(
-        sender=RelayRequest.of(fresh(request)).senders.get(), actor=cast.colleague, agree=True
-    )
+    consenting.answer(row=RelayRequest.of(fresh(request)).senders.get(), actor=cast.colleague, agree=True)
     assert approve(cast, fresh(request)).state == GrantState.ACTIVE
 
 

@@ -6,8 +6,7 @@ from django.utils import timezone
 from portal.grants.states import GrantState
 from portal.outbox.models import Notification
 from portal.workflow.models import FieldChange
-from portal.workflow.services import answering, requesting, reviewing
-from relay import services
+from portal.workflow.services import answering, consenting, requesting, reviewing
 from relay.models import RelayRequest
 from tests.cast import Cast, approve, approved, fresh, submitted
 
@@ -58,5 +57,5 @@ def test_a_persons_own_address_waits_for_that_persons_consent(cast: Cast) -> Non
     with pytest.raises(reviewing.ApprovalBlocked):
         approve(cast, request)
     sender = RelayRequest.of(fresh(request)).senders.get()
-    services.answer_consent(sender=sender, actor=cast.colleague, agree=True)
+    consenting.answer(row=sender, actor=cast.colleague, agree=True)
     assert approve(cast, fresh(request)).state == GrantState.ACTIVE

@@ -55,6 +55,12 @@ def test_the_screens_of_the_dns_team(cast: Cast, live_server: Any, browser: Any,
         assert page.get_by_role("heading", name=heading).count() == 1
     page.get_by_text("Show what stands as approved").click()
     assert_accessible(page, "dns-page")
+    page.get_by_label("Name, value or permission").fill("crm.ttu.edu")
+    page.get_by_label("List").select_option("to_add")
+    page.get_by_role("button", name="Show", exact=True).click()
+    assert page.get_by_role("heading", name="To add").count() == 1
+    assert page.get_by_role("heading", name="To remove").count() == 0
+    assert_accessible(page, "dns-page-filtered")
     for one, name in ((grant, "dns-grant"), (unseen, "dns-grant-alarm")):
         page.goto(one.get_absolute_url())
         assert_accessible(page, name)

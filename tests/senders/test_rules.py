@@ -214,7 +214,7 @@ def test_a_blocking_finding_bars_approval(names: DnsServer, cast: Cast) -> None:
 
 def test_the_selector_of_another_service_is_taken(names: DnsServer, cast: Cast) -> None:
     grant = waiting(cast)
-    found = finding(cast, "taken:s1")
+    found = finding(cast, "taken:s1", requester=cast.colleague)
     assert (found.clause, found.outcome, found.blocks) == ("AUT-3", "fail", True)
     assert grant.reference in found.sentence
 

@@ -280,7 +280,7 @@ def _answers_context(request: HttpRequest, service_request: ServiceRequest) -> d
         "kind": kind,
         "groups": kind.answer_groups(service_request),
         "missing": [step for step in kind.steps_for(service_request) if step.key in missing],
-        "route": kind.route(service_request),
+        "route": [(stage, stage.reason(service_request)) for stage in kind.route(service_request)],
         "would_allow": "" if missing else kind.would_allow(service_request),
         "questions": questions,
         "is_answering": service_request.state == State.NEEDS_INFORMATION,

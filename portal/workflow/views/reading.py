@@ -78,6 +78,7 @@ def requests(request: HttpRequest) -> HttpResponse:
         after=request.GET.get("after", ""),
         before=request.GET.get("before", ""),
     )
+    panels.mark_rows(page.rows)
     return render(request, "workflow/requests.html", {"page": page})
 
 
@@ -95,6 +96,7 @@ def search(request: HttpRequest) -> HttpResponse:
     page = selectors.page_of(
         found, sort="newest", after=request.GET.get("after", ""), before=request.GET.get("before", "")
     )
+    panels.mark_rows(page.rows)
     return render(request, "workflow/search.html", {"page": page, "query": query})
 
 
@@ -116,6 +118,7 @@ def queue(request: HttpRequest) -> HttpResponse:
     )
     deciders = selectors.decider_choices()
     load_parts(page.rows, actor)
+    panels.mark_rows(page.rows)
     context = {
         "page": page,
         "filters": filters,
@@ -315,9 +318,11 @@ def _stop(
             who=str(service_request.assignee or ""),
             at=service_request.stage_entered_at,
             due_on=None if paused else service_request.due_on,
-            note="Review paused" if paused else "",
+            note=" ".join(filter(None, ("Review paused." if paused else "", stage.reason(service_request)))),
         )
     if passed is not None:
         stopped = passed.action == Action.DENY
         return RouteStop(stage.label, "stopped" if stopped else "done", passed.who, passed.at)
-    return RouteStop(stage.label, "next" if service_request.is_open else "skipped", target=target)
+    if not service_request.is_open:
+        return RouteStop(stage.label, "skipped", target=target)
+    return RouteStop(stage.label, "next", target=target, note=stage.reason(service_request))
