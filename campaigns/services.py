@@ -9,6 +9,7 @@ from campaigns.models import (
     CampaignRequest,
     PermittedAudience,
 )
+from portal.grants.services import permitting
 from portal.message_checks.canonical import canonical_sha256
 from portal.message_checks.composing import compose_message
 from portal.message_checks.parsing import parse_message
@@ -102,10 +103,11 @@ def write_permission(
     message = detail.message
     if message is None:
         raise ValueError("A campaign without a message cannot be granted.")
-    permission, _ = CampaignPermission.objects.update_or_create(
+    permission = permitting.write_permission(
+        model=CampaignPermission,
         grant=grant,
-        defaults={name: getattr(detail, name) for name in _GRANTED}
-        | {"message": message, "canonical_sha256": message.canonical_sha256},
+        detail=detail,
+        instead={"canonical_sha256": message.canonical_sha256},
     )
     kept = terms.keep.get("populations", list(audience_of(service_request)))
     permission.audiences.all().delete()
@@ -115,17 +117,3 @@ def write_permission(
         if row.population in kept
     )
     return permission
-
-
-_GRANTED = (
-    "kind",
-    "sender_of_record",
-    "platform",
-    "sender_grant",
-    "messages_each",
-    "hourly_rate",
-    "stop_complaint_percent",
-    "stop_bounce_percent",
-    "stopper",
-    "stopper_phone",
-)

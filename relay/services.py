@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from portal.accounts.models import User
 from portal.grants.models import Grant
+from portal.grants.services import permitting
 from portal.lib.networks import shown
 from portal.workflow.kinds import TERM, Cut
 from portal.workflow.models import ServiceRequest
@@ -43,10 +44,11 @@ def department_key(name: str) -> str:
 def write_permission(*, grant: Grant, service_request: ServiceRequest, terms: "Terms") -> RelayPermission:
     """Write what a grant allows: the request's answers, less what the reviewer cut."""
     detail = RelayRequest.of(service_request)
-    permission, _ = RelayPermission.objects.update_or_create(
+    permission = permitting.write_permission(
+        model=RelayPermission,
         grant=grant,
-        defaults={
-            "hostname": detail.hostname,
+        detail=detail,
+        instead={
             "department_key": department_key(service_request.department),
             **permitted_mail(detail, terms),
         },

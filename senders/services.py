@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from portal.grants.models import GrantEvent
+from portal.grants.services import permitting
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import consenting
 from senders.models import (
@@ -76,26 +77,12 @@ def _plan(
     )
 
 
-_GRANTED = (
-    "service_name",
-    "vendor",
-    "identity",
-    "sending_domain",
-    "envelope_domain",
-    "signing_domain",
-    "spf_term",
-    "exit_plan",
-)
-
-
 def write_permission(
     *, grant: "Grant", service_request: ServiceRequest, terms: "Terms"
 ) -> SenderAuthorization:
     """Write what a grant allows: the request's plan, less the addresses that the reviewer cut."""
     detail = SenderRequest.of(service_request)
-    authorization, _ = SenderAuthorization.objects.update_or_create(
-        grant=grant, defaults={name: getattr(detail, name) for name in _GRANTED}
-    )
+    authorization = permitting.write_permission(model=SenderAuthorization, grant=grant, detail=detail)
     grant.senders = authorization
     kept = terms.keep.get("addresses", addresses_of(service_request))
     authorization.addresses.all().delete()

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from portal.grants.services import permitting
 from portal.workflow.models import ServiceRequest
 from whitelist.models import (
     EntryKind,
@@ -34,9 +35,7 @@ def write_permission(
 ) -> WhitelistPermission:
     """Write what a grant allows: the request's entries, less what the reviewer cut."""
     detail = WhitelistRequest.of(service_request)
-    permission, _ = WhitelistPermission.objects.update_or_create(
-        grant=grant, defaults={"vendor": detail.vendor}
-    )
+    permission = permitting.write_permission(model=WhitelistPermission, grant=grant, detail=detail)
     kept = {
         EntryKind.ADDRESS: terms.keep.get("addresses", addresses_of(service_request)),
         EntryKind.DOMAIN: terms.keep.get("domains", domains_of(service_request)),

@@ -1,15 +1,19 @@
 """Filing by programs, through the pages' own forms and services: the same answers, the same refusals."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from dataclasses import field as made_by
+from typing import Any, Final
 
+from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import QueryDict
 from django.urls import reverse
+from ninja import Field as SchemaField
 from ninja import Schema
+from pydantic import create_model
 
 from portal.accounts.models import User
 from portal.grants.models import Grant
@@ -18,6 +22,7 @@ from portal.lib.problems import WrongState
 from portal.lib.registration import ExtensionPoint
 from portal.renewals.services import filing as renewing
 from portal.workflow import registry
+from portal.workflow.fields import RowsField
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import commenting, requesting
 
@@ -33,8 +38,48 @@ class Filing:
     """Of the operation, for programs that are written from the document."""
     summary: str
     description: str
-    answers: type[Schema]
-    """The answers by the names of the forms' fields. The forms judge them; this only describes them."""
+    examples: Mapping[str, Any] = made_by(default_factory=dict)
+    """Of the answers, by the names of the forms' fields."""
+
+    def answers(self) -> type[Schema]:
+        """What the document says of the answers: the fields of the kind's pages. The forms judge what is sent."""
+        fields: dict[str, Any] = {
+            name: self._described(name, field)
+            for step in registry.get(self.kind).steps
+            for name, field in step.form_class.base_fields.items()
+        }
+        made: type[Schema] = create_model(f"{self.kind.title()}Answers", __base__=Schema, **fields)
+        made.__doc__ = (
+            "The answers by the names of the form's fields; choices by their keys. See docs/api.md."
+        )
+        return made
+
+    def _described(self, name: str, field: forms.Field) -> tuple[Any, Any]:
+        sort = next((sort for cls, sort in _SORTS if isinstance(field, cls)), str)
+        words = f"{field.label or ''} {field.help_text}".strip()
+        if isinstance(field, forms.ChoiceField) and not isinstance(field, forms.ModelChoiceField):
+            words += f" One of {', '.join(str(key) for key, _ in _choices(field) if key)}."
+        examples = [self.examples[name]] if name in self.examples else None
+        if field.required:
+            return sort, SchemaField(..., description=words, examples=examples)
+        default = {list[str]: [], bool: False, str: ""}.get(sort)
+        return sort if default is not None else sort | None, SchemaField(
+            default, description=words, examples=examples
+        )
+
+
+_SORTS: Final[tuple[tuple[type[forms.Field], Any], ...]] = (
+    (RowsField, list[str]),
+    (forms.BooleanField, bool),
+    (forms.DecimalField, float),
+    (forms.IntegerField, int),
+)
+"""What a field takes in JSON; every other one takes text. The first that fits counts."""
+
+
+def _choices(field: forms.ChoiceField) -> Iterable[tuple[Any, Any]]:
+    choices: Any = field.choices
+    yield from choices
 
 
 FILINGS: ExtensionPoint[Filing] = ExtensionPoint(lambda filing: filing.kind, lambda filing: filing.path)

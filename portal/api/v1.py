@@ -262,7 +262,7 @@ def _offer(offered: filing.Filing) -> None:
 
         return idempotency.once(account=account, request=request, call=call)
 
-    file.__annotations__["answers"] = offered.answers
+    file.__annotations__["answers"] = offered.answers()
     file.__name__ = offered.name
     api.post(
         offered.path,

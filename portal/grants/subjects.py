@@ -7,8 +7,9 @@ edge (`parse_system` and the other parsers), and the hooks of `GrantingKind` ans
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from portal.lib.addresses import parse_mailbox
 from portal.lib.domain_index import AtOrBelow, MailboxAtOrBelow
@@ -211,6 +212,27 @@ def at_or_below(field: str, domain: str) -> Q:
 def mailbox_at_or_below(field: str, domain: str) -> Q:
     """Rows whose `field`, an email address, is at `domain` or below it."""
     return Q(**{f"{field}__{MailboxAtOrBelow.lookup_name}": domain})
+
+
+def hits_by_name(
+    subject: Subject, rows: "QuerySet[Any]", field: str, words: str, key: str = "pk"
+) -> Iterator[Hit]:
+    """The rows whose `field`, an address or a host name, a subject concerns; `words` stand before what it names.
+
+    `key` is the column with the id of the permission, or of the request.
+    """
+    if isinstance(subject, MailboxSubject):
+        found = rows.filter(**{f"{field}__iexact": subject.address})
+    elif isinstance(subject, HostSubject):
+        found = rows.filter(
+            Q(**{f"{field}__iexact": subject.name}) | Q(**{f"{field}__iendswith": f"@{subject.name}"})
+        )
+    elif isinstance(subject, DomainSubject):
+        found = rows.filter(at_or_below(field, subject.name) | mailbox_at_or_below(field, subject.name))
+    else:
+        return
+    for pk, name in found.values_list(key, field):
+        yield Hit(pk, f"{words} {name}")
 
 
 def in_chunks(keys: Collection[int]) -> Iterator[list[int]]:

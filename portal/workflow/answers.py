@@ -168,7 +168,10 @@ class Declaration:
         """The saved answer as people read it."""
         if self.composed is not None and isinstance(self.stored, DetailColumn):
             return self.composed(self.stored.detail(service_request))
-        value = self.stored.read(service_request)
+        return self.text_of(self.stored.read(service_request))
+
+    def text_of(self, value: Any) -> str:
+        """A value of this answer as people read it."""
         if self.words is not None:
             return self.words(value)
         if isinstance(self.stored, DetailColumn) and self.stored.column.choices:
