@@ -21,9 +21,9 @@ from portal.sending_calendar.windows import Window
 from portal.sending_calendar.words import words_of
 from portal.workflow.models import Event, ServiceRequest
 from portal.workflow.policies import available_actions
-from portal.workflow.services import requesting, reviewing
+from portal.workflow.services import answering, requesting, reviewing
 from portal.workflow.states import Action
-from relay import services as relay
+from relay.models import RelayRequest
 from tests.campaigns.cast import free_days, message, passed_on, submitted
 from tests.cast import Cast, approve, client_of, fresh, relay_draft
 from tests.cast import submitted as relay_submitted
@@ -47,7 +47,7 @@ def delegate(cast: Cast, to: User | None = None, **facts: Any) -> Delegation:
 def large_relay_mail(cast: Cast, **facts: object) -> ServiceRequest:
     """A relay request above the limits, at the office's stage."""
     draft = relay_draft(cast, **facts)  # type: ignore[arg-type]
-    relay.write_columns(detail=relay.detail_of(draft), columns={"most_per_day": 9000})
+    answering.write_columns(detail=RelayRequest.of(draft), columns={"most_per_day": 9000})
     requesting.submit(service_request=fresh(draft), actor=draft.requester, revision=draft.revision)
     request = fresh(draft)
     reviewing.advance(service_request=request, actor=cast.reviewer, revision=request.revision)

@@ -16,8 +16,8 @@ from portal.grants.models import Grant
 from portal.grants.services import issuing, managing
 from portal.grants.states import GrantAction
 from portal.workflow.models import DraftStep
-from portal.workflow.services import requesting
-from relay import services
+from portal.workflow.services import answering, requesting
+from relay.models import RelayRequest
 from tests.cast import SENDER, Cast, approve, approved, fresh
 from tests.conftest import lacking, program
 from tests.support.postfix import PostfixServer
@@ -89,7 +89,7 @@ def test_a_renewal_filed_in_time_keeps_mail_flowing_until_it_is_decided(
     with time_machine.travel(last - days(days=10), tick=True):
         renewal = issuing.begin_renewal(grant=Grant.objects.get(), actor=cast.requester)
         DraftStep.objects.create(service_request=renewal, step="statement", is_complete=True)
-        services.write_columns(detail=services.detail_of(renewal), columns={"is_attested": True})
+        answering.write_columns(detail=RelayRequest.of(renewal), columns={"is_attested": True})
         requesting.submit(service_request=renewal, actor=cast.requester, revision=renewal.revision)
     with time_machine.travel(last + days(days=20), tick=True):
         put_in_force(postfix, tmp_path)
