@@ -12,5 +12,5 @@ def make_table(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0004_owners_of_mailboxes")]
+    dependencies = [("accounts", "0005_directory_by_department")]
     operations = [migrations.RunPython(make_table, migrations.RunPython.noop)]
