@@ -176,7 +176,7 @@ class StopStep(CampaignStep):
     stopper = declare(
         PersonField(
             label="Who can stop it at any hour?",
-            help_text="Yourself or a colleague; their e-mail address.",
+            help_text="Yourself or a colleague; their email address.",
             error_messages={"required": "MKT-3: somebody must be able to stop the mailing at any hour."},
         ),
         CampaignRequest.stopper,

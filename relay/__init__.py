@@ -1,1 +1,1 @@
-"""The room of relay; `apps.py` says what it is."""
+"""The relay app; see `apps.py`."""

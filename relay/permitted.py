@@ -34,7 +34,7 @@ class Permitted(NamedTuple):
 
     reference: str
     owner: str
-    """The owner's e-mail address."""
+    """The owner's email address."""
     ends_on: date
     state: str
     state_changed_at: datetime

@@ -1,4 +1,4 @@
-"""Addresses of the relay room."""
+"""URLs of the relay app."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Celery's way to the services of the senders room."""
+"""Celery tasks for the services of the senders room."""
 
 from celery import shared_task
 

@@ -1,1 +1,1 @@
-"""The room of accounts; `apps.py` says what it is."""
+"""The accounts app; see `apps.py`."""

@@ -1,8 +1,8 @@
-"""How allauth treats our people: nobody signs up by a form, and single sign-on joins by verified address.
+"""How allauth signs people in: there is no sign-up form, and single sign-on joins an account by its verified address.
 
-Tries at a password are counted by account and address together, so that nobody is locked out by what somebody else
-types elsewhere. What strangers spread over many addresses is counted by account as well, but never keeps out a place
-from which the person signed in before.
+Failed passwords are counted by account and client address together, so that nobody is locked out by somebody
+else's attempts. Attempts from many addresses are also counted by account, but never block a network from which
+the person signed in before.
 """
 
 import logging
@@ -28,7 +28,7 @@ from portal.lib.tokens import digest_of
 
 logger = logging.getLogger(__name__)
 GUESSES_AT_ONE_ACCOUNT = Rate(times=50, seconds=3600)
-"""Wrong passwords for one account from places that the person never signed in from."""
+"""Limit on wrong passwords for one account from networks that the person never signed in from."""
 USUAL_PLACE_SECONDS = 180 * 86_400
 NOTICES = {
     "account/email/password_changed": "Your password was changed.",
@@ -59,20 +59,24 @@ class PortalAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allau
         return f"{client_network(request)}:{_login(credentials)}"
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Refuse a try where this address, or for this account all unusual places together, made too many."""
+        """Refuse the attempt if this client address, or all unknown networks together for this account, made
+        too many.
+        """
         super().pre_authenticate(request, **credentials)
         login = _login(credentials)
         if is_spent(_guesses(login), GUESSES_AT_ONE_ACCOUNT) and not _is_usual(request, login):
             raise self.validation_error("too_many_login_attempts")
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """Count a wrong password against the account, unless it came from where the person usually is."""
+        """Count a wrong password against the account, unless it came from a network that the person signed in
+        from before.
+        """
         login = _login(credentials)
         if not _is_usual(request, login):
             seconds_to_wait(_guesses(login), GUESSES_AT_ONE_ACCOUNT)
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
-        """The person whose password this is, or None; remembers where a right one came from."""
+        """Return the person whose password this is, or None; remember the network of a successful sign-in."""
         user: User | None = super().authenticate(request, **credentials)
         if user is not None:
             cache.set(_place(request, user.email), True, USUAL_PLACE_SECONDS)
@@ -81,7 +85,7 @@ class PortalAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allau
     def send_notification_mail(
         self, template_prefix: str, user: User, context: Any = None, email: str | None = None
     ) -> None:
-        """Tell a person by the portal's own email what was done to their account; it waits where SMTP is down."""
+        """Queue a notice to the person about a change of their account."""
         sentence = NOTICES.get(template_prefix)
         if sentence is None:
             logger.warning("No words for the notice %s.", template_prefix)
@@ -110,13 +114,13 @@ NONE, UNVERIFIED, ELSEWHERE, TAKEN, JOINING = "none", "unverified", "elsewhere",
 
 
 class PortalSocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc] # allauth has no types
-    """A first single sign-on joins the account of the address that the provider verified, or makes it.
+    """A first single sign-on joins the account with the address that the provider verified, or creates it.
 
-    Nobody is ever asked for an address: without a usable one there is a page that says whom to call.
+    Nobody is asked for an address: without a usable one a page says whom to contact.
     """
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
-        """Join or vet a first sign-on. Raises ImmediateHttpResponse with the page where it is refused."""
+        """Join or check a first sign-on. Raises ImmediateHttpResponse with a page if it is refused."""
         if sociallogin.state.get("process") == AuthProcess.CONNECT:
             _refuse(request, sociallogin, JOINING)
         if sociallogin.is_existing:
@@ -135,7 +139,7 @@ class PortalSocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[m
             sociallogin.is_vetted = True
             return
         if SocialAccount.objects.filter(user=person, provider=sociallogin.account.provider).exists():
-            # The provider has another person under an address that was somebody's before.
+            # The provider assigned an address to another person than before.
             _refuse(request, sociallogin, TAKEN, address)
         if person.is_active:
             sociallogin.connect(request, person)

@@ -1,4 +1,4 @@
-"""What this room tells the rooms above it (`portal.lib.announcements`)."""
+"""Announcements of this app to the apps above it (see `portal.lib.announcements`)."""
 
 from dataclasses import dataclass
 
@@ -16,12 +16,12 @@ class ImportReport:
 
 
 directory_imported: Announcement[ImportReport] = Announcement()
-"""The directory was made equal to a file; told inside the import's transaction."""
+"""The directory was imported from a file; announced inside the import's transaction."""
 
 
 @dataclass(frozen=True)
 class AccountNotice:
-    """What a person must hear of their own account: the address, what was done, and a word more."""
+    """A notice to a person about their own account: the address, what was done, and a detail."""
 
     recipient: str
     sentence: str
@@ -29,4 +29,6 @@ class AccountNotice:
 
 
 account_notice: Announcement[AccountNotice] = Announcement()
-"""Something was done to a person's account; told where it is done, so that they hear of it even if it was not them."""
+"""A person's account was changed; announced where the change is made, so that they are notified even if
+somebody else made it.
+"""

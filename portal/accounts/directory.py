@@ -1,4 +1,4 @@
-"""Which addresses of the mail domain exist: an interface, and the table that stands behind it.
+"""Which addresses of the mail domain exist: an interface, and its implementation as a table.
 
 Another source (LDAP, Graph) implements `Directory` and is named in the setting `DIRECTORY`.
 """
@@ -29,7 +29,7 @@ class Entry:
     name: str = ""
     department: str = ""
     owner: str = ""
-    """The address of the person who answers for a shared mailbox or a list; "" where none is recorded."""
+    """The address of the person responsible for a shared mailbox or a list; "" if none is recorded."""
 
 
 class DirectoryUnavailable(Exception):
@@ -110,7 +110,7 @@ def _owner(number: int, kind: str, text: str) -> str:
 
 
 def _refuse_owners_who_are_no_people(rows: Mapping[str, Mapping[str, Any]]) -> None:
-    # An owner who is missing from the file has left, which the rules about mailboxes know how to take.
+    # An owner who is missing from the file has left; the rules about mailboxes handle that case.
     for address, values in rows.items():
         owner = values["owner"]
         if owner in rows and rows[owner]["kind"] != AddressKind.PERSON:

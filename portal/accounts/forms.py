@@ -9,7 +9,7 @@ _NOTICES = User._meta.get_field("wants_progress_notices")
 
 
 class SettingsForm(forms.Form):
-    """Colours and notices. Name and department come from the directory, so they are not asked here."""
+    """Color scheme and notices. Name and department come from the directory."""
 
     theme = forms.ChoiceField(
         label="Colours",

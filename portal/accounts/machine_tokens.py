@@ -1,6 +1,6 @@
-"""Tokens by which machines come in: made by administrators, shown once, kept as a digest, ended by a day or by hand.
+"""Tokens of machines: created by administrators, shown once, stored as a digest, and ended by expiry or revocation.
 
-Mail hosts and programs have tables of their own; what a token is, is here.
+Mail hosts and programs have their own tables; this module has what they share.
 """
 
 import logging
@@ -22,17 +22,19 @@ from portal.lib.tokens import digest_in, new_token
 
 logger = logging.getLogger(__name__)
 WRONG_TOKENS = Rate(20, 60)
-"""Of one network. Counted only where no usable token came, so that nobody who guesses keeps an honest program out."""
+"""Limit of one network. Only requests without a usable token count, so that guesses never block a program that
+has one.
+"""
 _USED_EVERY = timedelta(minutes=1)
 
 
 class MachineToken(models.Model):
-    """What lets a machine in until a day. The token itself is shown once and never kept."""
+    """A token of a machine, valid until a day. The token itself is shown once and never stored."""
 
     digest = models.CharField(max_length=64, unique=True)
     """SHA-256 of the token; its 256 random bits need no slow digest."""
     hint = models.CharField(max_length=12)
-    """The token's beginning, by which people tell tokens apart."""
+    """The first characters of the token, by which people recognize it."""
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
@@ -55,7 +57,9 @@ T = TypeVar("T", bound=MachineToken)
 
 
 def fresh(*, prefix: str, actor: User, days: int) -> tuple[dict[str, Any], str]:
-    """The columns of a new token that `actor` makes for `days` days, and the token that nobody sees again."""
+    """Return the columns of a new token that `actor` creates for `days` days, and the token itself, which is
+    not stored.
+    """
     token, digest, hint = new_token(prefix)
     now = timezone.now()
     columns = {"digest": digest, "hint": hint, "created_by": actor, "created_at": now}
@@ -63,7 +67,7 @@ def fresh(*, prefix: str, actor: User, days: int) -> tuple[dict[str, Any], str]:
 
 
 def revoke(*, token: MachineToken, actor: User) -> None:
-    """End a token now. Raises WrongState where it was ended before."""
+    """Revoke a token now. Raises WrongState if it was revoked before."""
     rows = type(token)._default_manager.filter(pk=token.pk, revoked_at__isnull=True)
     if not rows.update(revoked_at=timezone.now(), revoked_by=actor):
         raise WrongState("This token was revoked before.")
@@ -71,13 +75,15 @@ def revoke(*, token: MachineToken, actor: User) -> None:
 
 
 def refuse_stranger(request: HttpRequest, *, realm: str) -> NoReturn:
-    """For a request without a usable token: raises NoToken for `realm`, or TooOften."""
+    """Raise NoToken for `realm`, or TooOften, for a request without a usable token."""
     refuse_over((f"wrong-token:{client_network(request)}", WRONG_TOKENS), sentence="Too many wrong tokens.")
     raise NoToken("Send a token: Authorization: Bearer. It may have expired or been revoked.", realm)
 
 
 def usable(rows: "QuerySet[T]", header: str, *, prefix: str) -> T | None:
-    """The usable token of `rows` that an Authorization header carries (RFC 6750 section 2.1), or None; notes its use."""
+    """The usable token of `rows` that an Authorization header carries (RFC 6750 section 2.1), or None; notes
+    its use.
+    """
     digest = digest_in(header, prefix)
     row = rows.filter(digest=digest).first() if digest else None
     if row is None or not row.is_usable:

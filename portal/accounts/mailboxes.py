@@ -1,6 +1,6 @@
-"""Whose a mailbox is, as seen from one person: the rule behind every form that takes an address of the mail domain.
+"""Whether a person may use a mailbox: the rule behind every form that takes an address of the mail domain.
 
-It rests on the directory alone (REL-3, OVR-5): what somebody typed as their department counts for nothing.
+It uses the directory only (REL-3, OVR-5), never what somebody typed as their department.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,18 +13,18 @@ from portal.institution import institution
 
 
 class Tie(StrEnum):
-    """How a mailbox and a person belong together."""
+    """The relation between a mailbox and a person."""
 
     UNKNOWN = "unknown"
     """The directory does not know the address."""
     OWN = "own"
     """The person's own address, a mailbox that the person owns, or one of the person's department."""
     OFFICE = "office"
-    """A privileged mailbox of the person's own office: the postmaster decides."""
+    """A privileged mailbox of the person's own office; the postmaster decides."""
     CONSENT = "consent"
-    """Somebody else's: that person has to agree."""
+    """A mailbox of somebody else, who has to agree."""
     OWNERLESS = "ownerless"
-    """A shared mailbox of another department, or of none on record, for which nobody answers."""
+    """A shared mailbox without a recorded owner, of another department or of none."""
     FORBIDDEN = "forbidden"
     """A privileged mailbox of another office."""
 
@@ -37,13 +37,13 @@ class Mailbox:
     tie: Tie
     department: str = ""
     asked: str = ""
-    """Whose consent it takes, by address, where the tie is CONSENT."""
+    """The address of the person whose consent is needed, if the tie is CONSENT."""
     is_personal: bool = False
     """Whether it is a person's own address."""
 
 
 def mailboxes_for(email: str, addresses: Iterable[str]) -> dict[str, Mailbox]:
-    """Each of `addresses` (lower case, on the mail domain) as seen from the person `email`.
+    """The mailboxes for `addresses` (lower case, on the mail domain), each with its tie to the person `email`.
 
     Raises DirectoryUnavailable.
     """
@@ -76,7 +76,7 @@ def _mailbox(email: str, address: str, known: Mapping[str, Entry]) -> Mailbox:
 
 
 def is_same_department(entry: Entry, other: Entry | None) -> bool:
-    """Whether both have the same department on record; none on record is not the same as none."""
+    """Whether both have the same department on record. Two entries without a department are not of the same one."""
     mine, theirs = _plain(entry.department), _plain(other.department) if other else ""
     return bool(mine) and mine == theirs
 

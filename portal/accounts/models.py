@@ -1,4 +1,4 @@
-"""People. The e-mail address is the login name, kept in lower case."""
+"""People. The email address is the login name, kept in lower case."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -16,9 +16,11 @@ class UserManager(BaseUserManager["User"]):
     """Creates people; addresses are stored in lower case, so that one person is one row."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Create a person; without a password only single sign-on lets them in. ValueError for no address."""
+        """Create a person. Without a password they can only use single sign-on. Raises ValueError without an
+        address.
+        """
         if not email:
-            raise ValueError("A user needs an e-mail address.")
+            raise ValueError("A user needs an email address.")
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -29,12 +31,12 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        """The person with this address, in any case of letters."""
+        """The person with this address, compared without case."""
         return self.get(email=(username or "").strip().lower())
 
 
 class Theme(models.TextChoices):
-    """The colour scheme a person chose."""
+    """The color scheme that a person chose."""
 
     SYSTEM = "system", "As my device"
     LIGHT = "light", "Light"
@@ -69,12 +71,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.name or self.email
 
     def get_full_name(self) -> str:
-        """The person's name, as Django's own pages ask for it."""
+        """The person's name, as used by Django's own pages."""
         return self.name
 
     @cached_property
     def roles(self) -> frozenset[Role]:
-        """The roles this person holds; one query, once per instance. Who is gone from the directory holds none."""
+        """The roles of this person; one query per instance. A person who left the directory has none."""
         gone = DirectoryAddress.objects.filter(address=self.email, gone_at__isnull=False)
         names = set(self.groups.filter(~models.Exists(gone)).values_list("name", flat=True))
         return frozenset(role for role in Role if role in names)
@@ -85,7 +87,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def is_decider(self) -> bool:
-        """Whether any stage of any kind may be this person's to decide."""
+        """Whether this person may decide at some stage of some kind."""
         return self.has_role(*DECIDERS)
 
     @property
@@ -95,14 +97,14 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 def people_with_role(roles: Iterable[Role]) -> models.QuerySet[User]:
-    """Active people who hold any of `roles` and are not gone from the directory, each once."""
+    """Active people who hold any of `roles` and are in the directory, each once."""
     gone = DirectoryAddress.objects.filter(address=models.OuterRef("email"), gone_at__isnull=False)
     held = User.objects.filter(is_active=True, groups__name__in=[str(role) for role in roles])
     return held.filter(~models.Exists(gone)).distinct()
 
 
 class AddressKind(models.TextChoices):
-    """Whose an address is."""
+    """The type of an address."""
 
     PERSON = "person", "A person's own"
     SHARED = "shared", "A shared mailbox"
@@ -117,11 +119,11 @@ class DirectoryAddress(models.Model):
     name = models.CharField(max_length=150, blank=True)
     department = models.CharField(max_length=150, blank=True)
     is_head = models.BooleanField(default=False)
-    """Whether the person heads the department, who is asked when an owner of it leaves."""
+    """Whether the person is the head of the department, who is asked to take over when an owner leaves."""
     owner = models.EmailField(blank=True)
-    """The person who answers for a shared mailbox or a list, by address; "" where none is recorded."""
+    """The address of the person responsible for a shared mailbox or a list; "" if none is recorded."""
     gone_at = models.DateTimeField(null=True, blank=True)
-    """When an import no longer had it; such an address is not valid."""
+    """When it was first missing from an import; such an address is not valid."""
 
     class Meta:
         # Upper, as Django compares where case does not matter.

@@ -1,7 +1,6 @@
-"""Who is gone: an account that was closed, or an address that the directory had and has no more.
+"""Who left: an account that was closed, or an address that is no longer in the directory.
 
-An address that the directory never had is nobody's loss: such an account (an administrator's own, say) is not gone, and
-a directory that does not answer changes nothing, so that an outage locks nobody out.
+An account whose address was never in the directory (such as a local administrator's) has not left. A directory that does not answer changes nothing, so that an outage locks nobody out.
 """
 
 import logging
@@ -26,20 +25,21 @@ _AT_ONCE = 500
 
 
 def gone_addresses() -> "QuerySet[DirectoryAddress, str]":
-    """Addresses that the directory had and has no more."""
+    """Addresses that are no longer in the directory."""
     return DirectoryAddress.objects.filter(gone_at__isnull=False).values_list("address", flat=True)
 
 
 def is_gone(person: User) -> bool:
-    """Whether the person's account is closed, or the directory has the address no more."""
+    """Whether the person's account is closed, or their address is no longer in the directory."""
     return not person.is_active or gone_addresses().filter(address=person.email).exists()
 
 
 def follow_directory() -> int:
-    """Note which people another directory than our table (LDAP, Graph) has no more, or has again; returns how many.
+    """Record which people are no longer in a directory other than our table (LDAP, Graph), or are in it again;
+    return how many.
 
-    Asks the directory, outside any transaction. Where it does not answer, or more than half would be gone, nothing
-    changes and the log says so.
+    Asks the directory outside any transaction. If it does not answer, or more than half would be missing,
+    nothing changes and the log says so.
     """
     if settings.DIRECTORY == OWN_TABLE:
         return 0

@@ -13,13 +13,14 @@ from portal.lib.throttle import Rate, seconds_to_wait
 
 logger = logging.getLogger(__name__)
 LINKS_TO_ONE_ACCOUNT = Rate(times=3, seconds=3600)
-"""Each of them works, so whoever asked first never keeps the person from a link."""
+"""Every link works, so an earlier request never blocks a later one."""
 
 
 def send_reset_link(*, address: str) -> bool:
-    """Send the link to an open account that has a password; returns whether one was sent. Raises OSError, SMTPException.
+    """Send the link to an open account that has a password; returns whether one was sent. Raises OSError,
+    SMTPException.
 
-    Nobody else gets email by this, whatever address is typed.
+    Nobody else gets an email, whatever address is typed.
     """
     person = User.objects.filter(email=address.strip().lower(), is_active=True).first()
     if person is None or not person.has_usable_password():

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a person may be besides a requester; every signed-in person may ask."""
+    """A role besides requester; every signed-in person may file requests."""
 
     REVIEWER = "it_reviewer"
     POSTMASTER = "postmaster"
@@ -27,5 +27,5 @@ _LABELS = {
 }
 
 DECIDERS = frozenset({Role.REVIEWER, Role.POSTMASTER, Role.CIO})
-"""The roles that may have a stage of their own to decide."""
+"""The roles that may decide a stage."""
 SEES_EVERYTHING = frozenset({Role.REVIEWER, Role.POSTMASTER, Role.CIO, Role.AUDITOR, Role.ADMINISTRATOR})

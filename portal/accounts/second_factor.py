@@ -1,4 +1,4 @@
-"""Who decides signs in with a second factor, or by the institution's single sign-on, which has its own."""
+"""Deciders sign in with a second factor, or by the institution's single sign-on, which has its own."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -16,7 +16,7 @@ from portal.accounts.models import User
 from portal.accounts.roles import DECIDERS, Role
 
 BOUND: tuple[Role, ...] = (*DECIDERS, Role.ADMINISTRATOR)
-"""The roles whose word has an effect; auditors read, requesters ask."""
+"""The roles that decide; auditors read, requesters file requests."""
 STRONG = frozenset({"mfa", "socialaccount"})
 SENTENCE = (
     "Your role decides on requests, so your sign-in needs a second factor. "
@@ -25,7 +25,7 @@ SENTENCE = (
 
 
 def is_weak(request: HttpRequest) -> bool:
-    """Whether the session of a decider or administrator rests on a password alone. With no record: it does."""
+    """Whether a decider or administrator signed in with a password alone. True without a record."""
     user = request.user
     if not isinstance(user, User) or not user.is_authenticated:
         return False
@@ -39,7 +39,9 @@ def _is_strong(records: Iterable[Any]) -> bool:
 
 
 class SecondFactorMiddleware:
-    """Leads deciders to their second factor, or to its set-up; nothing else opens. Off by `MFA_FOR_DECIDERS=false`."""
+    """Redirect deciders to their second factor, or to its set-up, before any other page. Off with
+    `MFA_FOR_DECIDERS=false`.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -49,7 +51,7 @@ class SecondFactorMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: object, *_: object) -> HttpResponse | None:
-        """Redirect a page, refuse a form (403). Sign-in, sign-out, the set-up and open pages are left alone."""
+        """Redirect a page, refuse a form (403). Sign-in, sign-out, the set-up and public pages are exempt."""
         if not settings.MFA_FOR_DECIDERS or _is_open(request, view) or not is_weak(request):
             return None
         if request.method not in ("GET", "HEAD"):
@@ -61,7 +63,7 @@ class SecondFactorMiddleware:
 
 
 def _is_open(request: HttpRequest, view: object) -> bool:
-    # Everything of allauth's lies under one path; views that ask for no sign-in show nothing to protect.
+    # All of allauth's pages are under one path; views without sign-in show nothing to protect.
     accounts = reverse("account_login").removesuffix("login/")
     return request.path.startswith((accounts, settings.STATIC_URL)) or not getattr(
         view, "login_required", True

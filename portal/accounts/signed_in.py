@@ -1,4 +1,4 @@
-"""Who asks for a page."""
+"""The signed-in person of a request."""
 
 from typing import cast
 
@@ -10,8 +10,8 @@ from portal.accounts.models import User
 def person(request: HttpRequest) -> User:
     """The signed-in person; the view is behind `login_required`.
 
-    Taken out of the request's lazy object, through which each attribute goes by a detour: a list asks hundreds.
+    Unwrapped from the request's lazy object, which would slow down each attribute access in lists.
     """
     user = request.user
-    assert user.is_authenticated  # This loads what is behind it.
+    assert user.is_authenticated  # This loads the wrapped object.
     return cast(User, getattr(user, "_wrapped", user))

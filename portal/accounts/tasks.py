@@ -1,4 +1,4 @@
-"""Celery's way to what accounts do apart from a request."""
+"""Celery tasks of the accounts app."""
 
 from smtplib import SMTPException
 from typing import Any
@@ -20,7 +20,7 @@ def send_reset_link(self: Any, address: str) -> None:
 
 @shared_task
 def clear_sessions() -> None:
-    """Delete the sessions that ended: every visitor who begins to type may leave one."""
+    """Delete expired sessions: every visitor who starts a form may create one."""
     call_command("clearsessions")
 
 

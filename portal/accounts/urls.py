@@ -1,4 +1,4 @@
-"""Addresses of people's own pages; signing in is allauth's."""
+"""URLs of people's own pages; allauth has those for signing in."""
 
 from django.urls import path
 

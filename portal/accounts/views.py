@@ -36,7 +36,7 @@ def directory_rows(user: User) -> list[Row]:
     roles = [role.label for role in user.roles]
     return [
         Row("Name", user.name),
-        Row("E-mail address", user.email, is_code=True),
+        Row("Email address", user.email, is_code=True),
         Row("Title", user.title),
         Row("Department", user.department),
         Row("Roles", "", lines=sorted(roles) or ["Requester"]),
@@ -44,11 +44,15 @@ def directory_rows(user: User) -> list[Row]:
 
 
 def own_address(request: HttpRequest) -> HttpResponse:
-    """Not here: rights hang on a person's address (REL-3), so nobody changes their own. It comes from sign-on."""
+    """404: permissions depend on a person's address (REL-3), so nobody changes their own. It comes from single
+    sign-on.
+    """
     raise Http404("Your address comes from the directory. Ask IT to change it there.")
 
 
 @login_not_required
 def no_sign_up(request: HttpRequest) -> HttpResponse:
-    """In place of allauth's form, which asks for an address: who signs on is known by the provider's word alone."""
+    """In place of allauth's form, which asks for an address: only the provider's verified address identifies a
+    person.
+    """
     return render(request, "socialaccount/refused.html", {"why": "form"}, status=403)

@@ -1,4 +1,4 @@
-"""Celery's way to the API's housekeeping."""
+"""Celery tasks for the API's housekeeping."""
 
 from celery import shared_task
 

@@ -21,7 +21,7 @@ from portal.api.models import ApiToken
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def tokens(request: HttpRequest) -> HttpResponse:
-    """All tokens without their secrets; a POST makes one and shows it on this one page."""
+    """List tokens without their secrets; a POST creates one and shows it once."""
     actor = person(request)
     accounts.check_may_handle(actor)
     form = TokenForm(request.POST if request.method == "POST" else None)

@@ -1,1 +1,1 @@
-"""The room of enforcement; `apps.py` says what it is."""
+"""The enforcement app; see `apps.py`."""

@@ -1,4 +1,4 @@
-"""What this room tells the rooms above it (`portal.lib.announcements`)."""
+"""Announcements of this app to the apps above it (see `portal.lib.announcements`)."""
 
 from typing import TYPE_CHECKING
 
@@ -8,4 +8,4 @@ if TYPE_CHECKING:
     from portal.enforcement.models import HostState
 
 host_drifted: "Announcement[HostState]" = Announcement()
-"""A mail host's files were found to differ from what was released; told once for each drift."""
+"""A mail host's files differ from what was released; announced once for each drift."""

@@ -1,10 +1,10 @@
-"""The enforcement room: what is granted, in the mail system's own formats."""
+"""The enforcement app: permissions in the mail system's own formats."""
 
 from portal.lib import registration
 
 
 class EnforcementConfig(registration.RegisteredApp):
-    """Exports, their manifest, and when they are written."""
+    """Exports, releases, and mail hosts."""
 
     name = "portal.enforcement"
     verbose_name = "Enforcement"

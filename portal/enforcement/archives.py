@@ -21,7 +21,7 @@ from portal.enforcement.targets import Entry
 FORMAT = 1
 CHUNK_BYTES = 256 * 1024
 LEASE_DAYS = 7
-"""How long an entry past its term stays that a renewal holds open; each night's release gives it as much anew."""
+"""How long an entry stays past its term while a renewal is open; each nightly release extends it again."""
 
 
 def files_digest(digests: Mapping[str, str]) -> str:
@@ -31,7 +31,7 @@ def files_digest(digests: Mapping[str, str]) -> str:
 
 
 def last_day(entry: Entry, day: date) -> date:
-    """The last day a host may keep `entry` without another word of the portal, as of `day`."""
+    """The last day on which a host may keep `entry` without a newer release, as of `day`."""
     return entry.ends_on if entry.ends_on >= day else day + timedelta(days=LEASE_DAYS)
 
 
@@ -44,7 +44,7 @@ def ends_at(day: date) -> datetime:
 def manifest_bytes(
     *, facts: Mapping[str, Any], digests: Mapping[str, str], entries: tuple[Entry, ...], day: date
 ) -> bytes:
-    """The manifest: `facts`, each file's digest, and each entry with its grant and its own end."""
+    """The manifest: `facts`, each file's digest, and each entry with its grant and last day."""
     manifest = {
         "format": FORMAT,
         **facts,
@@ -53,7 +53,7 @@ def manifest_bytes(
         "grants": sorted({entry.grant for entry in entries}),
     }
     head = json.dumps(manifest, indent=1, sort_keys=True).removesuffix("\n}")
-    # An entry a line, as text at once: as objects, a hundred thousand would take a hundred megabytes.
+    # One entry a line, built as text: a hundred thousand objects would take a hundred megabytes.
     rows = ",\n".join(_row(entry, day) for entry in entries)
     return f'{head},\n "entries": [\n{rows}\n ]\n}}\n'.encode()
 
@@ -94,6 +94,6 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def chunks_of(source: IO[bytes]) -> Iterator[bytes]:
-    """What is left in `source`, in pieces."""
+    """The rest of `source`, in chunks."""
     while piece := source.read(CHUNK_BYTES):
         yield piece

@@ -1,6 +1,5 @@
-"""What explains that a permission comes into an export, leaves it, or changes there: an act on it, or its day.
-
-Pure decisions over what was read; `guard` reads, and holds what nothing here explains.
+"""What explains that a permission enters an export, leaves it, or changes in it: an action on it, or the date.
+Pure functions; `guard` reads the data and holds what nothing here explains.
 """
 
 from collections.abc import Sequence
@@ -11,13 +10,13 @@ from typing import NamedTuple
 from portal.grants.states import GrantState
 
 CHANGING = frozenset({"change", "renew", "narrow"})
-"""Acts that write the entries or the term of a permission anew."""
+"""Actions that rewrite the entries or the term of a permission."""
 ENDING_BY_DAY = frozenset({"lapse", "close", "release"})
-"""Acts of the portal that rest on the date: each says no more than that the last day is over."""
+"""Actions of the portal that depend on the date: the last day has passed."""
 
 
 class Seen(NamedTuple):
-    """Up to which event of a permission its state in an export is accounted for."""
+    """The last event of a permission that its state in an export reflects."""
 
     event: int = 0
     at: datetime | None = None
@@ -33,17 +32,17 @@ class Act(NamedTuple):
     to_state: str
 
     def is_after(self, seen: Seen) -> bool:
-        """Whether it came after `seen`. By number or by time: after a restore numbers begin again lower."""
+        """Whether it came after `seen`, by number or by time: after a restore numbers start lower."""
         return self.pk > seen.event or seen.at is None or self.at > seen.at
 
     @property
     def is_turn(self) -> bool:
-        """Whether it moved the permission to another state."""
+        """Whether it changed the state of the permission."""
         return self.from_state != self.to_state and bool(self.to_state)
 
 
 class Record(NamedTuple):
-    """A permission as the database has it now, with its events, oldest first."""
+    """The current row of a permission with its events, oldest first."""
 
     state: str
     starts_on: date
@@ -74,7 +73,7 @@ class Clock:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether the date jumped, and nobody confirmed it."""
+        """Whether the date jumped and nobody confirmed it."""
         return self.day != self.trusted
 
 
@@ -98,14 +97,14 @@ def removal(record: Record | None, *, ends_on: date, seen: Seen, clock: Clock) -
     if record and record.state == GrantState.ACTIVE and clock.day < record.starts_on <= clock.trusted:
         return Explanation(False, "It begins later by the portal’s date, and that date is in doubt.", True)
     if record and any(act.action in CHANGING for act in since):
-        # An approval moved the term, so the day that counts is the new one.
+        # An approval changed the term, so the new last day counts.
         if record.starts_on > clock.day:
             return EXPLAINED
         ends_on = record.ends_on
         is_due = ends_on < clock.day
     else:
         has_ended = any(act.action in ENDING_BY_DAY for act in since)
-        # What was released past its last day was held open by a renewal: its day explains nothing any more.
+        # It was released past its last day because of a renewal, so that day no longer explains a removal.
         was_held_open = clock.last is not None and ends_on < clock.last
         is_due = ends_on < clock.day and (has_ended or not was_held_open)
     if is_due:
@@ -125,7 +124,7 @@ def _unexplained_removal(record: Record | None) -> str:
 
 
 def addition(record: Record | None, *, seen: Seen, clock: Clock) -> Explanation:
-    """Whether the entries of a permission may come in; `seen` is where it was last taken out, or nothing."""
+    """Whether the entries of a permission may be added; `seen` is where it was last removed, or None."""
     if record and record.ends_on < clock.trusted and not record.is_held_open:
         return Explanation(
             False, f"Its last day was {record.ends_on:%b %-d, %Y}, and the date is in doubt.", True
@@ -140,7 +139,7 @@ def addition(record: Record | None, *, seen: Seen, clock: Clock) -> Explanation:
 
 
 def change(record: Record | None, *, seen: Seen) -> Explanation:
-    """Whether the entries of a permission may become others."""
+    """Whether the entries of a permission may change."""
     acts = record.since(seen) if record else []
     if any(act.action in CHANGING for act in acts):
         return EXPLAINED

@@ -1,4 +1,4 @@
-"""What an administrator says to make a token for a mail host, or to release what is held."""
+"""Forms to create a token for a mail host, and to release a held change."""
 
 import re
 
@@ -12,7 +12,7 @@ LONGEST_DAYS = 400
 
 
 class ReleaseAnywayForm(forms.Form):
-    """Why a held change is meant."""
+    """Why a held change is correct."""
 
     reason = forms.CharField(
         label="Why is this change right?",
@@ -24,7 +24,7 @@ class ReleaseAnywayForm(forms.Form):
 
 
 class TokenForm(forms.Form):
-    """For which host, which targets, how long."""
+    """The host, the targets and the validity of a token."""
 
     host = forms.CharField(label="Host name", max_length=100)
     targets = forms.MultipleChoiceField(

@@ -1,7 +1,6 @@
-"""What may go into the next release of a target: everything that an act or a day explains, at once.
-
-What nothing explains is held, one permission at a time: the release is made from what the last one held of it. So
-a fault of the database or of ours takes nobody out and lets nobody in, and a revocation beside it never waits.
+"""What may go into the next release of a target. Everything that an action or the date explains goes out at
+once. What nothing explains is held, one permission at a time: for it the release repeats the last one. So a
+database fault or a bug neither removes nor adds permissions, and a revocation never waits.
 """
 
 import hashlib
@@ -27,13 +26,13 @@ BATCH = 1000
 MOST_LINES = 200
 MOST_UNWRITABLE = 200
 MOST_LINTS = 24
-"""How often the mail system's reader is asked to find which permissions it does not read."""
+"""The most calls of the mail system's own parser to find permissions that it cannot read."""
 OVERLAP = 1000
-"""Events are read again from so many before the last: their numbers are given before they are committed."""
+"""How many events before the last are read again: numbers are assigned before commit."""
 
 
 class Mark(NamedTuple):
-    """What an export holds of a permission, in short."""
+    """A digest of what an export holds of a permission."""
 
     digest: str
     ends_on: date
@@ -42,26 +41,26 @@ class Mark(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What was kept of a permission with a release."""
+    """What was stored about a permission with a release."""
 
     lines: Sequence[str]
     facts: Any
 
 
 class Store(Protocol):
-    """What the last release of a target in one place holds."""
+    """The contents of the last release of a target in one place."""
 
     is_new: bool
-    """Whether nothing was released there yet: then there is nothing to compare with."""
+    """Whether nothing was released there yet, so that there is nothing to compare with."""
 
     def marks(self) -> dict[str, Mark]:
-        """By reference: what it holds."""
+        """By reference: its contents."""
 
     def kept(self, references: Collection[str]) -> dict[str, Kept]:
-        """What was kept of these."""
+        """The stored facts of these references."""
 
     def gone(self, references: Collection[str]) -> dict[str, Seen]:
-        """For those of `references` that it once held and holds no longer: up to where that is accounted for."""
+        """For those of `references` that it no longer holds: the last event that this reflects."""
 
 
 class Unexplained(NamedTuple):
@@ -78,7 +77,7 @@ class Unexplained(NamedTuple):
 
 @dataclass(frozen=True)
 class Prepared:
-    """A release as it may go out, and what is held back from it."""
+    """A release that may go out, and what is held back from it."""
 
     place: str
     target: Target
@@ -89,18 +88,18 @@ class Prepared:
     before: Mapping[str, Mark]
     """What the last release holds."""
     seen: Mapping[str, Seen]
-    """For what changes, and for what stays with new events: up to where it is accounted for."""
+    """For changed permissions and those with new events: the last event that is reflected."""
     unexplained: Sequence[Unexplained]
     events_read_to: int
     is_accepted: bool = False
-    """Whether a person said on the command line that all of it is meant, the date too."""
+    """Whether a person confirmed on the command line that all changes and the date are correct."""
     held: Held = NOTHING_HELD
     facts: dict[str, str] = field(default_factory=dict)
-    """By reference, for what comes in or changes: JSON to write it from again."""
+    """By reference, for additions and changes: JSON from which it can be rendered again."""
 
     @property
     def changed(self) -> list[str]:
-        """What comes in or changes, by reference."""
+        """Added and changed permissions, by reference."""
         return sorted(
             name
             for name, mark in self.marks.items()
@@ -109,7 +108,7 @@ class Prepared:
 
     @property
     def dropped(self) -> list[str]:
-        """What goes, by reference."""
+        """Removed permissions, by reference."""
         return sorted(name for name in self.before if name not in self.marks)
 
 
@@ -122,11 +121,11 @@ def batches(things: Iterable[str], size: int = BATCH) -> Iterator[list[str]]:
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """Everything read inside belongs to one moment, so that no half of a change is released."""
+    """Everything read inside comes from one snapshot, so that no partial change is released."""
     if connection.in_atomic_block:
         yield
     elif connection.vendor == "sqlite":
-        # Not `atomic`, which takes SQLite's one lock for writers: nobody could write while the files are linted.
+        # Not `atomic`, which takes SQLite's write lock: nobody could write while the files are linted.
         with connection.cursor() as cursor:
             cursor.execute("BEGIN DEFERRED")
             try:
@@ -155,7 +154,7 @@ def _mark(entries: list[Entry], terms: str) -> Mark:
 
 
 def lines_of(export: Export, references: Collection[str]) -> dict[str, list[str]]:
-    """What an export holds of `references` in lines for people."""
+    """The entries of `references` in an export, as lines for people."""
     found: dict[str, list[str]] = {reference: [] for reference in references}
     for entry in export.entries:
         if entry.grant in found:
@@ -167,7 +166,7 @@ def lines_of(export: Export, references: Collection[str]) -> dict[str, list[str]
 def prepare(
     target: Target, *, place: str, today: Today, install_path: str, store: Store, accept_all: bool = False
 ) -> Prepared:
-    """The next release of `target` for `place`. Raises LintError where its files cannot be written at all.
+    """Prepare the next release of `target` for `place`. Raises LintError if its files cannot be written at all.
 
     Call it inside `snapshot`.
     """
@@ -210,7 +209,9 @@ def prepare(
 
 
 class _Writable:
-    """Renders a target without the permissions that cannot be written: each of them is held, no other waits."""
+    """Renders a target without the permissions that cannot be written: each of them is held, and the others are
+    released.
+    """
 
     def __init__(
         self, target: Target, day: date, install_path: str, store: Store, last: Mapping[str, Mark]
@@ -220,7 +221,7 @@ class _Writable:
         self.held, self.unexplained = NOTHING_HELD, list[Unexplained]()
 
     def render(self) -> Export:
-        """The export. Raises LintError where no single permission is to blame."""
+        """Return the export. Raises LintError if no single permission is the cause."""
         while True:
             try:
                 return self.target.render(day=self.day, install_path=self.install_path, held=self.held)
@@ -239,7 +240,7 @@ class _Writable:
         self.hold(references)
 
     def hold(self, references: Iterable[str]) -> None:
-        """Take `references` as the last release had them, or leave them out where it had not."""
+        """Use `references` as the last release had them, or leave them out if it did not have them."""
         wanted = list(references)
         kept = {
             name: row.facts for name, row in self.store.kept([r for r in wanted if r in self.last]).items()
@@ -251,8 +252,8 @@ class _Writable:
 def without_unreadable(
     prepared: Prepared, *, install_path: str, store: Store, lint: Callable[[Export], None]
 ) -> Prepared:
-    """`prepared` without the additions and changes that the mail system's reader refuses. Raises LintError where it
-    refuses the files without them too.
+    """Return `prepared` without the additions and changes that the mail system's own parser refuses. Raises
+    LintError if it also refuses the files without them.
 
     Removals never wait for an addition that is malformed. Call it inside `snapshot`.
     """
@@ -322,7 +323,7 @@ class _Unexplained(NamedTuple):
 
 
 def _judge(new: Mapping[str, Mark], last: Mapping[str, Mark], store: Store, clock: Clock) -> _Unexplained:
-    """What differs without an explanation, and up to which event all that differs is accounted for."""
+    """The differences without an explanation, and the last event that each difference reflects."""
     if store.is_new:
         return _Unexplained({}, _newest_events())
     differs = [name for name, mark in new.items() if name not in last or last[name].digest != mark.digest]
@@ -347,7 +348,7 @@ def _judge(new: Mapping[str, Mark], last: Mapping[str, Mark], store: Store, cloc
 
 
 def records_of(references: Collection[str]) -> dict[str, Record]:
-    """The permissions with their events, by reference; those that are gone are missing."""
+    """The permissions with their events, by reference; deleted ones are missing."""
     events: dict[str, list[Act]] = {}
     rows = GrantEvent.objects.filter(grant__reference__in=references).order_by("pk")
     columns = ("grant__reference", "pk", "at", "action", "from_state", "to_state")
@@ -363,7 +364,7 @@ def records_of(references: Collection[str]) -> dict[str, Record]:
 
 
 def _seen_since(read_to: int, last: Mapping[str, Mark]) -> dict[str, Seen]:
-    """The newest events of what the last release holds, of those written since the last run."""
+    """The newest events since the last run, of permissions in the last release."""
     rows = GrantEvent.objects.filter(pk__gt=max(0, read_to - OVERLAP)).order_by("pk")
     found = {
         reference: Seen(pk, at)

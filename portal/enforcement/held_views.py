@@ -1,4 +1,4 @@
-"""What is held back from the mail system: one change with its lines, and the administrators' decisions."""
+"""Pages of changes that are held back, and the administrators' decisions."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -25,7 +25,7 @@ def _check(request: HttpRequest) -> None:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def held_change(request: HttpRequest, pk: int) -> HttpResponse:
-    """One held change; an administrator's POST releases it, with a reason."""
+    """Show one held change; a POST by an administrator releases it, with a reason."""
     _check(request)
     actor = person(request)
     is_post = request.method == "POST"
@@ -58,7 +58,7 @@ def held_change(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def confirm_date(request: HttpRequest) -> HttpResponse:
-    """Confirm today's date after a jump; what a GET asks for is on the page of enforcement."""
+    """Confirm today's date after a jump; a GET leads to the enforcement page."""
     _check(request)
     if request.method == "POST":
         confirmation = holding.confirm_date(actor=person(request))

@@ -1,4 +1,4 @@
-"""What is held back: kept in the database, told once, released by an administrator; and the date in doubt."""
+"""Held changes: stored, reported once, released by an administrator; and the doubtful date."""
 
 import logging
 from collections.abc import Iterable
@@ -31,7 +31,9 @@ def may_decide(actor: User) -> bool:
 
 
 def note_run(prepared: Prepared) -> None:
-    """Keep what a run found: its day, how far it read, and what it holds. Call it with the release, in one transaction."""
+    """Store the results of a run: its day, the last event it read, and held changes. Call it in the release's
+    transaction.
+    """
     clock = prepared.clock
     columns: dict[str, object] = {"events_read_to": prepared.events_read_to}
     if not clock.is_doubtful:
@@ -120,16 +122,15 @@ def open_holds() -> QuerySet[HeldChange]:
 
 
 def place_label(place: str) -> str:
-    """Where a change is held, in words."""
+    """Where a change is held, as a phrase."""
     return "mail hosts" if place == HOSTS else f"the folder {place}"
 
 
 # ---------------------------------------------------------------- deciding
 @transaction.atomic
 def release_anyway(*, actor: User, change: HeldChange, reason: str) -> None:
-    """Let a held change into the next release, in every place where the same is held.
-
-    Raises NotAllowed, ValidationError (keyed `reason`), or WrongState where it is held no longer.
+    """Allow a held change in the next release, in every place where the same change is held. Raises NotAllowed,
+    ValidationError (keyed `reason`), or WrongState if it is no longer held.
     """
     if not may_decide(actor):
         raise NotAllowed("Only administrators release what is held back.")
@@ -152,9 +153,8 @@ def release_anyway(*, actor: User, change: HeldChange, reason: str) -> None:
 
 @transaction.atomic
 def confirm_date(*, actor: User) -> DateConfirmation:
-    """Say that today is right after a jump of the date; what ends by its day goes out then.
-
-    Raises NotAllowed, or WrongState where no date is in doubt.
+    """Confirm today's date after a jump; held removals by date are then released. Raises NotAllowed, or
+    WrongState if no date is doubtful.
     """
     if not may_decide(actor):
         raise NotAllowed("Only administrators confirm the date.")

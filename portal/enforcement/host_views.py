@@ -1,4 +1,4 @@
-"""What mail hosts ask with a token: the newest release of a target, and where they leave their receipts."""
+"""Endpoints for mail hosts with a token: the newest release of a target, and receipts."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ PULLS = Rate(60, 60)
 RECEIPTS = Rate(60, 60)
 MANIFESTS = Rate(6, 60)
 WANTS = "X-TechMail-Wants"
-"""In the answer to a receipt: the host shall send what it names."""
+"""In the response to a receipt: what the host should send."""
 
 
 def _token_for(request: HttpRequest, target: str, rate: Rate) -> HostToken:
@@ -39,7 +39,7 @@ def _token_for(request: HttpRequest, target: str, rate: Rate) -> HostToken:
 
 @answers_machines("GET", "HEAD")
 def export(request: HttpRequest, target: str) -> HttpResponseBase:
-    """The newest release of `target` as its signed archive, or 304 where the host has it already."""
+    """Return the newest release of `target` as a signed archive, or 304 if the host has it."""
     _token_for(request, target, PULLS)
     newest = latest_release(target)
     if newest is None:
@@ -57,7 +57,7 @@ def export(request: HttpRequest, target: str) -> HttpResponseBase:
 
 
 def _archive(release: Release) -> Iterator[bytes]:
-    # One piece at a time: a large archive never stands in memory as a whole.
+    # One chunk at a time: a large archive is never in memory as a whole.
     number = 0
     while True:
         piece = (
@@ -71,7 +71,7 @@ def _archive(release: Release) -> Iterator[bytes]:
 
 @answers_machines("POST")
 def receipts(request: HttpRequest, target: str) -> HttpResponse:
-    """Take a host's receipt; trouble in it is told to IT at once, and once."""
+    """Store a host's receipt; IT is notified at once, and once, of a problem in it."""
     token = _token_for(request, target, RECEIPTS)
     if int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST_BYTES:
         raise TooLarge(f"A receipt has at most {LARGEST_BYTES} bytes.")
@@ -91,7 +91,7 @@ def receipts(request: HttpRequest, target: str) -> HttpResponse:
 
 @answers_machines("POST")
 def manifest(request: HttpRequest, target: str) -> HttpResponse:
-    """Take the signed manifest of a release that a host holds and this database lost."""
+    """Store the signed manifest of a release that a host holds and this database lost."""
     token = _token_for(request, target, MANIFESTS)
     row = restoring.take_manifest(token=token, target=target, body=request.read(restoring.LARGEST_BYTES + 1))
     return JsonResponse({"serial": row.serial}, status=201)

@@ -1,4 +1,4 @@
-"""The mail hosts: which take what, whether they keep up, and who is told when one does not."""
+"""Mail hosts: their targets, whether they are up to date, and notices when one is not."""
 
 import logging
 from collections.abc import Collection, Iterable
@@ -39,7 +39,7 @@ HELD = (
 
 @dataclass(frozen=True)
 class HostStanding:
-    """How one host stands with one target."""
+    """The status of one host for one target."""
 
     state: HostState
     newest: Release | None
@@ -48,7 +48,7 @@ class HostStanding:
 
     @property
     def sentence(self) -> str:
-        """The trouble in words."""
+        """The problem as a sentence."""
         return SENTENCES.get(self.trouble, "")
 
     @property
@@ -95,7 +95,7 @@ def target_standings(kinds: Collection[str] | None = None) -> list[TargetStandin
 
 
 def _tokens() -> dict[tuple[str, str], datetime]:
-    """By host and target that some token is for: when the last of them expires. Revoked ones do not count."""
+    """By host and target with a token: when the last token expires. Revoked ones do not count."""
     found: dict[tuple[str, str], datetime] = {}
     for token in HostToken.objects.filter(revoked_at__isnull=True):
         for target in token.targets:
@@ -105,12 +105,12 @@ def _tokens() -> dict[tuple[str, str], datetime]:
 
 
 def _place(row: HostState | Release) -> tuple[int, int]:
-    """Where a release stands in the order of releases."""
+    """The position of a release in the order of releases."""
     return row.epoch, row.serial
 
 
 def trouble_of(state: HostState, newest: Release | None, expires_at: datetime, now: datetime) -> str:
-    """The worst that is wrong with a host, as a key of SENTENCES; empty where nothing is."""
+    """The worst problem of a host, as a key of SENTENCES; empty if there is none."""
     if state.unknown:
         return "unknown"
     if state.differing:
@@ -129,7 +129,7 @@ def trouble_of(state: HostState, newest: Release | None, expires_at: datetime, n
 
 
 def look_at(state: HostState) -> str:
-    """Judge one host now and tell of new trouble; returns the trouble."""
+    """Check one host now and notify IT of a new problem; return the problem."""
     expires_at = _tokens().get((state.host, state.target))
     if expires_at is None:
         return ""
@@ -139,10 +139,9 @@ def look_at(state: HostState) -> str:
 
 
 def check_hosts() -> dict[str, int]:
-    """Judge every host that has a token; tell of new trouble once. Returns how many hosts are in which trouble.
-
-    A host without trouble counts as "held" while something is held back from its target, since it does not hold
-    what was decided.
+    """Check every host with a token; notify IT once of each new problem. Return the number of hosts by problem.
+    A host without a problem counts as "held" while something is held back from its target, since it does not
+    hold what was decided.
     """
     counts: dict[str, int] = {}
     waiting = _targets_that_wait()
@@ -155,7 +154,7 @@ def check_hosts() -> dict[str, int]:
 
 
 def _targets_that_wait() -> set[str]:
-    """The targets whose newest release is not all that was decided."""
+    """The targets whose newest release lacks something that was decided."""
     held = HeldChange.objects.filter(place=HOSTS, closed_at__isnull=True).values_list("target", flat=True)
     found = set(held)
     if dating.date_in_doubt() or Pending.objects.exclude(refused_because="").exists():
@@ -165,7 +164,7 @@ def _targets_that_wait() -> set[str]:
 
 @transaction.atomic
 def _tell(state: HostState, trouble: str) -> None:
-    # Only who changes `told` writes, so that two workers that look at once send one letter.
+    # Only the worker that changes `told` sends an email, so that two concurrent workers send one.
     changed = HostState.objects.filter(pk=state.pk).exclude(told=trouble).update(told=trouble)
     if not changed or not trouble:
         return

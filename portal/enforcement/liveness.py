@@ -1,4 +1,4 @@
-"""Where a permission is live: approved, released to which targets, and what each mail host is known to hold.
+"""Where a permission is live: the targets it was released to, and what each mail host holds.
 
 A host is said to hold a permission only where its last receipt names a release that holds it, with the values that
 are approved now.
@@ -53,18 +53,18 @@ class OnHost:
     holds: bool
     """Whether the release that it reported last holds the permission, in whatever form."""
     is_current: bool
-    """Whether it does with the permission what was last released: holds it as it is now, or holds it no more."""
+    """Whether the host applies what was last released: holds the permission as it is now, or no longer holds it."""
     is_known: bool
-    """Whether what the host holds is known: it reported a release of ours, or that it has none."""
+    """Whether the host's contents are known: it reported one of our releases, or that it has none."""
     since: datetime | None
     trouble: str
-    """What is wrong with the host, in words; empty where nothing is."""
+    """The problem of the host as a sentence; empty if there is none."""
     is_gone: bool
     """Whether the permission was taken out of the target."""
 
     @property
     def words(self) -> str:
-        """What the host does with it, before the host's name."""
+        """The state on the host, as a phrase before the host's name."""
         if self.is_gone:
             return "still on" if self.holds else "gone from" if self.since else "not on"
         if self.is_current:
@@ -74,11 +74,11 @@ class OnHost:
 
 @dataclass(frozen=True)
 class InTarget:
-    """The permission in one target: what was released last, what is held back, and what each host has."""
+    """The permission in one target: the last release, held changes, and each host."""
 
     label: str
     release: Release | None
-    """The release that brought it as it is, or took it out; None where none ever held it."""
+    """The release that added it as it is, or removed it; None if none ever held it."""
     is_gone: bool
     waits_for: str
     """Why the newest decision is not released yet; empty where it is."""
@@ -93,7 +93,7 @@ class InTarget:
 
 @dataclass(frozen=True)
 class Liveness:
-    """The permission's way from the decision to the mail system."""
+    """The publication of a permission from the decision to the mail hosts."""
 
     approved_at: datetime
     targets: list[InTarget]
@@ -106,13 +106,13 @@ def carries(kind: str) -> bool:
 
 
 def panel_of(status: Status) -> Liveness | None:
-    """The permission's way, or None where no export has to do with its kind or nothing goes out by itself."""
+    """The publication of a permission; None if no export covers its kind or nothing is published automatically."""
     found = status.detail
     return found if isinstance(found, Liveness) and found.targets else None
 
 
 def status_of_request(service_request: ServiceRequest) -> dict[str, Any] | None:
-    """The permission that an approved request led to and how far it got; None for any other request."""
+    """The permission of an approved request with its publication status; None for other requests."""
     if service_request.state != State.APPROVED:
         return None
     grant = grant_of(service_request)
@@ -122,14 +122,14 @@ def status_of_request(service_request: ServiceRequest) -> dict[str, Any] | None:
 
 
 def statuses(grants: Collection[Grant]) -> dict[str, Status]:
-    """How far each permission got, by reference; those of kinds that no export holds are missing."""
+    """The publication status of each permission, by reference; kinds without an export are missing."""
     return {
         reference: replace(found.status, detail=found) for reference, found in liveness_of(grants).items()
     }
 
 
 def liveness_of(grants: Collection[Grant]) -> dict[str, Liveness]:
-    """By reference, for those whose kind is in an export. A few queries, however many grants there are."""
+    """By reference, for kinds with an export. A fixed number of queries."""
     concerned = [grant for grant in grants if carries(grant.kind)]
     if not concerned:
         return {}
@@ -144,7 +144,7 @@ def liveness_of(grants: Collection[Grant]) -> dict[str, Liveness]:
 
 
 class _Facts:
-    """What is known of some permissions, read once."""
+    """The data about some permissions, read once."""
 
     def __init__(self, references: Collection[str], kinds: Collection[str]) -> None:
         self.today, self.now = dating.today(), timezone.now()
@@ -198,12 +198,12 @@ class _Facts:
 
     # ------------------------------------------------------------------ one permission
     def of(self, grant: Grant) -> Liveness:
-        """One permission's way."""
+        """The publication of one permission."""
         is_active = self.today.is_in_force(grant)
         own = [standing for standing in self.standings if self.kinds[standing.key] == grant.kind]
         found = [self._in_target(grant, standing, is_active) for standing in own] if self.has_key else []
         shown = [row for row in found if row.release or row.held or row.hosts or is_active]
-        # Where hosts report, their targets alone say what is live; a list that nobody pulls says nothing about them.
+        # If hosts send receipts, only their targets decide what is live; a target that nobody pulls says nothing.
         status = _status(self, grant, is_active, [row for row in found if row.hosts] or found)
         return Liveness(grant.created_at, shown, status)
 
@@ -231,7 +231,7 @@ class _Facts:
         else:
             seen = Seen(row.seen_event, row.seen_at)
             acts = self.acts.get(grant.reference, [])
-            # Suspended and resumed in between, it is what it was; only a change makes it another.
+            # Suspended and resumed in between, it is unchanged; only a change of its entries matters.
             is_behind = any(act.is_after(seen) and act.action in CHANGING for act in acts)
         if not is_behind:
             return ""
@@ -262,7 +262,7 @@ class _Facts:
         return OnHost(state.host, holds, is_current, is_known, since, standing.sentence, row is None)
 
     def _since(self, host: str, target: str, release: Release) -> datetime | None:
-        """When the host first reported `release` or a later one, as far back as receipts are kept."""
+        """When the host first reported `release` or a later one, within the stored receipts."""
         place = (release.epoch, release.serial)
         return next((at for known, at in self.receipts[host, target] if known >= place), None)
 
@@ -279,7 +279,7 @@ class _Facts:
 
     # ------------------------------------------------------------------ the published folder
     def folder_reason(self, grant: Grant, is_active: bool) -> str:
-        """Why the folder does not hold the newest decision; "" where it does."""
+        """Why the folder lacks the newest decision; "" if it has it."""
         own = [key for key, kind in self.kinds.items() if kind == grant.kind]
         for target in own:
             if held := self._held(self.folder, target, grant.reference):

@@ -1,4 +1,4 @@
-"""What was published and released, what is held back, and what mail hosts said."""
+"""Tables of publications, releases, held changes, mail hosts and receipts."""
 
 from datetime import UTC, datetime
 
@@ -14,14 +14,14 @@ HOSTS = "hosts"
 
 
 class Publication(models.Model):
-    """One set of files that was written: its serial and what was in it."""
+    """One published set of files: its serial and contents."""
 
     serial = models.PositiveBigIntegerField(unique=True)
     """YYYYMMDDNN: the day in the institution's zone and a number."""
     published_at = models.DateTimeField(default=timezone.now)
     folder = models.CharField(max_length=500)
     sha256 = models.CharField(max_length=64)
-    """Of the files' contents without the serial: equal where nothing changed."""
+    """Digest of the files without the serial: equal if nothing changed."""
     grants = models.PositiveIntegerField()
     entries = models.PositiveIntegerField()
 
@@ -33,7 +33,7 @@ class Publication(models.Model):
 
 
 class Pending(models.Model):
-    """One row: since when a change waits to be published, and why the last try was refused."""
+    """One row: since when a change waits to be published, and why the last attempt was refused."""
 
     changed_at = models.DateTimeField(null=True, blank=True)
     refused_because = models.TextField(blank=True)
@@ -45,16 +45,18 @@ class Release(models.Model):
 
     target = models.CharField(max_length=40)
     epoch = models.PositiveBigIntegerField(default=0)
-    """Raised after a restore, so that hosts take what comes then, whatever its serial; (epoch, serial) rises."""
+    """Increased after a restore, so that hosts accept later releases with lower serials; (epoch, serial) always
+    increases.
+    """
     serial = models.PositiveBigIntegerField()
     """YYYYMMDDNN, rising per target within an epoch."""
     released_at = models.DateTimeField(default=timezone.now)
     key_id = models.CharField(max_length=16)
     content_sha256 = models.CharField(max_length=64)
-    """Of the files without the serial and of the entries: equal where nothing changed."""
+    """Digest of the files without the serial, and of the entries: equal if nothing changed."""
     manifest_sha256 = models.CharField(max_length=64)
     files_sha256 = models.CharField(max_length=64)
-    """What a host's own files give when nobody edited them (docs/exports.md, Receipts)."""
+    """The digest of a host's own files if nobody edited them (docs/exports.md, Receipts)."""
     grants = models.PositiveIntegerField()
     entries = models.PositiveIntegerField()
     size = models.PositiveBigIntegerField()
@@ -73,12 +75,12 @@ class Release(models.Model):
 
     @property
     def epoch_moment(self) -> datetime:
-        """When the epoch began: its number is that moment, in seconds of Unix time."""
+        """When the epoch started: its number is that moment in Unix time."""
         return datetime.fromtimestamp(self.epoch, UTC)
 
 
 class ReleaseChunk(models.Model):
-    """A piece of a release's archive, so that a large one passes through the web in bounded memory."""
+    """A chunk of a release's archive, so that a large one is served in bounded memory."""
 
     release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="chunks")
     number = models.PositiveIntegerField()
@@ -90,7 +92,7 @@ class ReleaseChunk(models.Model):
 
 
 class ExportedGrant(models.Model):
-    """From which release to which one a target held a grant with the same entries."""
+    """The range of releases in which a target held a grant with the same entries."""
 
     target = models.CharField(max_length=40)
     reference = models.CharField(max_length=20)
@@ -102,12 +104,12 @@ class ExportedGrant(models.Model):
     ends_on = models.DateField(null=True, blank=True)
     """The latest last day of its entries."""
     lines = models.TextField(blank=True)
-    """What the target holds of it, an entry a line."""
+    """The entries of the grant in the target, one a line."""
     facts = models.TextField(blank=True)
-    """JSON from which the target writes it again when its rows are gone; empty in rows of earlier versions."""
+    """JSON from which the target can render it again if its rows are lost; empty in rows of earlier versions."""
     seen_event = models.BigIntegerField(default=0)
     seen_at = models.DateTimeField(null=True, blank=True)
-    """The newest event of the grant that is in this state of it; a later one may explain what comes next."""
+    """The newest event of the grant that this state reflects; a later one may explain the next change."""
 
     class Meta:
         constraints = (
@@ -121,7 +123,7 @@ class ExportedGrant(models.Model):
 
 
 class HostToken(MachineToken):
-    """What lets one mail host pull named targets until a day."""
+    """A token with which one mail host pulls named targets until a day."""
 
     host = models.CharField(max_length=100)
     targets = models.JSONField(default=list)
@@ -134,7 +136,7 @@ class HostToken(MachineToken):
 
 
 class HostState(models.Model):
-    """What one host last said of one target."""
+    """The last receipt of one host for one target."""
 
     host = models.CharField(max_length=100)
     target = models.CharField(max_length=40)
@@ -142,19 +144,19 @@ class HostState(models.Model):
     """Since when the host is expected to report."""
     epoch = models.PositiveBigIntegerField(default=0)
     serial = models.PositiveBigIntegerField(default=0)
-    """What is live there; 0 before the first."""
+    """The serial that is live there; 0 before the first."""
     lapsed = models.JSONField(default=list, blank=True)
-    """The references that the host took out by itself, since their last day was over."""
+    """The references that the host removed itself because their last day had passed."""
     unknown = models.JSONField(default=dict, blank=True)
-    """The release that the host says is live and this database never made: epoch, serial, sha256; else empty."""
+    """The live release of the host if this database never made it: epoch, serial, sha256; else empty."""
     applied_at = models.DateTimeField(null=True, blank=True)
     reported_at = models.DateTimeField(null=True, blank=True)
     lint = models.CharField(max_length=500, blank=True)
-    """What the mail system's own reader complained about; empty where it did not."""
+    """The error of the mail system's own parser; empty if there was none."""
     differing = models.TextField(blank=True)
     """The lines that differ from what was released; empty where none do."""
     told = models.CharField(max_length=12, blank=True)
-    """The trouble that people were told of, so that they hear of each once."""
+    """The problem that IT was last notified of, so that each is reported once."""
 
     class Meta:
         ordering = ("target", "host")
@@ -183,7 +185,7 @@ class HostManifest(models.Model):
 
 
 class Receipt(models.Model):
-    """A host's word that something changed there: a serial went live, was refused, or somebody edited a file."""
+    """A receipt that reports a change on a host: a serial went live, was refused, or somebody edited a file."""
 
     host = models.CharField(max_length=100)
     target = models.CharField(max_length=40)
@@ -201,7 +203,7 @@ class Receipt(models.Model):
 
 # ---------------------------------------------------------------- what is held back
 class RunState(models.Model):
-    """Where the last run over one target in one place stands: its day, and how far it read events."""
+    """The state of the last run over one target in one place: its day, and the last event it read."""
 
     place = models.CharField(max_length=500)
     target = models.CharField(max_length=40)
@@ -217,7 +219,7 @@ class RunState(models.Model):
 
 
 class Direction(models.TextChoices):
-    """What a held change would do to the mail system."""
+    """The direction of a held change."""
 
     REMOVAL = "removal", "Would be taken out"
     ADDITION = "addition", "Would be let in"
@@ -225,29 +227,30 @@ class Direction(models.TextChoices):
 
 
 class HeldChange(models.Model):
-    """A change of one permission in one target that no act explains: the last release's state stays until it is
-    explained, undone, or released by an administrator."""
+    """A change of one permission in one target that no action explains: the last release stays in effect for it
+    until it is explained, undone, or released by an administrator.
+    """
 
     place = models.CharField(max_length=500)
     target = models.CharField(max_length=40)
     reference = models.CharField(max_length=20)
     direction = models.CharField(max_length=10, choices=Direction.choices)
     mark = models.CharField(max_length=64, blank=True)
-    """The digest of what would come; empty for a removal. Another digest is another change."""
+    """The digest of the new state; empty for a removal. Another digest is another change."""
     lines = models.TextField()
-    """What would go with a minus, what would come with a plus."""
+    """Removed lines with a minus, added lines with a plus."""
     why = models.TextField()
     is_by_day = models.BooleanField(default=False)
-    """Whether the date alone explains it, and the date is in doubt."""
+    """Whether only the date explains it, and the date is doubtful."""
     is_unwritable = models.BooleanField(default=False)
-    """Whether the mail system could not read it; nobody can release it as it is."""
+    """Whether the mail system cannot read it; then nobody can release it."""
     since = models.DateTimeField(default=timezone.now)
     told_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
     reason = models.TextField(blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
-    """When it was held no longer: explained, undone or released."""
+    """When it was no longer held: explained, undone or released."""
 
     class Meta:
         ordering = ("-since", "-id")
@@ -265,7 +268,7 @@ class HeldChange(models.Model):
 
 
 class DateConfirmation(models.Model):
-    """An administrator's word that the portal's date was right, after a jump."""
+    """The confirmation of an administrator that the date is right, after a jump."""
 
     actor = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(default=timezone.now)

@@ -1,4 +1,4 @@
-"""Writing the exports: rendered, linted, guarded, and put in place by one atomic rename.
+"""Writing the exports: render, lint, guard, and replace by one atomic rename.
 
 The folder holds `<target>/` (a symbolic link into `.published/<serial>/`) and `manifest.json`. A mail host
 that reads through the link sees either the old set or the new one, never half of each.
@@ -23,12 +23,12 @@ from portal.enforcement.targets import Entry, Export
 SERIAL = "@SERIAL@"
 KEPT_RELEASES = 3
 STATE = "state.json"
-"""Beside the manifest: what each target holds of each permission, to compare with and to write it from again."""
+"""Beside the manifest: the entries of each permission in each target, for comparison and for rendering again."""
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """All targets' files, before the serial is put in."""
+    """All targets' files, before the serial is inserted."""
 
     exports: Mapping[str, Export]
 
@@ -74,7 +74,7 @@ def manifest_of(rendered: Rendered, *, serial: int, generated_at: datetime, edit
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """The manifest that stands in `folder`, or None."""
+    """The manifest in `folder`, or None."""
     try:
         manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -83,7 +83,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 class FolderStore:
-    """What a folder holds of one target's permissions, as its `state.json` says."""
+    """The contents of a folder for one target, from its `state.json`."""
 
     def __init__(self, state: Mapping[str, Any] | None) -> None:
         self.is_new = state is None
@@ -92,7 +92,7 @@ class FolderStore:
         self.past: dict[str, Any] = found.get("gone", {})
 
     def marks(self) -> dict[str, guard.Mark]:
-        """By reference: what it holds."""
+        """By reference: its contents."""
         return {
             reference: guard.Mark(
                 row["mark"], date.fromisoformat(row["ends_on"]), len(row["lines"]), _seen(row["seen"])
@@ -101,7 +101,7 @@ class FolderStore:
         }
 
     def kept(self, references: Collection[str]) -> dict[str, guard.Kept]:
-        """What was kept of these."""
+        """The stored facts of these references."""
         rows = ((reference, self.held.get(reference)) for reference in references)
         return {
             name: guard.Kept(row["lines"], json.loads(row["facts"]))
@@ -110,11 +110,11 @@ class FolderStore:
         }
 
     def gone(self, references: Collection[str]) -> dict[str, Seen]:
-        """Of these that it once held: up to where their last end is accounted for."""
+        """For those of these that it no longer holds: the last event that this reflects."""
         return {name: _seen(self.past[name]) for name in references if name in self.past}
 
     def after(self, prepared: guard.Prepared) -> dict[str, Any]:
-        """The state once `prepared` stands in the folder."""
+        """The state once `prepared` is in the folder."""
         unexplained = {found.reference for found in prepared.unexplained}
         changed, held = set(prepared.changed), {}
         lines = guard.lines_of(prepared.export, changed)
@@ -147,7 +147,7 @@ def _plain(seen: Seen) -> list[Any]:
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """By target: what `folder` holds; empty where nothing was published there, or by an earlier version."""
+    """By target: the contents of `folder`; empty if nothing was published there, or by an earlier version."""
     try:
         state: dict[str, Any] = json.loads((folder / "current" / STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -156,14 +156,14 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 
 def write_state(folder: Path, state: Mapping[str, Any]) -> None:
-    """Replace the state of the set that stands in `folder`."""
+    """Replace the state of the current set in `folder`."""
     home = (folder / "current").resolve()
     _write_file(home / f".{STATE}", json.dumps(state))
     (home / f".{STATE}").replace(home / STATE)
 
 
 def published_files(folder: Path, target: str) -> dict[str, str]:
-    """The files of one target as they stand in `folder`."""
+    """The current files of one target in `folder`."""
     home = folder / target
     if not home.is_dir():
         return {}
@@ -180,7 +180,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def stage(folder: Path, serial: int, target: str, export: Export) -> Path:
-    """Write one target's files into the new set, which nobody reads yet; returns their folder."""
+    """Write one target's files into the new set, which is not in use yet; return their folder."""
     home = folder / ".published" / str(serial) / target
     shutil.rmtree(home, ignore_errors=True)
     for name, text in export.files.items():
@@ -196,7 +196,7 @@ def discard(folder: Path, serial: int) -> None:
 def put_in_place(
     folder: Path, targets: list[str], manifest: Mapping[str, Any], state: Mapping[str, Any]
 ) -> None:
-    """Swap in the new set of `manifest`, whose files are staged."""
+    """Activate the new set of `manifest`, whose files are staged."""
     serial = str(manifest["serial"])
     release = folder / ".published" / serial
     _write_file(release / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
@@ -214,7 +214,7 @@ def _write_file(path: Path, text: str) -> None:
 
 
 def _swap(folder: Path, release: Path, keys: list[str]) -> None:
-    # `current` is the one link that moves; the others lead through it and are made once.
+    # Only the link `current` changes; the others lead through it and are created once.
     _link(folder / "current", release.relative_to(folder))
     for name in [*keys, "manifest.json"]:
         if not (folder / name).is_symlink():

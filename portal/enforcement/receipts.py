@@ -1,4 +1,4 @@
-"""What mail hosts say of themselves: checked, kept, and judged at once."""
+"""Receipts of mail hosts: validated, stored, and checked at once."""
 
 import json
 import re
@@ -24,7 +24,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class ReceiptForm(forms.Form):
-    """The plain fields of a receipt; `read_receipt` sees to the rest."""
+    """The plain fields of a receipt; `read_receipt` handles the rest."""
 
     target = forms.CharField(max_length=40)
     host = forms.CharField(max_length=100)
@@ -36,7 +36,7 @@ class ReceiptForm(forms.Form):
     live_sha256 = forms.RegexField(_SHA256, required=False)
 
     def clean_applied_at(self) -> Any:
-        """Not in the future: a host whose clock is wrong drops entries on the wrong day."""
+        """Not in the future: a host whose clock is wrong would drop entries on the wrong day."""
         at = self.cleaned_data["applied_at"]
         if at and (at - timezone.now()).total_seconds() > _AHEAD_SECONDS:
             raise forms.ValidationError("This lies in the future. Look at the host's clock.")
@@ -66,7 +66,7 @@ def read_receipt(body: bytes) -> dict[str, Any]:
 
 
 def _references(value: Any) -> list[str]:
-    """The references that a host took out by itself; what is no reference counts for nothing."""
+    """The references that a host removed itself; other text is ignored."""
     found = value if isinstance(value, list) else []
     return [word for word in found[:MOST_LAPSED] if isinstance(word, str) and _REFERENCE.fullmatch(word)]
 
@@ -83,15 +83,14 @@ def _lines(value: Any) -> str:
 
 
 def _shown(line: str) -> str:
-    # The first character says whether the line is too much or missing; blanks behind it belong to the line.
+    # The first character says whether the line is extra or missing; blanks after it belong to the line.
     return line[:1] + one_line(storable(line[1:]))
 
 
 @transaction.atomic
 def take_receipt(*, token: HostToken, target: str, facts: dict[str, Any]) -> HostState:
-    """Note what the host of `token` said. A new row of history only where something changed.
-
-    A release that this database never made is noted as unknown: after a restore hosts hold such. Raises NotAllowed
+    """Store the receipt of the host of `token`. Adds history only if something changed. A release that this
+    database never made is stored as unknown: hosts may hold one after a restore. Raises NotAllowed
     for another host's or target's receipt, Unusable for a release of ours with another digest.
     """
     if (facts["host"], facts["target"]) != (token.host, target):
@@ -130,7 +129,7 @@ def _is_unknown(target: str, facts: dict[str, Any]) -> bool:
 
 
 def _difference(target: str, facts: dict[str, Any]) -> str:
-    """What speaks against the host's files by digest alone."""
+    """The problem of the host's files by digest alone."""
     released = _released(target, facts)
     if released is None:
         return ""

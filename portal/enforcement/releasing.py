@@ -1,6 +1,5 @@
-"""Making the signed releases that mail hosts pull: rendered, guarded, linted, signed, and kept in the database.
-
-Each target has serials of its own, so that a change of one leaves the others' hosts alone.
+"""Making the signed releases that mail hosts pull: rendered, guarded, linted, signed, and stored in the
+database. Each target has its own serials, so that a change of one does not affect the others' hosts.
 """
 
 import hashlib
@@ -33,17 +32,17 @@ SPOOL_BYTES = 8 * 1024 * 1024
 
 
 class Refused(Exception):
-    """A target's files cannot be written as they are; its last release stays."""
+    """A target's files cannot be written; its last release stays in use."""
 
 
 @dataclass
 class ReleaseOutcome:
-    """What became of the targets."""
+    """The results for the targets."""
 
     released: list[Release] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     refused: dict[str, Exception] = field(default_factory=dict)
-    """By target: why its files could not be written. Its last release stays."""
+    """By target: why its files could not be written. Its last release stays in use."""
 
 
 def release(
@@ -51,8 +50,8 @@ def release(
 ) -> ReleaseOutcome:
     """Make a release of every target whose files, entries or key changed. Raises SigningKeyMissing.
 
-    What no act explains is held, one permission at a time; `accept_change` holds nothing. `epoch` begins a new
-    epoch: then every target is released. One target that is refused leaves the others alone.
+    Changes that no action explains are held, one permission at a time; `accept_change` holds nothing. `epoch`
+    starts a new epoch: then every target is released. A refused target does not stop the others.
     """
     outcome, today = ReleaseOutcome(), run_day(day, accept_change=accept_change)
     for target in EXPORT_TARGETS:
@@ -81,7 +80,7 @@ def run_day(day: date | None, *, accept_change: bool) -> Today:
 def release_target(
     target: Target, *, today: Today, accept_change: bool = False, epoch: int | None = None
 ) -> Release | None:
-    """A release of `target`, or None where nothing changed. Raises LintError, OSError or Stale."""
+    """Make a release of `target`; None if nothing changed. Raises LintError, OSError or Stale."""
     install_path, key_id = f"{settings.POSTFIX_MAP_DIR}/{target.key}", signing.key_id()
     with guard.snapshot():
         before = latest_release(target.key)
@@ -188,7 +187,7 @@ def _keep(row: Release, before: Release | None, prepared: guard.Prepared) -> Rel
 
 
 def _lock(row: Release, before: Release | None) -> None:
-    # Two workers may render at once. The one that comes second must not put an older picture on top.
+    # Two workers may render at the same time. The second must not replace a newer state with an older one.
     newest = (
         Release.objects.select_for_update().filter(target=row.target).order_by("-epoch", "-serial").first()
     )
@@ -233,7 +232,7 @@ def _exported(row: Release, prepared: guard.Prepared, reference: str, lines: Seq
 
 
 def _note_seen(prepared: guard.Prepared) -> None:
-    """Note of what stays as it is up to which event that is accounted for, but not of what is held."""
+    """Record for unchanged permissions the last event that is reflected, but not for held ones."""
     held = {found.reference for found in prepared.unexplained}
     changed = set(prepared.changed)
     for reference, seen in prepared.seen.items():
@@ -244,14 +243,14 @@ def _note_seen(prepared: guard.Prepared) -> None:
 
 
 class HostStore:
-    """What the newest release of a target holds, as the database keeps it."""
+    """The contents of the newest release of a target, from the database."""
 
     def __init__(self, target: str, *, is_new: bool) -> None:
         self.rows = ExportedGrant.objects.filter(target=target)
         self.is_new = is_new
 
     def marks(self) -> dict[str, guard.Mark]:
-        """By reference: what it holds. Rows of earlier versions have no facts to write them from, and do not count."""
+        """By reference: its contents. Rows of earlier versions have no facts to write them from, and do not count."""
         rows = self.rows.filter(until__isnull=True, ends_on__isnull=False).exclude(facts="")
         columns = ("reference", "fingerprint", "ends_on", "entries", "seen_event", "seen_at")
         return {
@@ -261,7 +260,7 @@ class HostStore:
         }
 
     def kept(self, references: Collection[str]) -> dict[str, guard.Kept]:
-        """What was kept of these."""
+        """The stored facts of these references."""
         found: dict[str, guard.Kept] = {}
         for batch in guard.batches(references):
             rows = self.rows.filter(until__isnull=True, reference__in=batch).exclude(facts="")
@@ -270,7 +269,7 @@ class HostStore:
         return found
 
     def gone(self, references: Collection[str]) -> dict[str, Seen]:
-        """Of these that it once held: up to where their last end is accounted for."""
+        """For those of these that it no longer holds: the last event that this reflects."""
         rows = self.rows.filter(until__isnull=False, reference__in=references).order_by("pk")
         return {
             reference: Seen(event, at)

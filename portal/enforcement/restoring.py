@@ -1,7 +1,6 @@
-"""After a restore from a backup: what mail hosts hold that the database forgot, and a new epoch for the releases.
-
-A host whose receipt names a release that this database never made sends the signed manifest of it. So the portal
-reads its own word of then: which permissions the hosts hold, and which they hold no longer.
+"""After a restore from a backup: what mail hosts hold that the database lost, and a new epoch for the releases.
+A host whose receipt names a release that this database never made sends its signed manifest. From it the portal
+learns which permissions the hosts hold, and which they no longer hold.
 """
 
 import json
@@ -26,7 +25,7 @@ SIGNATURE_BYTES = 64
 
 
 def wants_manifest(state: HostState) -> bool:
-    """Whether the host shall send the manifest of what it holds: once for each release that is not known here."""
+    """Whether the host should send its manifest: once for each release that is unknown here."""
     known = HostManifest.objects.filter(
         host=state.host,
         target=state.target,
@@ -38,9 +37,8 @@ def wants_manifest(state: HostState) -> bool:
 
 @transaction.atomic
 def take_manifest(*, token: HostToken, target: str, body: bytes) -> HostManifest:
-    """Keep the manifest that a host holds. `body` is gzip of the signature's 64 bytes and the manifest.
-
-    Raises TooLarge, Unusable, NotAllowed where our key did not sign it, or WrongState where nobody asked for it.
+    """Store the manifest of a host. `body` is gzip of the signature's 64 bytes and the manifest. Raises
+    TooLarge, Unusable, NotAllowed if our key did not sign it, or WrongState if it was not requested.
     """
     if len(body) > LARGEST_BYTES:
         raise TooLarge(f"A manifest has at most {LARGEST_BYTES} bytes, compressed.")
@@ -65,7 +63,7 @@ def take_manifest(*, token: HostToken, target: str, body: bytes) -> HostManifest
 
 
 def _unpacked(body: bytes) -> bytes:
-    """The manifest, verified before anything of it is read."""
+    """The manifest, verified before it is parsed."""
     unpacker = zlib.decompressobj(wbits=31)
     try:
         raw = unpacker.decompress(body, LARGEST_MANIFEST + SIGNATURE_BYTES + 1)
@@ -82,12 +80,12 @@ def _unpacked(body: bytes) -> bytes:
 # ---------------------------------------------------------------- after the restore
 @dataclass
 class Findings:
-    """What hosts hold against what the database knows, in lines for people, and the release that followed."""
+    """The differences between hosts and database, as lines for people, and the release that followed."""
 
     forgotten: list[str] = field(default_factory=list)
-    """Held by hosts and unknown to the database: these leave the hosts with the next release."""
+    """On hosts and unknown to the database: the next release removes these from the hosts."""
     revived: list[str] = field(default_factory=list)
-    """In force by the database, and taken out of the hosts after the backup: these are held until a person decides."""
+    """In force in the database, and removed from the hosts after the backup: these are held until a person decides."""
     silent: list[str] = field(default_factory=list)
     """Hosts of which nothing is known since the restore."""
     outcome: releasing.ReleaseOutcome = field(default_factory=releasing.ReleaseOutcome)
@@ -95,9 +93,9 @@ class Findings:
 
 
 def release_after_restore() -> Findings:
-    """Begin a new epoch, and release every target in it; hosts take these releases though their serials are lower.
-
-    What the hosts took out after the backup was made is not let in again by its restored rows: it is held. Raises
+    """Start a new epoch and release every target in it; hosts accept these releases although their serials are
+    lower. What was removed from hosts after the backup is not added again because of its restored rows: it is
+    held. Raises
     SigningKeyMissing.
     """
     signing.key_id()
@@ -115,7 +113,7 @@ def release_after_restore() -> Findings:
 
 
 def _next_epoch() -> int:
-    """Later than every epoch before, those that the restored database forgot included: the time says so."""
+    """Greater than every earlier epoch, including those that the restored database lost, since it is the time."""
     known = Release.objects.aggregate(Max("epoch"))["epoch__max"] or 0
     told = HostState.objects.aggregate(Max("epoch"))["epoch__max"] or 0
     return max(known + 1, told + 1, int(time.time()))
@@ -148,5 +146,5 @@ def _compare(target: str, findings: Findings) -> None:
         f"{target}: {reference}, taken out after the backup was made" for reference in revived
     ]
     for reference in revived:
-        # Taken out, as it was: so that its restored rows are an addition that no act explains.
+        # Recorded as removed, so that its restored rows are an addition that no action explains.
         ExportedGrant.objects.filter(pk=known[reference].pk).update(until=before)

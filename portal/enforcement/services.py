@@ -1,4 +1,4 @@
-"""When exports are written, by whom, and what is remembered of it."""
+"""Publishing exports, and recording it."""
 
 import hashlib
 import logging
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Published:
-    """What a publication did."""
+    """The result of a publication."""
 
     serial: int
     entries: int
@@ -39,9 +39,9 @@ def publish(
 ) -> Published:
     """Write the exports of the grants in force on `day` (today) to `folder`.
 
-    What no act explains is held, one permission at a time; `accept_change` holds nothing. Where nothing changed since
-    the last publication there, the old files and serial stay. A target whose files cannot be written keeps its old
-    ones: the others go out, and then its LintError is raised.
+    Changes that no action explains are held, one permission at a time; `accept_change` holds nothing. If
+    nothing changed since the last publication there, the old files and serial stay. A target whose files cannot
+    be written keeps its old ones: the others are published, and then its LintError is raised.
     """
     known = list(EXPORT_TARGETS)
     base, today = install_path or settings.POSTFIX_MAP_DIR, run_day(day, accept_change=accept_change)
@@ -74,7 +74,7 @@ def publish(
 
 
 class _Publication:
-    """One publication to a folder, on its way."""
+    """One publication to a folder, in progress."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class _Publication:
         self.standing = publishing.read_manifest(folder)
 
     def rendered(self) -> publishing.Rendered:
-        """All targets' files; of one that was refused, what stands in the folder."""
+        """All targets' files; for a refused one the current files of the folder."""
         exports = {}
         for key in self.stores:
             if key not in self.refused:
@@ -118,7 +118,7 @@ class _Publication:
         return found
 
     def unchanged(self) -> Published | None:
-        """What stands there, if it is this already."""
+        """The current publication, if it is already the same."""
         standing = self.standing
         if (
             standing is None
@@ -130,7 +130,7 @@ class _Publication:
         return Published(standing["serial"], len(standing["entries"]), len(standing["grants"]), False)
 
     def write(self) -> Published:
-        """Stage, lint, and swap in; a target that the mail system does not read keeps its old files."""
+        """Stage, lint and activate; a target that the mail system cannot read keeps its old files."""
         row = _record(self.folder)
         try:
             for key in list(self.prepared):
@@ -199,12 +199,14 @@ def _record(folder: Path) -> Publication:
 
 # ---------------------------------------------------------------- by itself, on a change
 def is_published_by_itself() -> bool:
-    """Whether changes go out without anybody's act: to a folder, to hosts that pull, or both."""
+    """Whether changes are published automatically: to a folder, to hosts that pull, or both."""
     return bool(settings.PUBLISH_DIR) or signing.has_key()
 
 
 def mark_changed() -> None:
-    """Note, in the transaction that changes a grant, that the exports are out of date; wake a worker after it."""
+    """Record, in the transaction that changes a grant, that the exports are out of date; dispatch a publication
+    after it.
+    """
     if not is_published_by_itself():
         return
     Pending.objects.get_or_create(pk=1)
@@ -213,10 +215,9 @@ def mark_changed() -> None:
 
 
 def publish_changes(*, force: bool = False) -> Published | None:
-    """Publish to PUBLISH_DIR and release to hosts if a grant changed since (or `force`).
-
-    Returns what went to PUBLISH_DIR, or None. The mark is cleared before the grants are read, so a change that
-    comes meanwhile is published next.
+    """Publish to PUBLISH_DIR and release to hosts if a grant changed (or `force`). Return the publication to
+    PUBLISH_DIR, or None. The flag is cleared before the grants are read, so that a concurrent change is
+    published next.
     """
     if not is_published_by_itself():
         return None
@@ -227,7 +228,7 @@ def publish_changes(*, force: bool = False) -> Published | None:
         refused = _release_to_hosts()
         published = _publish_to_folder(refused)
     except Exception:
-        # Not published: the mark stands again, so that the sweep tries once more.
+        # Not published: the flag is set again, so that the periodic job retries.
         Pending.objects.filter(pk=1, changed_at__isnull=True).update(changed_at=timezone.now())
         raise
     if refused:
@@ -238,7 +239,7 @@ def publish_changes(*, force: bool = False) -> Published | None:
 
 
 def _release_to_hosts() -> list[Exception]:
-    """Release where there is a key to sign with; returns the refusals."""
+    """Release if there is a signing key; return the refusals."""
     return list(releasing.release().refused.values()) if signing.has_key() else []
 
 

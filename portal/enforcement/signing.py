@@ -1,7 +1,6 @@
-"""The portal's signature under what mail hosts pull: Ed25519 (RFC 8032), with a key from the environment.
-
-A key's id is the start of its public half's digest, so that a host that holds several keys knows which one to
-try, and a new key can be laid out before the portal begins to sign with it.
+"""The portal's signature of releases: Ed25519 (RFC 8032), with a key from the environment. A key's id is the
+start of its public key's digest, so that a host with several keys knows which one to use, and a new key can be
+installed before the portal signs with it.
 """
 
 import base64
@@ -16,7 +15,7 @@ KEY_ID_LENGTH = 16
 
 
 class SigningKeyMissing(Exception):
-    """EXPORT_SIGNING_KEY is not set, so nothing can be offered to mail hosts."""
+    """EXPORT_SIGNING_KEY is not set, so mail hosts cannot pull."""
 
 
 def has_key() -> bool:

@@ -1,4 +1,4 @@
-"""What an export is, and the exports there are. Each kind registers its own."""
+"""The interface and the registry of exports. Each kind registers its own."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping
@@ -12,7 +12,7 @@ from portal.ui.links import url_or_none
 
 
 class Entry(NamedTuple):
-    """One thing that a grant puts into force: which, until when. The manifest lists them all."""
+    """One thing that a grant allows, and its last day. The manifest lists them all."""
 
     grant: str
     value: str
@@ -26,13 +26,16 @@ class Export:
     files: Mapping[str, str]
     entries: tuple[Entry, ...]
     terms: Mapping[str, str] = field(default_factory=dict)
-    """By reference: what the files grant beyond the entries, such as to whom mail may go. A change of it needs an
-    explanation as a change of the entries does."""
+    """By reference: what the files allow beyond the entries, such as recipients. A change of it needs an
+    explanation, like a change of the entries.
+    """
 
 
 @dataclass(frozen=True)
 class Held:
-    """Permissions that a release does not take from the database: as the last release had them, or not at all."""
+    """Held permissions, which a release does not read from the database: as the last release had them, or not
+    at all.
+    """
 
     kept: Mapping[str, Any] = field(default_factory=dict)
     """By reference: what `Target.facts` gave when the permission was last released."""
@@ -49,12 +52,12 @@ NOTHING_HELD = Held()
 
 
 class LintError(ValueError):
-    """A rendered file is malformed. Postfix skips such a line with a warning, so it must not get there."""
+    """A rendered file is malformed. Postfix would skip such a line with a warning, so it must not be released."""
 
     def __init__(self, message: str, *, grant: str = "") -> None:
         super().__init__(message)
         self.grant = grant
-        """The reference of the permission that cannot be written, where it is known: it alone is held then."""
+        """The reference of the permission that cannot be written, if known: then only that one is held."""
 
 
 class Target(Protocol):
@@ -68,7 +71,7 @@ class Target(Protocol):
 
     def render(self, *, day: date, install_path: str, held: Held = NOTHING_HELD) -> Export:
         """The files for the grants in force on `day`, deterministic and escaped. `install_path` is where the
-        mail host will hold them. What `held` names is taken from there and nowhere else."""
+        mail host will hold them. Permissions in `held` are taken from there only."""
 
     def facts(self, *, day: date, references: Collection[str]) -> Iterator[tuple[str, Any]]:
         """For those of `references` in force on `day`: the reference, and all that `render` needs of it again when
@@ -79,7 +82,7 @@ class Target(Protocol):
 
 
 EXPORT_TARGETS: ExtensionPoint[Target] = ExtensionPoint(lambda target: target.key)
-"""The targets there are; a target's key is its folder."""
+"""All targets; a target's key is its folder."""
 
 
 def page_of(target: Target) -> str:

@@ -1,4 +1,4 @@
-"""Celery's way to publication."""
+"""Celery tasks for publication."""
 
 from celery import shared_task
 
@@ -15,11 +15,11 @@ def publish_changes() -> None:
 
 @shared_task
 def publish() -> None:
-    """Publish for the new day: grants begin and end at midnight without anybody's act."""
+    """Publish for the new day: grants start and end at midnight."""
     services.publish_changes(force=True)
 
 
 @shared_task
 def check_hosts() -> None:
-    """Tell of mail hosts that fall behind, fall silent or differ."""
+    """Notify IT of mail hosts that are late, silent or different."""
     hosts.check_hosts()

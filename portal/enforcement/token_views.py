@@ -1,4 +1,4 @@
-"""The administrators' page of tokens: make one, see it once, revoke it."""
+"""The administrators' page of tokens: create, show once, revoke."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -19,7 +19,7 @@ from portal.lib.problems import NotAllowed
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def tokens(request: HttpRequest) -> HttpResponse:
-    """All tokens without their secrets; a POST makes one and shows it on this one page."""
+    """List tokens without their secrets; a POST creates one and shows it once."""
     actor = person(request)
     if not may_handle_tokens(actor):
         raise NotAllowed("Only administrators handle the tokens of mail hosts.")

@@ -1,4 +1,4 @@
-"""Tokens by which mail hosts pull: made by administrators, shown once, kept as a digest, scoped and ended."""
+"""Tokens with which mail hosts pull: created by administrators, shown once, stored as a digest, limited to targets."""
 
 import logging
 from collections.abc import Collection
@@ -27,9 +27,8 @@ def _check(actor: User) -> None:
 
 @transaction.atomic
 def make_token(*, actor: User, host: str, targets: Collection[str], days: int) -> tuple[HostToken, str]:
-    """A token for `host` to pull `targets` for `days` days: the row, and the token that nobody sees again.
-
-    Raises NotAllowed. The host is expected to report from now on.
+    """Create a token for `host` to pull `targets` for `days` days; return the row, and the token, which is not
+    stored. Raises NotAllowed. The host is expected to send receipts from now on.
     """
     _check(actor)
     columns, token = machine_tokens.fresh(prefix=PREFIX, actor=actor, days=days)
@@ -47,5 +46,5 @@ def revoke_token(*, actor: User, token: HostToken) -> None:
 
 
 def usable_token(header: str) -> HostToken | None:
-    """The usable token that an Authorization header carries, or None; notes that it was used."""
+    """Return the usable token in an Authorization header, or None; record its use."""
     return machine_tokens.usable(HostToken.objects.all(), header, prefix=PREFIX)

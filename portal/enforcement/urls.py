@@ -1,4 +1,4 @@
-"""Addresses of the enforcement room."""
+"""URLs of the enforcement app."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""What is in force, for those who look after the mail system."""
+"""The enforcement page, for people who run the mail system."""
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -28,7 +28,7 @@ HELD_SHOWN = 20
 @login_required
 @require_safe
 def enforcement(request: HttpRequest) -> HttpResponse:
-    """What is held back, how many permissions are active, what was released, where it is live, and what waits."""
+    """Show held changes, the number of active permissions, releases, hosts and pending changes."""
     actor = person(request)
     if not actor.sees_everything:
         raise NotAllowed("This page is for people who run the mail system, and for auditors.")

@@ -1,1 +1,1 @@
-"""The room of grants; `apps.py` says what it is."""
+"""The grants app; see `apps.py`."""

@@ -1,4 +1,4 @@
-"""What this room tells the rooms above it (`portal.lib.announcements`)."""
+"""Announcements of this app to the apps above it (see `portal.lib.announcements`)."""
 
 from typing import TYPE_CHECKING
 
@@ -8,4 +8,4 @@ if TYPE_CHECKING:
     from portal.grants.models import GrantEvent
 
 grant_changed: "Announcement[GrantEvent]" = Announcement()
-"""A grant was issued or changed; told once its event is written."""
+"""A grant was issued or changed; announced once its event is written."""

@@ -1,4 +1,4 @@
-"""The grants room: what an approval leaves behind."""
+"""The grants app: the permissions that approvals create."""
 
 from portal.lib import registration
 

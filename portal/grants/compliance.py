@@ -1,4 +1,4 @@
-"""What the daily checks mean for a grant, and what the pages read of them."""
+"""What the daily checks mean for a grant, and the queries of their pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ RUNS_SHOWN = 10
 
 @dataclass(frozen=True)
 class ComplianceResult:
-    """What one check of one grant established, in sentences for its page."""
+    """The result of one check of one grant, as sentences for its page."""
 
     standing: Standing
     broken_sentence: str = ""
@@ -31,7 +31,7 @@ class ComplianceResult:
 
 
 def compliance_result(found: Sequence[Finding]) -> ComplianceResult:
-    """Broken where a must-finding fails, else unknown where one got no answer, else green."""
+    """Broken if a finding of a must-clause fails, else unknown if one got no answer, else green."""
     failed = [finding.sentence for finding in found if finding.must and finding.outcome == Outcome.FAIL]
     heeded = [
         finding.sentence
@@ -46,15 +46,13 @@ def compliance_result(found: Sequence[Finding]) -> ComplianceResult:
 
 
 def is_suspended_when_broken(grant: Grant) -> bool:
-    """Whether a break suspends the grant after the grace: the kind's word, or the institution's over it."""
+    """Whether a break suspends the grant after the grace period: the kind's default, unless the institution sets it."""
     return institution().suspends_when_broken.get(grant.kind, grant.kind_entry.suspends_when_broken)
 
 
 def suspension_due_on(grant: Grant) -> date | None:
-    """The day on which the next check may suspend the grant; None where nothing is due.
-
-    Counts from the letter, or from a later resumption: who resumes a grant that is still out of compliance
-    gives it the grace anew.
+    """The day on which the next check may suspend the grant; None if nothing is due. Counts from the notice, or
+    from a later resumption: resuming a grant that is still out of compliance starts the grace period again.
     """
     compliance = getattr(grant, "compliance", None)
     if (
@@ -89,7 +87,9 @@ def drifting_grants(actor: User) -> list[Compliance]:
 
 
 def _is_anything_broken() -> bool:
-    """Whether any grant at all has drifted, by the partial index: on most days the whole answer for the queue."""
+    """Whether any grant is out of compliance, by the partial index; on most days this is the only query of the
+    queue.
+    """
     sql, values = _broken_statement()
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
@@ -98,7 +98,7 @@ def _is_anything_broken() -> bool:
 
 @cache
 def _broken_statement() -> tuple[str, tuple[Any, ...]]:
-    # The same for everybody and every day: making it each time costs several times its running.
+    # The same for everybody; building the query each time would cost several times its execution.
     rows = Compliance.objects.filter(standing=Standing.BROKEN).order_by().values("pk")[:1]
     sql, values = rows.query.get_compiler(connection=connection).as_sql()
     return sql, tuple(values)

@@ -38,7 +38,7 @@ class Today(NamedTuple):
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether the date jumped, and nobody confirmed it."""
+        """Whether the date jumped and nobody confirmed it."""
         return self.day != self.trusted
 
     def is_in_force(self, grant: "Grant") -> bool:

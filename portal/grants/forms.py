@@ -20,7 +20,7 @@ class GrantReasonForm(forms.Form):
 class HandOverForm(forms.Form):
     """An offer to another person."""
 
-    to = PersonField(label="To whom?", help_text="The e-mail address of a person with an account here.")
+    to = PersonField(label="To whom?", help_text="The email address of a person with an account here.")
     note = forms.CharField(
         label="A word to them", max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 2})
     )

@@ -1,4 +1,4 @@
-"""A kind whose approvals leave a grant: what the kind itself adds to issuing, renewing and ending one."""
+"""A kind whose approvals create grants: its hooks for issuing, renewing and ending them."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,21 +26,23 @@ from portal.workflow.services.reviewing import ApprovalBlocked
 
 @dataclass(frozen=True, slots=True)
 class GrantStanding:
-    """Whether a grant may be used now, where its state and term alone do not tell."""
+    """Whether a grant may be used now, if its state and term alone do not decide it."""
 
     is_in_force: bool
     words: str
-    """For the head of its page and for lists, such as "May send from Dec 1, 2026"."""
+    """For the header of its page and for lists, such as "May send from Dec 1, 2026"."""
 
 
 class GrantingKind(Kind):
-    """A kind of request that leaves a grant. The grant's own rows (addresses, senders) are the kind's."""
+    """A kind of request whose approval creates a grant. The grant's own rows (addresses, senders) belong to the
+    kind.
+    """
 
     leaves_permission = True
     renewable = True
-    """Whether a grant is renewed at its end; one that is not gets no reminders, and ends instead of lapsing."""
+    """Whether grants of this kind can be renewed; others get no reminders, and end instead of lapsing."""
     moves_its_term = False
-    """Whether a change of a grant may move its first day, as a campaign's window moves."""
+    """Whether a change of a grant may change its first day, as with a campaign's window."""
     needs_proof = False
     """Whether a fresh grant starts as unproven and becomes active only when evidence arrives."""
 
@@ -49,14 +51,13 @@ class GrantingKind(Kind):
         """Write what is granted (addresses, senders, ...) as the kind's rows on `grant`, replacing old ones."""
 
     def granted_answers(self, grant: Grant) -> Mapping[str, Any]:
-        """By the fields' names, the answers that a renewal begins with where they are not those of the last request.
-
-        That is what a reviewer may cut: a renewal asks for what the grant allows, and not for what was wished.
+        """Return, by field name, the initial answers of a renewal that differ from those of the last request: a
+        renewal asks for what the grant allows, not for what was requested before a reviewer reduced it.
         """
         return {}
 
     def copy_answers(self, *, grant: Grant, service_request: ServiceRequest) -> None:
-        """Fill a renewal's or a change's fresh draft with what the grant allows now."""
+        """Fill the new draft of a renewal or change with what the grant allows now."""
         answering.copy_answers(
             source=grant.latest_request, target=service_request, instead=self.granted_answers(grant)
         )
@@ -70,28 +71,27 @@ class GrantingKind(Kind):
         return []
 
     def connect_rows(self, grant: Grant) -> list[tuple[str, list[str]]]:
-        """What somebody enters in the system or service that the grant is for, as (label, values) for page and email."""
+        """The settings to enter in the system or service that uses the grant, as (label, values) for page and email."""
         return []
 
     def is_proven(self, grant: Grant) -> bool:
-        """Whether the evidence that `needs_proof` asks for is there: only then a suspension ends as active."""
+        """Whether the evidence required by `needs_proof` exists: only then a resumed grant becomes active."""
         return not self.needs_proof
 
     def keeps_proof(self, *, grant: Grant, service_request: ServiceRequest, terms: Terms) -> bool:
         """Whether the evidence of a grant still fits once `service_request` is applied to it.
 
-        Asked before anything is written; where it does not fit the grant waits for new evidence, in the same event.
+        Called before anything is written; if it does not fit, the grant waits for new evidence, in the same event.
         """
         return self.is_proven(grant)
 
     def state_note(self, grant: Grant) -> str:
-        """Why the grant stands as it does, in words for its page; "" where its state says enough."""
+        """The reason for the grant's state, for its page; "" if the state says enough."""
         return ""
 
     def standings(self, grants: Sequence[Grant]) -> Mapping[int, GrantStanding]:
-        """By key, how each of `grants` (all of this kind) stands today; none where state and term say it all.
-
-        Few queries, nothing per grant. What is left out is in force as its state and term say.
+        """Return, by key, whether each of `grants` (all of this kind) may be used today; grants that are left
+        out follow their state and term. A fixed number of queries.
         """
         return {}
 
@@ -100,7 +100,7 @@ class GrantingKind(Kind):
         return []
 
     def decision_note(self, service_request: ServiceRequest) -> str:
-        """What the grant allows and until when, in the letter that tells of the approval."""
+        """What the grant allows and until when, for the email about the approval."""
         grant = grant_of(service_request)
         if grant is None:
             return ""
@@ -114,7 +114,7 @@ class GrantingKind(Kind):
         return f"{self.permission_sentence(grant)} {way} Its term is {term}. We remind you before it ends."
 
     def connect_lines(self, service_request: ServiceRequest) -> list[str]:
-        """How to connect, a line each, for the email that tells of the approval; [] where there is nothing to enter."""
+        """How to connect, one line each, for the email about the approval; [] if there is nothing to enter."""
         grant = grant_of(service_request)
         rows = [] if grant is None else self.connect_rows(grant)
         return [f"{label}: {', '.join(values)}" for label, values in rows]
@@ -122,14 +122,13 @@ class GrantingKind(Kind):
     def links(self, service_request: ServiceRequest) -> list[tuple[str, str]]:
         """The grant that the request led to, or that it is about."""
         if service_request.intention == "new" and service_request.state != "approved":
-            return []  # Only an approval makes a grant.
+            return []  # Only an approval creates a grant.
         grant = grant_of(service_request)
         return [] if grant is None else [(f"The permission {grant.reference}", grant.get_absolute_url())]
 
     def relay_rules(self, grants: QuerySet[Grant]) -> Iterable[RelayRule]:
-        """What `grants` (all of this kind) let clients of the mail relay do, for the policy service.
-
-        Called outside any request, with up to every grant there is: few queries, nothing per grant.
+        """What `grants` (all of this kind) let clients of the mail relay do, for the policy service. Called
+        outside any request, possibly with all grants: a fixed number of queries.
         """
         return ()
 
@@ -138,8 +137,8 @@ class GrantingKind(Kind):
     def grants_that_allow(self, subject: Subject) -> Iterable[Hit]:
         """The open grants of this kind whose present permission concerns `subject`, each with the reason.
 
-        Reads the permission rows, never the words of requests: a grant that gave an address up is not named. A few
-        queries whatever the number of grants. A person is looked for by the caller, who knows owners and co-owners.
+        Reads the rows of permissions, not the answers of requests: a grant that no longer has an address is not
+        found. A fixed number of queries. The caller searches for people, since it knows owners and co-owners.
         """
 
     @abstractmethod
@@ -147,21 +146,20 @@ class GrantingKind(Kind):
         """The requests of this kind in review (new ones, renewals, changes) that ask for what concerns `subject`."""
 
     def vendors_of(self, grants: Iterable[int]) -> Iterable[Vendor]:
-        """Who stands behind those of `grants` (ids) that are of this kind."""
+        """The vendors behind those of `grants` (ids) that are of this kind."""
         return ()
 
     def dependents(self, basis: Basis) -> Iterable[Hit]:
-        """The open grants of this kind that lean on the permissions of `basis`, or share their vendor."""
+        """The open grants of this kind that depend on the permissions of `basis`, or share their vendor."""
         return ()
 
     # ------------------------------------------------------------------ what stays true
     suspends_when_broken = False
-    """Whether a grant out of compliance is suspended after the grace; an institution may say otherwise."""
+    """Whether a grant out of compliance is suspended after the grace period; an institution may configure otherwise."""
 
     def recheck(self, grant: Grant) -> list[Finding]:
-        """Whether what `grant` was approved on still holds; [] where the kind has nothing to check again.
-
-        Runs in a thread of the daily job, outside transactions, and may ask the DNS within its deadline. A
+        """Check again what `grant` was approved on; [] if the kind has nothing to check again. Runs in a thread
+        of the daily job, outside transactions, and may query the DNS within its deadline. A
         must-finding that fails means out of compliance; other findings are advice to the owner.
         """
         return []
@@ -172,7 +170,7 @@ class GrantingKind(Kind):
         return type(self).recheck is not GrantingKind.recheck
 
     def check_after_decision(self, service_request: ServiceRequest) -> list[Finding] | None:
-        """What the daily check would find; None where the grant ended, or rests on a later request."""
+        """The findings of the daily check; None if the grant ended, or a later request was approved for it."""
         grant = grant_of(service_request)
         if grant is None or not grant.is_open or grant.latest_request_id != service_request.pk:
             return None
@@ -180,16 +178,16 @@ class GrantingKind(Kind):
 
     # ------------------------------------------------------------------ renewals
     confirmed_steps: tuple[str, ...] = ()
-    """The pages that a renewal answers anew, such as the statement; the others are filled in."""
+    """The pages that must be answered again at a renewal, such as the statement; the others are filled in."""
     quiet_fields: frozenset[str] = frozenset({"purpose", "is_attested"})
-    """Answers whose change does not lengthen a renewal's route."""
+    """Answers whose change does not make a renewal take the full route."""
 
     def term_months(self) -> int | None:
-        """The term in months where it is the same for all; None where the form asks for the days."""
+        """The term in months if it is the same for all; None if the form asks for the days."""
         return None
 
     def default_terms(self, service_request: ServiceRequest, today: date) -> Terms:
-        """The kind's term from today; a renewal of a grant in force goes on from its last day, a change keeps it."""
+        """The kind's term from today; a renewal of a grant in force continues from its last day, a change keeps it."""
         months = self.term_months()
         if months is None:
             raise NotImplementedError(f"{self.key} has neither term_months nor default_terms.")
@@ -201,9 +199,8 @@ class GrantingKind(Kind):
         return Terms(today, ends_on or about.grant.ends_on)
 
     def ends_if_renewed(self, grant: Grant, today: date) -> date | None:
-        """The last day of a renewal that changes nothing; None where its form has to say that anew.
-
-        With a term in months that is one term after its last day; after today where it is not in force.
+        """The last day of a renewal that changes nothing; None if its form must give it again. With a term in
+        months that is one term after its last day, or after today if it is not in force.
         """
         months = self.term_months()
         if months is None:
@@ -215,7 +212,7 @@ class GrantingKind(Kind):
         return answers_in_force(service_request)
 
     def is_unchanged_renewal(self, service_request: ServiceRequest) -> bool:
-        """Whether the request renews a grant, changes nothing that matters, and its facts speak for the short route."""
+        """Whether the request renews a grant without a relevant change and its facts allow the short route."""
         if service_request.intention != "renewal" or not renewing.is_short(service_request):
             return False
         before = self.baseline(service_request)
@@ -223,7 +220,9 @@ class GrantingKind(Kind):
         return bool(before) and not changed - self.quiet_fields
 
     def clashes(self, service_request: ServiceRequest) -> list[Finding]:
-        """What bars an approval at its very moment: another grant that has what is asked for. Asks the database alone."""
+        """The findings that bar an approval at that moment: another grant that has what is requested. Queries
+        the database only.
+        """
         return []
 
     # ------------------------------------------------------------------ the engine's hooks
@@ -239,9 +238,9 @@ class GrantingKind(Kind):
     def on_approved(self, *, service_request: ServiceRequest, actor: User, terms: Terms) -> None:
         """Issue the grant, or renew or change the one the request is about.
 
-        Of two approvals of one thing at the same moment the later one is barred: raises ApprovalBlocked.
+        Of two concurrent approvals of the same thing the later one raises ApprovalBlocked.
         """
-        # The kind's one row in `Counter` is the lock: approvals of one kind pass here one by one.
+        # The kind's row in `Counter` is the lock: approvals of one kind run one at a time.
         Counter.objects.select_for_update().get_or_create(kind=self.key)
         if clashes := self.clashes(service_request):
             raise ApprovalBlocked(clashes)
@@ -249,7 +248,7 @@ class GrantingKind(Kind):
         issuing.issue(service_request=service_request, actor=actor, terms=terms)
 
     def on_closed(self, *, service_request: ServiceRequest, actor: User | None) -> None:
-        """A renewal denied or withdrawn no longer holds its grant open."""
+        """A denied or withdrawn renewal no longer extends its grant."""
         issuing.release_hold(service_request=service_request)
 
 

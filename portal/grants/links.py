@@ -1,4 +1,4 @@
-"""The full address of a grant's page, for texts that leave the portal."""
+"""The URL of a grant's page, for texts outside the portal."""
 
 from django.conf import settings
 
@@ -6,5 +6,5 @@ from portal.ui.links import path_of
 
 
 def public_page(reference: str) -> str:
-    """Where the grant can be read and renewed."""
+    """The URL of the page on which the grant can be read and renewed."""
     return f"{settings.PUBLIC_URL}{path_of('grant', reference)}"

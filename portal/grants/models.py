@@ -1,7 +1,5 @@
-"""The tables of what was granted: the grant, its history, its reminders, its handing over.
-
-`in_force` looks at state and day alone, so that a grant whose term is over is out of force whatever the
-scheduler did or did not do.
+"""The tables of permissions: the grant, its history, its reminders, its offers to new owners. `in_force` uses
+only state and day, so that a grant whose term has ended is out of force even if no job ran.
 """
 
 from datetime import date, timedelta
@@ -27,7 +25,7 @@ USER = settings.AUTH_USER_MODEL
 
 
 class GrantQuerySet(models.QuerySet["Grant"]):
-    """Grants, narrowed by who asks and by what is in force."""
+    """Queries for grants: by actor, and by what is in force."""
 
     def visible_to(self, actor: "User") -> "GrantQuerySet":
         """The grants `actor` owns, co-owns or is offered; reviewers and auditors see all."""
@@ -39,10 +37,8 @@ class GrantQuerySet(models.QuerySet["Grant"]):
         return self.filter(Q(owner=actor) | Q(co_owner=actor) | offered).distinct()
 
     def in_force(self, day: date) -> "GrantQuerySet":
-        """The grants in force on `day` (a day in the institution's zone).
-
-        Active, begun, and not past the term - or held open by a renewal that was filed in time and is not
-        decided yet (`held_open_by`).
+        """The grants in force on `day` (a day in the institution's zone): active, and within the term or
+        extended by a renewal that was filed in time and is not decided yet (`held_open_by`).
         """
         return self.filter(
             Q(ends_on__gte=day) | Q(held_open_by__isnull=False), state=GrantState.ACTIVE, starts_on__lte=day
@@ -50,11 +46,11 @@ class GrantQuerySet(models.QuerySet["Grant"]):
 
 
 class Grant(models.Model):
-    """One permission: whose, for what, from when to when, and in which state."""
+    """One permission: its owner, subject, term and state."""
 
     kind = models.CharField(max_length=20)
     reference = models.CharField(max_length=20, unique=True)
-    """The reference of the request that first led to it; renewals keep it."""
+    """The reference of the first request; renewals keep it."""
     request = models.OneToOneField(ServiceRequest, on_delete=models.PROTECT, related_name="grant")
     latest_request = models.ForeignKey(ServiceRequest, on_delete=models.PROTECT, related_name="+")
     """The request whose answers are in force: the first one, or the last renewal or change approved."""
@@ -76,7 +72,7 @@ class Grant(models.Model):
     held_open_by = models.ForeignKey(
         ServiceRequest, on_delete=models.PROTECT, related_name="holds_open", null=True, blank=True
     )
-    """A renewal filed in time and not decided yet: it keeps the grant in force past `ends_on`."""
+    """A renewal that was filed in time and is not decided yet; it keeps the grant in force past `ends_on`."""
     created_at = models.DateTimeField(default=timezone.now)
     state_changed_at = models.DateTimeField(default=timezone.now)
     state_reason = models.TextField(blank=True)
@@ -123,7 +119,7 @@ class Grant(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """Whether the grant may still be in force at some time."""
+        """Whether the grant is in force or may be again."""
         return self.state in OPEN_STATES
 
 
@@ -141,7 +137,7 @@ class TrustedDate(models.Model):
 
 
 class GrantRequest(models.Model):
-    """A renewal or a change: which grant a request is about."""
+    """The grant that a renewal or change is about."""
 
     service_request = models.OneToOneField(
         ServiceRequest, on_delete=models.CASCADE, primary_key=True, related_name="about_grant"
@@ -167,7 +163,7 @@ class GrantEvent(models.Model):
 
     @property
     def label(self) -> str:
-        """The action in past words."""
+        """The action in the past tense."""
         return PAST_WORDS.get(self.action, self.action)
 
 
@@ -214,11 +210,11 @@ class Reminder(models.Model):
 
 
 class Handover(models.Model):
-    """An owner's offer of a grant to somebody else; it changes hands when that person accepts."""
+    """An offer to transfer a grant to another person, who becomes its owner by accepting."""
 
     grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="handovers")
     offered_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
-    """None where the portal itself asks, since the owner is gone."""
+    """None if the portal itself offers it, since the owner left."""
     offered_to = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="handovers_offered")
     offered_at = models.DateTimeField(default=timezone.now)
     note = models.TextField(max_length=1000, blank=True)
@@ -234,12 +230,12 @@ class Handover(models.Model):
 
     @property
     def giver(self) -> str:
-        """Who offers it, in words."""
+        """The name of whoever offers it."""
         return str(self.offered_by) if self.offered_by else institution().product
 
 
 class Standing(models.TextChoices):
-    """What the daily checks last established of a grant."""
+    """The last result of the daily checks of a grant."""
 
     GREEN = "green", "Meets the standards"
     BROKEN = "broken", "Out of compliance"
@@ -247,10 +243,9 @@ class Standing(models.TextChoices):
 
 
 class Compliance(models.Model):
-    """Whether the facts a grant was approved on still hold.
-
-    `standing` is the last thing that was established: a check that got no answer leaves it as it was and
-    notes only `unanswered_at`, so that an outage of name servers is never taken for a changed fact.
+    """Whether the facts that a grant was approved on still hold. `standing` is the last established result: a
+    check without an answer leaves it unchanged and only sets `unanswered_at`, so that an outage of name servers
+    never counts as a changed fact.
     """
 
     grant = models.OneToOneField(Grant, on_delete=models.CASCADE, primary_key=True, related_name="compliance")
@@ -259,12 +254,12 @@ class Compliance(models.Model):
     """When `standing` became what it is."""
     broken_sentence = models.TextField(blank=True)
     advice = models.TextField(blank=True)
-    """What the owner should look at, though it breaks nothing; one remark a line."""
+    """Advice to the owner that breaks nothing, one sentence a line."""
     told_at = models.DateTimeField(null=True, blank=True)
-    """When the owners were told of the present break; the grace counts from here."""
+    """When the owners were notified of the present break; the grace period starts here."""
     suspended_by_portal = models.BooleanField(default=False)
     checked_at = models.DateTimeField(null=True, blank=True)
-    """When a check last established something."""
+    """When a check last got a result."""
     unanswered_at = models.DateTimeField(null=True, blank=True)
     """When a check last got no answer, if that was the newest one."""
 
@@ -279,11 +274,11 @@ RUN_GIVEN_UP_AFTER = timedelta(minutes=15)
 
 
 class RecheckRun(models.Model):
-    """One run of the daily checks, and how far it is."""
+    """One run of the daily checks, with its progress."""
 
     started_at = models.DateTimeField(default=timezone.now)
     moved_at = models.DateTimeField(default=timezone.now)
-    """When the run last noted how far it is."""
+    """When the run last recorded its progress."""
     finished_at = models.DateTimeField(null=True, blank=True)
     total = models.PositiveIntegerField(default=0)
     done = models.PositiveIntegerField(default=0)
@@ -295,5 +290,5 @@ class RecheckRun(models.Model):
 
     @property
     def is_running(self) -> bool:
-        """Whether the run goes on; a worker that died leaves a run that does not."""
+        """Whether the run is active; the run of a worker that died is not."""
         return self.finished_at is None and timezone.now() - self.moved_at < RUN_GIVEN_UP_AFTER

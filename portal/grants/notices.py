@@ -1,4 +1,4 @@
-"""Who is told what, when a grant changes. Called by services, inside their transactions."""
+"""Notices about changes of grants. Called by services, inside their transactions."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,7 @@ SENTENCES = {
 
 
 REMINDED_TOO: ExtensionPoint[Callable[[Grant], list[str]]] = ExtensionPoint()
-"""Each gives the addresses that get a grant's reminders besides its people."""
+"""Functions that return more addresses for a grant's reminders, besides its people."""
 
 
 def people_of(grant: Grant) -> list[str]:
@@ -55,7 +55,9 @@ def people_of(grant: Grant) -> list[str]:
 
 
 def _has_agreed(grant: Grant) -> bool:
-    """Whether the co-owner accepted that part, or did what only a co-owner does; who was merely named gets no email."""
+    """Whether the co-owner accepted that role, or did what only a co-owner does. Somebody who was only named
+    gets no email.
+    """
     if grant.co_owner_id is None:
         return False
     parts = Participation.objects.filter(service_request=grant.latest_request_id, person=grant.co_owner_id)
@@ -98,7 +100,7 @@ def next_at_hosts(grant: Grant, action: str) -> str:
 
 
 def changed(*, grant: Grant, event: GrantEvent) -> None:
-    """Something happened to the permission."""
+    """Notify its people of a change of the permission."""
     context: dict[str, Any] = {
         "what": WORDS.get(event.action, event.action),
         "reason": event.reason,
@@ -114,7 +116,7 @@ def changed(*, grant: Grant, event: GrantEvent) -> None:
 
 
 def reminder(*, grant: Grant, due_on: "date", days_left: int) -> None:
-    """The term ends soon; `days_left` counts from today."""
+    """Remind of the end of the term; `days_left` counts from today."""
     others = [address for more in REMINDED_TOO for address in more(grant)]
     recipients = list(dict.fromkeys([*people_of(grant), *others]))
     _tell("grant_reminder", grant, f"{grant.pk}:{due_on}", recipients, days_left=days_left)
@@ -126,20 +128,22 @@ def lapsed(*, grant: Grant, event: GrantEvent) -> None:
 
 
 def drifted(*, grant: Grant, event: GrantEvent, suspended_on: "date | None") -> None:
-    """A fact changed that the permission was approved on; `suspended_on` is None where it is not suspended."""
+    """Notify of a changed fact that the permission was approved on; `suspended_on` is None if it will not be
+    suspended.
+    """
     recipients = list(dict.fromkeys([*people_of(grant), institution().contact_email]))
     _tell("grant_drift", grant, str(event.pk), recipients, fact=event.reason, suspended_on=suspended_on)
 
 
 def offer_withdrawn(*, grant: Grant, handover: Handover, actor: "User") -> None:
-    """The person who was asked to take the permission over need not answer any more."""
+    """Notify the person that the offer is withdrawn."""
     _tell(
         "grant_offer_withdrawn", grant, f"offer:{handover.pk}", [handover.offered_to.email], actor=str(actor)
     )
 
 
 def offered(*, grant: Grant, handover: Handover) -> None:
-    """Somebody is asked to take the permission over."""
+    """Notify the person of the offer."""
     recipients = [handover.offered_to.email]
     _tell(
         "grant_offered",

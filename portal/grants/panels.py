@@ -1,4 +1,4 @@
-"""Where apps beside and above show panels on the pages of permissions."""
+"""Extension points for panels on the pages of permissions."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -15,4 +15,6 @@ STATUS_PANELS: ExtensionPoint[Panel[Status]] = ExtensionPoint()
 OVERVIEW_PANELS: ExtensionPoint[Panel[User]] = ExtensionPoint()
 """Sections of the page that shows what the mail system holds, for the person who reads it."""
 ROW_NOTES: ExtensionPoint[Callable[[Sequence[Grant]], Mapping[int, str]]] = ExtensionPoint()
-"""Each says, by id, what lists of permissions say of some of those given besides their state; few queries, none per grant."""
+"""Each says, by id, what lists of permissions say of some of those given besides their state; few queries, none
+per grant.
+"""

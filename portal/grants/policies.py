@@ -52,13 +52,13 @@ def _fits(action: GrantAction, grant: "Grant", handover: "Handover | None") -> b
     if action == GrantAction.HAND_OVER:
         return handover is None
     if action == GrantAction.WITHDRAW_OFFER:
-        # What the portal or IT offers because an owner left is theirs to withdraw.
+        # An offer of the portal or of IT, made because the owner left, is not the owner's to withdraw.
         return handover is not None and handover.offered_by_id in (grant.owner_id, grant.co_owner_id)
     return True
 
 
 def has_open_request(grant: "Grant") -> bool:
-    """Whether a renewal or a change of the grant is under way."""
+    """Whether a renewal or change of the grant is open."""
     return grant.later_requests.filter(service_request__state__in=OPEN_STATES).exists()
 
 

@@ -1,8 +1,7 @@
-"""The hooks by which a change of grants reaches the mail system, and by which pages learn what the mail system holds.
-
-This app may not know how exports are written (that app is above), so it only says that something changed;
-`portal.enforcement` listens, and answers how far a permission got. Without a listener nothing
-is published.
+"""The hooks through which changes of grants reach the mail system, and through which pages learn what the mail
+system holds. This app may not know how exports are written, since that app is above it. It only announces
+changes; `portal.enforcement` listens, and returns the publication status of a permission. Without a listener
+nothing is published.
 """
 
 from collections.abc import Callable, Collection
@@ -22,46 +21,46 @@ if TYPE_CHECKING:
     from portal.grants.models import Grant, GrantEvent
 
 permissions_changed: Announcement[None] = Announcement()
-"""Something changed in what the mail system is to hold; told inside the transaction that changes it."""
+"""Something changed in what the mail system should hold; announced inside the transaction that changes it."""
 
 
 def follow(event: "GrantEvent") -> None:
-    """Whatever happens to a grant may change what the mail system is to hold."""
+    """Any event of a grant may change what the mail system should hold."""
     changed()
 
 
 def changed() -> None:
-    """Say that what the mail system is to hold may be another: for what no event of a grant says by itself."""
+    """Announce that what the mail system should hold may have changed, where no event of a grant does."""
     permissions_changed.tell(None)
 
 
 # ---------------------------------------------------------------- how far a permission got
 class Reach(StrEnum):
-    """How far a permission got on its way into the mail system, or out of it."""
+    """The publication status of a permission in the mail system."""
 
     ACTIVE = "active"
-    """It is active, and the portal itself decides by it: no mail host takes part."""
+    """It is active, and only the portal uses it: no mail host takes part."""
     APPROVED = "approved"
-    """It is active, but at least one mail host is not known to let it through yet."""
+    """It is active, but at least one mail host has not confirmed it yet."""
     RELEASED = "released"
-    """It is active and was handed to the mail system, from which nobody reports."""
+    """It is active and was released to the mail system, but no host sends receipts."""
     LIVE = "live"
     """Every mail host reported a release that holds it as it is now."""
     LEAVING = "leaving"
-    """It is not active any more, but a mail host still holds it, or could still take it up."""
+    """It is no longer active, but a mail host still holds it, or may still apply it."""
     OUT = "out"
     """It is not active, and no mail host is known to hold it."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """How far a permission got, in one word for programs and in sentences for people."""
+    """The publication status of a permission: one word for programs, sentences for people."""
 
     reach: Reach
     label: str
     """A few words, such as "Live on 2 of 2 hosts"."""
     reason: str = ""
-    """Why it is not further; empty where there is nothing to add."""
+    """The reason for the status; empty if there is nothing to add."""
     detail: Any = field(default=None, compare=False, repr=False)
     """What who answered knows besides, for its own panel on the permission's page."""
 
@@ -73,7 +72,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Carrier:
-    """Who brings permissions to mail hosts: how far each got, by reference, and whether a kind's are brought at all."""
+    """The provider of the publication status, by reference, and of whether a kind is exported at all."""
 
     statuses: Callable[[Collection["Grant"]], dict[str, Status]]
     carries: Callable[[str], bool]
@@ -88,7 +87,7 @@ def is_carried(kind: str) -> bool:
 
 
 def statuses(grants: "Collection[Grant]") -> dict[str, Status]:
-    """How far each of `grants` got, by reference; a few queries, however many they are."""
+    """The publication status of each of `grants`, by reference; a fixed number of queries."""
     found: dict[str, Status] = {}
     for carrier in CARRIERS:
         found |= carrier.statuses(grants)
@@ -101,7 +100,7 @@ def statuses(grants: "Collection[Grant]") -> dict[str, Status]:
 
 
 def _by_kind(grants: "Collection[Grant]") -> dict[str, Status]:
-    """The status of those of which their kind says more than state and term do."""
+    """The status of grants whose kind defines one beyond state and term."""
     standings = standings_of(grants)
     return {
         grant.reference: Status(Reach.ACTIVE if one.is_in_force else Reach.OUT, one.words)
@@ -111,12 +110,12 @@ def _by_kind(grants: "Collection[Grant]") -> dict[str, Status]:
 
 
 def status_of(grant: "Grant") -> Status:
-    """How far one grant got."""
+    """The publication status of one grant."""
     return statuses([grant])[grant.reference]
 
 
 def by_portal_alone(grant: "Grant", today: "Today") -> Status:
-    """The status of a permission that no mail host holds: what its state and its term say."""
+    """The status of a permission that no mail host holds, from its state and term."""
     if today.is_in_force(grant):
         return Status(Reach.ACTIVE, "Active", kept_words(grant) if today.is_kept(grant) else "")
     return Status(Reach.OUT, state_words(grant))

@@ -1,4 +1,4 @@
-"""The pictures of what broke a permission, for its page."""
+"""The drawings of the failed checks of a permission, for its page."""
 
 from portal.grants.models import Grant, Standing
 from portal.workflow.models import StoredFinding
@@ -6,7 +6,7 @@ from portal.workflow.selectors import newest_findings
 
 
 def broken_records(grant: Grant) -> list[StoredFinding]:
-    """The findings of the newest check that failed and can be drawn; none, and no query, where nothing is broken."""
+    """The failed findings of the newest check that can be drawn; none, without a query, if nothing is broken."""
     compliance = getattr(grant, "compliance", None)
     if compliance is None or compliance.standing != Standing.BROKEN:
         return []

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def granting_kind(key: str) -> "GrantingKind":
-    """The registry's entry for `key`; TypeError where that kind leaves no grant."""
+    """The registry's entry for `key`. Raises TypeError if that kind creates no grants."""
     kind = registry.get(key)
     if not kind.leaves_permission:
         raise TypeError(f"Kind {key!r} leaves no grant.")
@@ -22,7 +22,7 @@ def granting_kind(key: str) -> "GrantingKind":
 
 
 def standings_of(grants: "Iterable[Grant]") -> "dict[int, GrantStanding]":
-    """By key, how those of `grants` stand of which their kinds say more than state and term do."""
+    """By key, the status of those of `grants` whose kinds define one beyond state and term."""
     by_kind: dict[str, list[Grant]] = {}
     for grant in grants:
         by_kind.setdefault(grant.kind, []).append(grant)

@@ -1,4 +1,4 @@
-"""What a grant lets a client of the mail relay do: the form in which a kind tells the policy service."""
+"""What a grant lets a client of the mail relay do, as kinds return it for the policy service."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,12 +6,12 @@ from datetime import date
 from portal.grants.states import GrantState
 
 REMEMBERED_DAYS = 400
-"""How long the address of a grant out of force is refused with a sentence of its own."""
+"""How long the address of a grant that is out of force gets a specific refusal."""
 
 
 @dataclass(frozen=True, slots=True)
 class RelayRule:
-    """One grant as the relay sees it: from where, as whom, to whom, how much, from when to when."""
+    """One grant as a relay rule: clients, senders, recipients, limits and term."""
 
     grant_id: int
     reference: str
@@ -22,7 +22,7 @@ class RelayRule:
     ends_on: date
     """The last day in force."""
     is_held_open: bool
-    """Whether a renewal filed in time keeps it in force past `ends_on`."""
+    """Whether an open renewal keeps it in force past `ends_on`."""
     networks: tuple[str, ...]
     """Canonical CIDR, IPv4 or IPv6."""
     senders: tuple[str, ...]
@@ -48,7 +48,7 @@ class RelayRule:
         return self.starts_on <= max(day, trusted) and (trusted <= self.ends_on or self.is_held_open)
 
     def is_remembered(self, day: date, trusted: date | None = None) -> bool:
-        """Whether it is out of force on `day` and still answered for: not one that is yet to begin."""
+        """Whether it is out of force on `day` and still gets a specific refusal; not for one that has yet to start."""
         if self.is_in_force(day, trusted) or (self.state == GrantState.ACTIVE and self.starts_on > day):
             return False
         return (day - self.ends_on).days <= REMEMBERED_DAYS

@@ -1,6 +1,5 @@
-"""The hook by which an app above judges renewals by their facts, before their route is chosen.
-
-Without a judge a renewal whose answers are unchanged takes the short route, as its answers are all there is to know.
+"""The hook through which an app above classifies renewals by their facts, before their route is chosen. Without
+one, a renewal with unchanged answers takes the short route.
 """
 
 from collections.abc import Callable
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RenewalJudge:
-    """`judge` gathers and keeps the facts of a renewal, outside transactions; `is_short` reads what was kept."""
+    """`judge` collects and stores the facts of a renewal, outside transactions; `is_short` reads the stored result."""
 
     judge: Callable[["ServiceRequest"], None]
     is_short: Callable[["ServiceRequest"], bool]
@@ -25,11 +24,11 @@ JUDGES: ExtensionPoint[RenewalJudge] = ExtensionPoint()
 
 
 def judge(service_request: "ServiceRequest") -> None:
-    """Let every judge look at a renewal that is about to be submitted."""
+    """Have every judge classify a renewal that is about to be submitted."""
     for one in JUDGES:
         one.judge(service_request)
 
 
 def is_short(service_request: "ServiceRequest") -> bool:
-    """Whether every judge is content with the short route."""
+    """Whether every judge allows the short route."""
     return all(one.is_short(service_request) for one in JUDGES)

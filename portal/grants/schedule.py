@@ -15,8 +15,8 @@ def reminder_due(
 ) -> tuple[date, int] | None:
     """The one reminder to send today as (due day, days left), or None.
 
-    After days on which nothing ran only the newest due reminder goes out. One that was sent is never sent
-    again, nor is an older one after it. Nothing is due before the term begins or after its last day.
+    After days without a run only the newest due reminder is sent. A sent reminder is never repeated, and no
+    older one follows it. Nothing is due before the term starts or after its last day.
     """
     if not starts_on <= today <= ends_on:
         return None

@@ -1,4 +1,4 @@
-"""What the grants' pages read."""
+"""Queries for the pages of grants."""
 
 from datetime import date, timedelta
 
@@ -18,7 +18,7 @@ from portal.workflow.selectors import cuts_of
 
 def grant_of(service_request: ServiceRequest) -> Grant | None:
     """The grant that a request led to, or that it asks to renew or change."""
-    # One or the other, never both with OR: PostgreSQL reads every grant for that.
+    # Two queries instead of one with OR, for which PostgreSQL would read every grant.
     if service_request.intention == Intention.NEW:
         return Grant.objects.filter(request=service_request).first()
     return Grant.objects.filter(later_requests__service_request=service_request).first()
@@ -39,7 +39,7 @@ def answers_in_force(service_request: ServiceRequest) -> list[dict[str, str]]:
 
 
 def _as_granted(asked: Snapshot) -> list[dict[str, str]]:
-    """The answers with what the approval cut of them: a renewal that goes on with that changes nothing."""
+    """The answers with what the approval reduced: a renewal that keeps them changes nothing."""
     cuts = {cut.field: cut for cut in cuts_of(asked.service_request_id) if cut.field != TERM}
     answers = [
         answer | {"value": cuts.pop(answer["field"]).after} if answer["field"] in cuts else answer

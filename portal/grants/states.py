@@ -7,7 +7,7 @@ from django.db import models
 
 
 class GrantState(models.TextChoices):
-    """Where a grant stands. Only an active one inside its term is in force."""
+    """The state of a grant. Only an active one inside its term is in force."""
 
     UNPROVEN = "unproven", "Approved, not yet proven"
     ACTIVE = "active", "Active"
@@ -19,7 +19,7 @@ class GrantState(models.TextChoices):
 
 OPEN_STATES = (GrantState.UNPROVEN, GrantState.ACTIVE, GrantState.SUSPENDED)
 FINAL_STATES = (GrantState.REVOKED, GrantState.ENDED)
-"""What no renewal and no change leads out of: whoever needs it again asks anew."""
+"""States that no renewal or change ends; a new request is needed."""
 
 
 class GrantParty(StrEnum):

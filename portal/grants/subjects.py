@@ -1,7 +1,6 @@
-"""What somebody looks for among the permissions, as types: the kinds search their own rows for each of them.
+"""What can be searched for among permissions, as types; each kind searches its own rows for them.
 
-An incident asks "which permissions allow this now?". The text that a person typed becomes one of these types at the
-edge (`parse_system` and the other parsers), and the hooks of `GrantingKind` answer with `Hit`s.
+An incident asks "which permissions allow this now?". The parsers here (`parse_system` and others) turn the text that a person typed into one of these types, and the hooks of `GrantingKind` return `Hit`s.
 """
 
 import re
@@ -35,7 +34,7 @@ class NetworkSubject:
         return shown(self.network)
 
     def allowed_by(self, network: Network) -> str:
-        """Why a permission for `network` concerns this, in words; "" where the two share no address."""
+        """Why a permission for `network` concerns this, as a phrase; "" if they share no address."""
         if not overlaps(network, self.network):
             return ""
         if network == self.network:
@@ -56,7 +55,7 @@ class MailboxSubject:
 
     @property
     def domain(self) -> str:
-        """What follows the @."""
+        """The domain of the address."""
         return self.address.rpartition("@")[2]
 
 
@@ -86,7 +85,7 @@ class DomainSubject:
 
 @dataclass(frozen=True)
 class KeySubject:
-    """A DKIM key by its selector, of one signing domain or ("") of any."""
+    """A DKIM key by its selector, for one signing domain or ("") any."""
 
     selector: str
     domain: str = ""
@@ -97,7 +96,7 @@ class KeySubject:
 
 @dataclass(frozen=True)
 class NameSubject:
-    """A service, platform or vendor as people call it, or the reference of a permission."""
+    """A service, platform or vendor by name, or the reference of a permission."""
 
     words: str
 
@@ -105,7 +104,7 @@ class NameSubject:
         return self.words
 
     def names(self, text: str) -> bool:
-        """Whether `text` has the words, at the beginning of a word and in any case."""
+        """Whether `text` contains the words, at word beginnings and without regard to case."""
         return re.search(rf"(?<!\w){re.escape(self.words)}", text, re.IGNORECASE) is not None
 
 
@@ -126,7 +125,7 @@ Subject = (
 
 @dataclass(frozen=True)
 class Hit:
-    """One permission, or one request, that a subject concerns, and why in words that follow its title."""
+    """One permission or request that a subject concerns, and the reason as a phrase."""
 
     pk: int
     why: str
@@ -134,7 +133,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Vendor:
-    """Who stands behind a permission: the name as it was approved, and the domains that are the vendor's own."""
+    """The vendor of a permission: its approved name, and its own domains."""
 
     name: str
     domains: frozenset[str] = frozenset()
@@ -142,7 +141,7 @@ class Vendor:
 
 @dataclass(frozen=True)
 class Basis:
-    """What dependent permissions are looked for by: the permissions found, and the vendors behind them."""
+    """The basis of a search for dependent permissions: the permissions found, and their vendors."""
 
     subject: Subject
     grants: frozenset[int]
@@ -189,7 +188,7 @@ def parse_key(text: str) -> KeySubject:
 
 
 def parse_name(text: str) -> NameSubject:
-    """A service, platform or vendor by name. Raises ValueError where the words would find too much or nothing."""
+    """A service, platform or vendor by name. Raises ValueError if the words would match too much or nothing."""
     words = " ".join(text.split())
     if any(not sign.isprintable() for sign in words):
         raise ValueError("There is an invisible character in it. Type the name again.")
@@ -236,14 +235,14 @@ def hits_by_name(
 
 
 def in_chunks(keys: Collection[int]) -> Iterator[list[int]]:
-    """`keys` in pieces that any database takes as the values of one IN."""
+    """`keys` in batches that any database accepts as the values of one IN."""
     ordered = sorted(keys)
     for begin in range(0, len(ordered), CHUNK):
         yield ordered[begin : begin + CHUNK]
 
 
 def merged(hits: Iterable[Hit]) -> dict[int, str]:
-    """Why for each key, in the order in which they were found; of more than three reasons the first three."""
+    """The reasons for each key, in the order in which they were found; at most the first three."""
     reasons: dict[int, list[str]] = {}
     for hit in hits:
         known = reasons.setdefault(hit.pk, [])

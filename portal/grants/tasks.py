@@ -1,4 +1,4 @@
-"""Celery's way to the grants' services."""
+"""Celery tasks for the grants' services."""
 
 from celery import shared_task
 
@@ -14,11 +14,11 @@ def send_reminders() -> None:
 
 @shared_task
 def lapse_grants() -> None:
-    """Mark the grants that ended."""
+    """Mark grants as lapsed or ended."""
     dates.lapse_grants(today=trusted_day())
 
 
 @shared_task
 def recheck_grants() -> None:
-    """Check again that what grants were approved on still holds."""
+    """Check again what grants were approved on."""
     rechecking.recheck_grants(today=trusted_day())

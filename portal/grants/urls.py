@@ -1,4 +1,4 @@
-"""Addresses of the grants room."""
+"""URLs of the grants app."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""My permissions, the page of one grant, and what may be done there."""
+"""My permissions, the page of one grant, and its actions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -53,7 +53,7 @@ def _load(request: HttpRequest, reference: str) -> Grant:
 @login_required
 @require_safe
 def grants(request: HttpRequest) -> HttpResponse:
-    """The person's own grants, what needs action first."""
+    """List the person's own grants, those that need action first."""
     today = timezone.localdate()
     rows = selectors.with_notes(list(selectors.my_grants(person(request), today)[:SHOWN]))
     return render(request, "grants/grants.html", {"grants": rows, "today": today})
@@ -114,7 +114,7 @@ def _show(
 @login_required
 @require_safe
 def rechecks(request: HttpRequest) -> HttpResponse:
-    """How far the daily checks are, and which grants they found out of compliance."""
+    """Show the progress of the daily checks, and the grants out of compliance."""
     actor = person(request)
     if not actor.sees_everything:
         raise NotAllowed("This page is for people who run the mail system, and for auditors.")

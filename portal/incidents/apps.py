@@ -1,10 +1,10 @@
-"""The incidents room: above grants, beside enforcement."""
+"""The incidents app: suspends many permissions at once."""
 
 from portal.lib import registration
 
 
 class IncidentsConfig(registration.RegisteredApp):
-    """One reason, many suspensions, each resumed by itself (MKT-3)."""
+    """One reason suspends many permissions; each is resumed on its own (MKT-3)."""
 
     name = "portal.incidents"
     label = "incidents"

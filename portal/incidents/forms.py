@@ -1,4 +1,4 @@
-"""What an incident is about, why, and what came of it."""
+"""The forms of incidents: subject and reason, and the outcome."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -40,7 +40,7 @@ class IncidentForm(forms.Form):
     )
 
     def clean(self) -> dict[str, Any]:
-        """The subject in the one spelling that its sort has."""
+        """The subject in canonical form."""
         data = super().clean() or self.cleaned_data
         subject, about = data.get("subject"), data.get("about")
         if subject and about:
@@ -52,12 +52,14 @@ class IncidentForm(forms.Form):
 
 
 def subject_of(about: About, text: str) -> Subject:
-    """What is looked for. Raises ValueError, with one sentence that says what to do, where the text is no such thing."""
+    """Return the subject to search for. Raises ValueError, with one sentence that says what to do, if the text
+    is not one.
+    """
     return _PARSERS[about](text)
 
 
 def normalised(about: About, text: str) -> str:
-    """The one spelling of a subject. Raises ValueError like `subject_of`."""
+    """Return the canonical form of a subject. Raises ValueError like `subject_of`."""
     return str(subject_of(about, text))
 
 

@@ -1,4 +1,4 @@
-"""An incident, and what it did to each permission."""
+"""An incident, and its effect on each permission."""
 
 from typing import TYPE_CHECKING
 
@@ -35,18 +35,18 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
 
 
 class Incident(models.Model):
-    """One incident: about whom or what, why, and whether it is over."""
+    """One incident: its subject, its reason, and whether it is closed."""
 
     about = models.CharField(max_length=10, choices=About.choices)
     subject = models.CharField(max_length=255)
-    """What was looked for, as `portal.grants.subjects` writes it: one spelling for one thing."""
+    """The subject in the canonical form of `portal.grants.subjects`."""
     reason = models.TextField(max_length=2000)
     opened_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
     opened_at = models.DateTimeField(default=timezone.now)
     closed_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     outcome = models.TextField(max_length=2000, blank=True)
-    """What came of it, written when it is closed."""
+    """The outcome, written when it is closed."""
 
     objects = IncidentQuerySet.as_manager()
 
@@ -74,7 +74,7 @@ class Incident(models.Model):
 
 
 class Result(models.TextChoices):
-    """What became of one permission when the incident was opened."""
+    """The result for one permission when the incident was opened."""
 
     WAITING = "waiting", "Is being suspended"
     SUSPENDED = "suspended", "Suspended"
@@ -84,21 +84,21 @@ class Result(models.TextChoices):
 
 
 class IncidentGrant(models.Model):
-    """One permission that an incident is about, and what became of it."""
+    """One permission that an incident concerns, and the result for it."""
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="rows")
     grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="incidents")
     result = models.CharField(max_length=10, choices=Result.choices)
     why = models.CharField(max_length=500, blank=True)
-    """Why it was found, in words that follow its title."""
+    """Why it was found, as words that follow its title."""
     is_dependent = models.BooleanField(default=False)
-    """Whether it leans on another one that was found, or shares its vendor."""
+    """Whether it depends on another one that was found, or shares its vendor."""
     added_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
     """Who added it after the incident was opened; None: whoever opened it."""
     sentence = models.CharField(max_length=300, blank=True)
     """Why it was left as it is; "" otherwise."""
     told = models.JSONField(default=list)
-    """The addresses that were told of its suspension."""
+    """The addresses that were notified of its suspension."""
 
     class Meta:
         ordering = ("id",)

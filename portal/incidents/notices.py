@@ -1,4 +1,4 @@
-"""Who is told of an incident, besides the people of each permission, whom its own notice tells."""
+"""Notices about an incident. The people of each permission get a notice of their own."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from portal.outbox.services import enqueue
 
 @dataclass(frozen=True)
 class Audience:
-    """That the people of a role hear of each incident that touches permissions of a kind."""
+    """Registers a role that is notified of each incident that concerns permissions of a kind."""
 
     kind: str
     role: Role
@@ -22,12 +22,12 @@ AUDIENCES: ExtensionPoint[Audience] = ExtensionPoint()
 
 
 def opened(*, incident: Incident) -> list[str]:
-    """Tell IT, and the roles that registered for the kinds concerned; returns the addresses."""
+    """Notify IT, and the roles that registered for the kinds concerned; return the addresses."""
     return _tell("incident_opened", incident, _recipients(incident), count=incident.rows.count())
 
 
 def closed(*, incident: Incident) -> list[str]:
-    """Tell the same that it is over."""
+    """Notify the same people that it is closed."""
     return _tell("incident_closed", incident, _recipients(incident), count=incident.rows.count())
 
 

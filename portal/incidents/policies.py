@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
 
 def may_handle(actor: "User") -> bool:
-    """IT reviewers, the postmaster and the CIO office: who may suspend a single permission may suspend many."""
+    """Whether the actor may handle incidents: IT reviewers, the postmaster and the CIO office, who may also
+    suspend a single permission.
+    """
     return actor.has_role(*MANAGERS)
 
 

@@ -1,7 +1,7 @@
-"""Which permissions an incident is about: what is allowed now, what depends on that, and what is asked for.
+"""Which permissions an incident concerns: those that allow the subject now, those that depend on them, and
+requests in review.
 
-Each kind searches its own rows (`GrantingKind.grants_that_allow`), so that a permission is found by what it allows
-today and not by the words of an old request. People are looked for here, since owners are the grants' own.
+Each kind searches its own rows (`GrantingKind.grants_that_allow`), so that a permission is found by what it allows today and not by the text of an old request. People are searched here, since owners are columns of the grant.
 """
 
 import hashlib
@@ -27,19 +27,21 @@ from portal.workflow.models import ServiceRequest
 from portal.workflow.states import LIVE_STATES
 
 MOST_GRANTS = 100_000
-"""Permissions that one incident may be about; beyond this the mail system itself is the emergency."""
+"""The most permissions that one incident may concern."""
 ROUNDS = 3
-"""How far dependence is followed: a whitelist entry, the authorization of its vendor, the campaigns under that."""
+"""How many levels of dependence are followed: a whitelist entry, the authorization of its vendor, the campaigns
+under that.
+"""
 
 
 @dataclass(frozen=True)
 class Matches:
-    """What a subject concerns, by id, each with the reason."""
+    """The permissions and requests that a subject concerns, by id, each with the reason."""
 
     direct: Mapping[int, str]
     """Open permissions that allow it now."""
     dependent: Mapping[int, str] = field(default_factory=dict)
-    """Open permissions that lean on those, or could do the same by other means."""
+    """Open permissions that depend on those, or allow the same by other means."""
     pending: Mapping[int, str] = field(default_factory=dict)
     """Requests in review that would allow it."""
 
@@ -62,7 +64,7 @@ def permissions_about(subject: Subject) -> Matches:
 
 
 def pending_about(subject: Subject) -> dict[int, str]:
-    """The requests in review (new ones, renewals, changes) that ask for it, or that the person has part in."""
+    """The requests in review (new ones, renewals, changes) that ask for it, or in which the person takes part."""
     return merged(_pending(subject))
 
 
@@ -96,7 +98,7 @@ def _pending(subject: Subject) -> Iterator[Hit]:
 
 
 def _of_people(address: str, rows: object, owner: str) -> Iterator[Hit]:
-    """Whose they are: one query for each part, since an index answers each and none answers all."""
+    """The person's requests: one query for each part, since each uses an index and no index serves all."""
     roles = {
         f"{owner}__email": owner,
         "co_owner__email": "co-owner",
@@ -109,19 +111,19 @@ def _of_people(address: str, rows: object, owner: str) -> Iterator[Hit]:
 
 
 def _dependent(subject: Subject, direct: Mapping[int, str]) -> dict[int, str]:
-    """What leans on what was found, step by step, until nothing new turns up."""
+    """The permissions that depend on those found, level by level, until there are no new ones."""
     found: dict[int, str] = {}
     newest: Iterable[int] = direct
     is_person = isinstance(subject, PersonSubject)
     hits: list[Hit] = []
     if isinstance(subject, PersonSubject):
-        # Whoever has the person's account may send as that address elsewhere.
+        # Whoever controls the person's account may send as that address elsewhere.
         mailbox = MailboxSubject(subject.address)
         hits = [hit for kind in _kinds() for hit in kind.grants_that_allow(mailbox)]
     for number in range(ROUNDS):
         ids = frozenset(newest)
         if ids or number == 0:
-            # A person's vendors are others' as well: they say nothing of who was compromised.
+            # A person's vendors also serve others: they say nothing about who was compromised.
             vendors = (
                 frozenset(v for kind in _kinds() for v in kind.vendors_of(ids))
                 if not is_person

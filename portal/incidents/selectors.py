@@ -1,4 +1,4 @@
-"""What the pages of incidents read."""
+"""Queries for the pages of incidents."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -45,7 +45,7 @@ class MatchRow:
 
 @dataclass(frozen=True)
 class MatchPage:
-    """One page of what was found: what needs a look first, then what depends on it, then the others."""
+    """One page of the permissions found: exceptions first, then dependent ones, then the others."""
 
     rows: Sequence[MatchRow]
     number: int
@@ -99,7 +99,7 @@ def _facts(keys: Mapping[int, str]) -> "list[tuple[int, str, str, int, int | Non
 
 
 def _exceptions(keys: Mapping[int, str], actor: User, today: date) -> dict[int, str]:
-    """What is special about each permission, in a sentence; "" where nothing is."""
+    """What is special about each permission, in a sentence; "" if nothing is."""
     said = {}
     for pk, _, state, owner, co_owner, holder, starts_on in _facts(keys):
         if actor.pk in (owner, co_owner):
@@ -136,7 +136,7 @@ class Pending:
 
 
 def pending_rows(found: Mapping[int, str]) -> Pending:
-    """What is asked for, what is due first on top."""
+    """The requests, the earliest due first."""
     shown = sorted(found)[:SHOWN]
     requests = (
         ServiceRequest.objects.filter(pk__in=shown)
@@ -175,7 +175,7 @@ class IncidentPage:
 
 
 def incident_rows(incident: Incident, number: int = 1) -> IncidentPage:
-    """The permissions of an incident with their present standing: what was not suspended by it comes first."""
+    """The permissions of an incident with their current state; those that it did not suspend come first."""
     suspended_now = Q(grant__state=GrantState.SUSPENDED)
     counts = incident.rows.aggregate(
         total=Count("pk"),
@@ -203,7 +203,7 @@ def still_suspended(incident: Incident) -> int:
 
 
 def requests_about(incident: Incident) -> Pending:
-    """What is asked for now that an open incident concerns; nothing once it is closed."""
+    """The requests in review that an open incident concerns; none once it is closed."""
     if not incident.is_open:
         return Pending([], 0)
     subject = searched_subject(incident)
@@ -211,7 +211,7 @@ def requests_about(incident: Incident) -> Pending:
 
 
 def searched_subject(incident: Incident) -> Subject | None:
-    """What an incident looks for; None for one of an earlier edition whose text no parser takes today."""
+    """The subject of an incident; None if no current parser accepts its text."""
     try:
         return subject_of(About(incident.about), incident.subject)
     except ValueError:
@@ -219,7 +219,7 @@ def searched_subject(incident: Incident) -> Subject | None:
 
 
 def matches_since(incident: Incident) -> Matches:
-    """What the incident's subject concerns now and is not part of it, such as what was approved since."""
+    """The permissions that the subject concerns now and that are not part of the incident, such as later approvals."""
     subject = searched_subject(incident)
     found = permissions_about(subject) if subject is not None else Matches({})
     known = set(incident.rows.values_list("grant_id", flat=True))
@@ -238,13 +238,12 @@ def panel_of(grant: Grant) -> Incident | None:
 
 
 MOST_OPEN = 20
-"""Open incidents that a request is held against; the newest ones."""
+"""The newest open incidents, to compare a request with."""
 
 
 def incidents_against(service_request: ServiceRequest) -> list[tuple[Incident, str]]:
-    """The open incidents that a request in review would work against, each with why.
-
-    One query where no incident is open, which is so on most days.
+    """The open incidents that concern what a request in review asks for, each with the reason. One query if no
+    incident is open, which is the usual case.
     """
     if service_request.state not in LIVE_STATES:
         return []

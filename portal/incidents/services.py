@@ -1,4 +1,4 @@
-"""Opening an incident suspends many permissions; closing it says what came of it."""
+"""Opening an incident suspends many permissions; closing it records the outcome."""
 
 import logging
 import time
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 AT_ONCE_SECONDS = 8.0
-"""How long the person's own request goes on suspending; a worker does the rest, however many there are."""
+"""How long the web request itself suspends permissions; a worker does the rest."""
 SWEEP_SECONDS = 50.0
 
 
@@ -45,10 +45,9 @@ def open_incident(
 ) -> Incident:
     """Suspend the permissions that `subject` concerns, with one reason; returns the incident.
 
-    `seen` is the fingerprint of what the person saw before confirming (`Matches.fingerprint`), `chosen` the ids that
-    they left marked: by default everything that allows it, without what merely depends on that. Each permission is
-    suspended in a transaction of its own, so that one that somebody changed at the same moment keeps none of the
-    others from being suspended. What is not done after AT_ONCE_SECONDS a worker goes on with.
+    `seen` is the fingerprint of what the person saw before confirming (`Matches.fingerprint`); `chosen` are the ids that they selected, by default everything that allows it, without what only depends on that. Each permission is
+    suspended in a transaction of its own, so that one that somebody changes at the same moment does not stop
+    the others. A worker continues after AT_ONCE_SECONDS.
 
     Raises NotAllowed; ValidationError, keyed `reason`, `subject` or `grant`; WrongState where the same incident is
     open; Stale where the permissions are others than those that were seen.
@@ -71,7 +70,8 @@ def open_incident(
 def extend_incident(
     *, incident: Incident, actor: "User", seen: str, chosen: Collection[int] | None = None
 ) -> int:
-    """Suspend what an open incident's subject concerns by now and is not part of it; returns how many.
+    """Suspend the permissions that the subject of an open incident concerns now and that are not part of it;
+    return how many.
 
     Raises NotAllowed; ValidationError, keyed `grant`; WrongState where it is closed; Stale as `open_incident`.
     """
@@ -146,10 +146,10 @@ def _add_rows(
 def carry_on(
     *, incident: Incident | None = None, seconds: float, clock: Callable[[], float] = time.monotonic
 ) -> int:
-    """Suspend what waits, of one incident or of all, for at most `seconds`; returns how many are done.
+    """Suspend the waiting permissions of one incident or of all, for at most `seconds`; return how many are done.
 
-    Safe to run at the same time as another: each row is taken once. One that fails is logged, stays waiting, and
-    the next run comes to it.
+    Safe to run at the same time as another: each row is taken once. One that fails is logged and stays waiting
+    for the next run.
     """
     rows = IncidentGrant.objects.filter(result=Result.WAITING).order_by("pk")
     if incident is not None:
@@ -170,7 +170,7 @@ def carry_on(
 
 @transaction.atomic
 def _suspend(pk: int) -> bool:
-    """Suspend one permission, and note what became of it; False where another run has it."""
+    """Suspend one permission and record the result; False if another run handles it."""
     waiting = IncidentGrant.objects.filter(pk=pk, result=Result.WAITING)
     row = waiting.select_for_update(skip_locked=_skips_locked(), of=("self",)).first()
     if row is None:
@@ -209,7 +209,7 @@ def _reason(incident: Incident) -> str:
 
 @transaction.atomic
 def close_incident(*, incident: Incident, actor: "User", outcome: str) -> Incident:
-    """Say what came of it. Resumes nothing: that is decided for each permission.
+    """Close an incident and record its outcome. Resumes nothing: that is decided for each permission.
 
     Raises NotAllowed; ValidationError, keyed `outcome`; WrongState where it is closed, or still suspends.
     """

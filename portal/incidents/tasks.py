@@ -1,4 +1,4 @@
-"""Celery's way to the services of incidents."""
+"""Celery tasks for the services of incidents."""
 
 from celery import shared_task
 
@@ -7,5 +7,5 @@ from portal.incidents import services
 
 @shared_task
 def carry_on() -> None:
-    """Go on suspending what incidents are about; beat comes each minute, whatever the broker lost."""
+    """Continue suspending what incidents concern; runs each minute in case the broker lost a task."""
     services.carry_on(seconds=services.SWEEP_SECONDS)

@@ -1,4 +1,4 @@
-"""Addresses of the incidents room."""
+"""URLs of the incidents app."""
 
 from django.urls import path
 

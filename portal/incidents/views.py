@@ -1,4 +1,4 @@
-"""The pages of incidents: the list, opening one with a look at what it would suspend, and one with its permissions."""
+"""The pages of incidents: the list, opening one with a preview of what it suspends, and one with its permissions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ from portal.lib.problems import NotAllowed, Stale, WrongState
 @login_required
 @require_safe
 def incidents(request: HttpRequest) -> HttpResponse:
-    """What is open, and what was."""
+    """Open and closed incidents."""
     actor = person(request)
     if not actor.sees_everything:
         raise NotAllowed("Incidents are for reviewers, the CIO office and auditors.")
@@ -33,7 +33,7 @@ def incidents(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
-    """Say what it is about, see which permissions that concerns, confirm. Only the confirmation changes anything."""
+    """Enter the subject, review the permissions that it concerns, confirm. Only the confirmation changes anything."""
     actor = person(request)
     check_may_handle(actor)
     form = IncidentForm(request.POST if request.method == "POST" else None)
@@ -68,7 +68,9 @@ def new(request: HttpRequest) -> HttpResponse:
 
 
 def _nothing(request: HttpRequest, form: IncidentForm, found: Matches) -> HttpResponse:
-    """Nothing to suspend; what is asked for is shown all the same, so that it is not approved in the meantime."""
+    """Show that there is nothing to suspend, and the requests in review, so that they are not approved in the
+    meantime.
+    """
     subject = form.cleaned_data["subject"]
     form.add_error("subject", f"No permission in force or waiting allows {subject}. Check the spelling.")
     context = {"form": form, "pending": selectors.pending_rows(found.pending), "subject": subject}
@@ -84,7 +86,7 @@ def _choose(
     notice: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    """The list of what would be suspended, a page at a time; what was chosen on other pages is kept in the form."""
+    """Show one page of what would be suspended; the form keeps what was chosen on other pages."""
     chosen = _chosen(request, found)
     page = selectors.match_page(found, actor=person(request), chosen=chosen, number=_number(request.POST))
     context = {
@@ -104,7 +106,7 @@ def _choose(
 
 
 def _chosen(request: HttpRequest, found: Matches) -> set[int]:
-    """What is marked: at first all that allows it; then what the form says, also of the pages that do not show."""
+    """The selected ids: at first everything that allows it, then what the form says, for all pages."""
     posted = request.POST
     select = posted.get("select", "")
     if select in ("all", "direct", "none"):
@@ -155,14 +157,16 @@ def _show(request: HttpRequest, incident: Incident, form: CloseForm, status: int
 @login_required
 @require_safe
 def incident_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """One incident: why, each permission as it stands now, what is asked for, who was told, and what came of it."""
+    """Show one incident: its reason, the current state of each permission, related requests, who was notified,
+    and its outcome.
+    """
     return _show(request, _load(request, pk), CloseForm())
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: HttpRequest, pk: int) -> HttpResponse:
-    """Add to an open incident what its subject concerns and is not part of it, such as what was approved since."""
+    """Add to an open incident the permissions that its subject concerns now, such as later approvals."""
     incident = _load(request, pk)
     check_may_handle(person(request))
     if not incident.is_open:
@@ -193,7 +197,7 @@ def add(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def close(request: HttpRequest, pk: int) -> HttpResponse:
-    """Close an incident, with what came of it."""
+    """Close an incident with its outcome."""
     incident = _load(request, pk)
     check_may_handle(person(request))
     form = CloseForm(request.POST)

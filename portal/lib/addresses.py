@@ -1,4 +1,4 @@
-"""E-mail addresses as people type them into a form: exact, one, and on the domain that is wanted.
+"""Email addresses as people type them into a form: exact, one, and on the domain that is wanted.
 
 The grammar is a strict subset of RFC 5321 section 4.1.2: dot-string local parts only, since a quoted local
 part, a display name or a comment in a mail map is a way to be somebody else.
@@ -21,7 +21,7 @@ class MailboxRefused(ValueError):
 
 @dataclass(frozen=True)
 class Mailbox:
-    """One e-mail address in lower case."""
+    """One email address in lower case."""
 
     local: str
     domain: str
@@ -54,9 +54,9 @@ def parse_mailbox(text: str, *, domain: str | None = None) -> Mailbox:
 
 def _refuse_shapes(typed: str) -> None:
     if not typed:
-        raise MailboxRefused("Enter an e-mail address.")
+        raise MailboxRefused("Enter an email address.")
     if len(typed) > LONGEST_ADDRESS + 64:
-        raise MailboxRefused("This is too long to be one e-mail address. Enter one address in each row.")
+        raise MailboxRefused("This is too long to be one email address. Enter one address in each row.")
     if any(ord(char) < 32 or ord(char) == 127 for char in typed):
         raise MailboxRefused(
             "There is a line break or another control character in it. Enter the address alone."

@@ -166,5 +166,5 @@ def _notes_on_use(hashes: tuple[str, ...], services: str) -> list[Note]:
             info("The key still lists sha1, which no receiver accepts any more (RFC 8301 section 3.1).")
         )
     if not {"*", "email"} & {name.strip() for name in services.split(":")}:
-        notes.append(fail(f"The key is not for e-mail (s={services})."))
+        notes.append(fail(f"The key is not for email (s={services})."))
     return notes

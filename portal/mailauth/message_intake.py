@@ -1,4 +1,4 @@
-"""Taking in a message as a file: what is no e-mail message, or could cost too much, is refused (RFC 5322).
+"""Taking in a message as a file: what is no email message, or could cost too much, is refused (RFC 5322).
 
 After `read_message` the header section is small and well formed and every line ends in CRLF, so that what
 works on it later needs no guard of its own.
@@ -67,7 +67,7 @@ def read_message(raw: bytes) -> Message:
         notes.append(info("Some lines end in LF alone, as files saved on Unix do; they were read as CRLF."))
     if raw.count(b"\r") > ends:
         raise MessageRefused(
-            "There is a CR without its LF in it, which no e-mail message may have (RFC 5322 section 2.3). "
+            "There is a CR without its LF in it, which no email message may have (RFC 5322 section 2.3). "
             + _SAVE_AGAIN
         )
     if raw.startswith(b"From "):
@@ -101,10 +101,10 @@ def _refuse_other_files(raw: bytes) -> None:
     refuse_size(len(raw))
     for magic, kind in _MAGIC.items():
         if raw.startswith(magic):
-            raise MessageRefused(f"This is {kind}, not an e-mail message. {_SAVE_AGAIN}")
+            raise MessageRefused(f"This is {kind}, not an email message. {_SAVE_AGAIN}")
     if b"\x00" in raw:
         raise MessageRefused(
-            f"There is a NUL byte in it, which no e-mail message may have (RFC 5322 section 4). {_SAVE_AGAIN}"
+            f"There is a NUL byte in it, which no email message may have (RFC 5322 section 4). {_SAVE_AGAIN}"
         )
 
 
@@ -124,9 +124,7 @@ def _fields(header: bytes) -> tuple[tuple[str, bytes], ...]:
             continue
         match = _FIELD.fullmatch(line)
         if match is None:
-            raise MessageRefused(
-                f"This is no e-mail message: line {number} is no header field. {_SAVE_AGAIN}"
-            )
+            raise MessageRefused(f"This is no email message: line {number} is no header field. {_SAVE_AGAIN}")
         found.append((match[1].decode("ascii"), [match[2]]))
     if len(found) > MOST_FIELDS:
         raise MessageRefused(f"Its header has more than {MOST_FIELDS} fields, more than we evaluate.")

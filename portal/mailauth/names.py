@@ -23,7 +23,7 @@ _SENTENCES: Final[Sentences] = {
     Flaw.INVISIBLE: "There is a line break or an invisible character in it. Type the domain name anew.",
     Flaw.IP_ADDRESS: "This is an IP address. Enter a domain name, such as example.edu.",
     Flaw.WEB_ADDRESS: "This is a web address. Enter the domain name alone, such as example.edu.",
-    Flaw.MAILBOX: "This is an e-mail address. Enter only what stands after the @.",
+    Flaw.MAILBOX: "This is an email address. Enter only what stands after the @.",
     Flaw.SEVERAL: "Enter one domain name, without blanks or commas.",
     Flaw.WILDCARD: "Enter one domain name, without a wildcard (*).",
     Flaw.PORT: "Enter the domain name alone, without a port.",

@@ -1,1 +1,1 @@
-"""The room of outbox; `apps.py` says what it is."""
+"""The outbox app; see `apps.py`."""

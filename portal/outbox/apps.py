@@ -1,10 +1,10 @@
-"""The outbox room: mail as rows beside the change, delivered later."""
+"""The outbox app: email as rows beside the change, delivered later."""
 
 from portal.lib import registration
 
 
 class OutboxConfig(registration.RegisteredApp):
-    """A row is written with the change it tells of; a sweep delivers it."""
+    """Writes an email in the transaction of the change; a job delivers it."""
 
     name = "portal.outbox"
     verbose_name = "Outbound email"

@@ -23,7 +23,7 @@ from portal.outbox.selectors import due_messages
 logger = logging.getLogger(__name__)
 
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480, 1440))
-"""The wait after each failed attempt; one failure more, and the message is given up."""
+"""The wait after each failed attempt; after one more failure the message is given up."""
 MOST_ATTEMPTS = len(BACK_OFF) + 1
 
 
@@ -42,7 +42,7 @@ class DeliveryReport:
 def deliver_due(*, limit: int = 500) -> DeliveryReport:
     """Send what is due, oldest first, at most `limit` messages; returns what happened.
 
-    While the mail server is out of reach nothing is tried, so that an outage uses up no message's attempts.
+    While the mail server is unreachable nothing is tried, so that an outage uses up no attempts.
     """
     report = DeliveryReport()
     keys = list(due_messages().values_list("pk", flat=True)[:limit])
@@ -63,8 +63,8 @@ def deliver_due(*, limit: int = 500) -> DeliveryReport:
 
 
 def _claim(pk: int) -> Notification | None:
-    """Take the message for this worker; None where another has it. An attempt counts from here, so that a
-    message that kills its worker is given up as well.
+    """Claim the message for this worker; None if another has it. The attempt counts from here, so that a
+    message that crashes its worker is also given up.
     """
     changes = {"state": Delivery.SENDING, "claimed_at": timezone.now(), "attempts": F("attempts") + 1}
     rows = due_messages().order_by().filter(pk=pk).update(**changes)
@@ -77,7 +77,8 @@ def _deliver(message: Notification, connection: Any) -> DeliveryReport:
     try:
         as_email(message, connection).send()
     except Exception as error:
-        # Whatever it is (the server's answer, a header that cannot be built), it must not stop those behind it.
+        # Whatever the error is (the server's response, a header that cannot be built), it must not stop the
+        # messages behind it.
         connection.close()
         return _failed(message, error)
     _finish(message, state=Delivery.SENT, sent_at=timezone.now(), last_error="")
@@ -92,7 +93,7 @@ def as_email(message: Notification, connection: Any = None) -> EmailMultiAlterna
         "X-Auto-Response-Suppress": "All",
     }
     if message.thread:
-        # A message that nobody got, but that every message of the thread answers, joins them in a reader.
+        # All messages of a thread refer to one Message-ID that was never sent, so that mail programs group them.
         root = f"<{message.thread.lower()}@{institution().mail_domain}>"
         headers |= {"In-Reply-To": root, "References": root}
     email = EmailMultiAlternatives(
@@ -124,15 +125,15 @@ def _give_up(message: Notification, words: str) -> DeliveryReport:
 
 
 def _finish(message: Notification, **columns: Any) -> None:
-    """Write the end of our attempt, unless the claim ran out meanwhile and the message is another worker's."""
+    """Write the result of the attempt, unless the claim expired and another worker has the message."""
     ours = Notification.objects.filter(pk=message.pk, state=Delivery.SENDING, claimed_at=message.claimed_at)
     if ours.update(**columns) != 1:
         logger.warning("The claim on message %s ran out while it was being sent.", message.pk)
 
 
 def _is_permanent(error: Exception) -> bool:
-    """Whether trying again is no use: the server refuses the recipient or the content for good (RFC 5321
-    section 4.2.1), or the message cannot be built. A refused sender is a matter of set-up, and passes.
+    """Whether a retry is useless: the server permanently refuses the recipient or the content (RFC 5321 section
+    4.2.1), or the message cannot be built. A refused sender is a configuration error, so it is retried.
     """
     if isinstance(error, SMTPRecipientsRefused):
         return all(code >= 500 for code, _ in error.recipients.values())
@@ -142,7 +143,7 @@ def _is_permanent(error: Exception) -> bool:
 
 
 def _words(error: Exception) -> str:
-    """What the server said, as it said it; else the error's own words."""
+    """The server's response as text, or else the error's text."""
     if isinstance(error, SMTPRecipientsRefused):
         return "; ".join(f"{code} {_text(answer)}" for code, answer in error.recipients.values())
     if isinstance(error, SMTPResponseException):

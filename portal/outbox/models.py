@@ -1,11 +1,11 @@
-"""One table: a message to one address, and how far its delivery is."""
+"""The table of emails, each to one address, with the state of its delivery."""
 
 from django.db import models
 from django.utils import timezone
 
 
 class Delivery(models.TextChoices):
-    """How far a message is."""
+    """The state of a delivery."""
 
     QUEUED = "queued", "Waiting"
     SENDING = "sending", "Being sent"

@@ -9,5 +9,5 @@ if TYPE_CHECKING:
 
 
 def may_handle_mail(actor: "User") -> bool:
-    """Whether the person may see, retry and discard messages that were given up: they show who is written to."""
+    """Whether the person may see, retry and discard messages that were given up; they show recipients."""
     return actor.has_role(Role.ADMINISTRATOR, Role.REVIEWER, Role.POSTMASTER)

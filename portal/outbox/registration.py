@@ -1,6 +1,6 @@
 """What this app adds to others."""
 
-# Binds shared tasks to the portal's Celery application, in the web process too.
+# Binds shared tasks to the portal's Celery application, also in the web process.
 from portal import celery  # noqa: F401
 from portal.accounts.announcements import account_notice
 from portal.accounts.roles import Role

@@ -1,8 +1,8 @@
 """From one source file to an email's subject, text and HTML.
 
 A source, `templates/mail/<name>.txt`, has a line `Subject: ...`, a line `Button: ...`, the paragraphs, and a
-last paragraph `Why: ...` that says why the reader got the message. It is taken apart before it is rendered,
-so that a blank line in what a person typed never moves the parts.
+last paragraph `Why: ...` that says why the reader got the message. It is split before it is rendered, so that a
+blank line in what a person typed never moves the parts.
 """
 
 import unicodedata
@@ -80,7 +80,7 @@ def _compiled(source: str) -> Any:
 
 
 def _paragraphs(text: str) -> list[str]:
-    """The paragraphs, without the control characters that no mail and no database should hold."""
+    """The paragraphs, without control characters, which neither email nor database should hold."""
     lines = "\n".join(text.splitlines())
     kept = "".join(char for char in lines if char == "\n" or unicodedata.category(char) not in ("Cc", "Cs"))
     return [part.strip() for part in kept.split("\n\n") if part.strip()]

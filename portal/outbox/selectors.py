@@ -1,4 +1,4 @@
-"""What is to be sent, what waits, what was given up."""
+"""Queries for due, waiting and failed messages."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ LEASE = timedelta(minutes=10)
 
 
 def due_messages() -> QuerySet[Notification]:
-    """Messages to send now, oldest first: waiting ones whose time has come, and claims left by a dead worker."""
+    """Messages to send now, oldest first: due ones, and claims left by a worker that died."""
     now = timezone.now()
     return Notification.objects.filter(
         Q(state=Delivery.QUEUED, next_attempt_at__lte=now)

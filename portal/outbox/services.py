@@ -1,4 +1,4 @@
-"""Queue a message, wake a worker, retry or discard what was given up. `delivery.py` sends."""
+"""Queue a message, dispatch its delivery, retry or discard a failed one. `delivery.py` sends."""
 
 import hashlib
 import logging
@@ -36,7 +36,7 @@ def enqueue(
 ) -> Notification | None:
     """Write a message from `templates/mail/<template>.txt` beside the caller's change, and return it.
 
-    `context["path"]` is the page that the message's link shows. `thread` is the reference by which mail
+    `context["path"]` is the page that the message links to. `thread` is the reference by which mail
     programs keep messages together. Returns None where `unique_key` was used before. Must run in the caller's
     transaction: a change rolled back sends nothing. Raises MalformedTemplate for a template without its parts.
     """

@@ -1,4 +1,4 @@
-"""Celery's way to the outbox's services."""
+"""Celery tasks for the outbox's services."""
 
 from celery import shared_task
 

@@ -1,4 +1,4 @@
-"""Addresses of the outbox room."""
+"""URLs of the outbox app."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Mail that was given up, for those who can act on it; and, in development, the mail that went out."""
+"""Email that could not be delivered, for administrators and reviewers; in development, the email that was sent."""
 
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -30,7 +30,7 @@ def _operator(request: HttpRequest) -> User:
 @login_required
 @require_safe
 def outbox(request: HttpRequest) -> HttpResponse:
-    """The dead emails, newest first, and how much waits."""
+    """List the emails that were given up, newest first, and how many wait."""
     _operator(request)
     dead, waiting = list(undelivered()[: SHOWN + 1]), waiting_messages()
     context = {
@@ -47,7 +47,7 @@ def outbox(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def act(request: HttpRequest, pk: int) -> HttpResponse:
-    """Retry or discard one dead email."""
+    """Retry or discard one email that was given up."""
     actor = _operator(request)
     message = get_object_or_404(Notification, pk=pk)
     match request.POST.get("action", "retry"):
@@ -68,7 +68,7 @@ def dev_mail(request: HttpRequest) -> HttpResponse:
     if not settings.DEBUG:
         raise Http404
     folder = settings.EMAIL_FILE_PATH
-    # By time and not by name: two files of one second are named after the memory address of their backend.
+    # By time and not by name: files of the same second are named after a memory address.
     newest = sorted(folder.glob("*.log"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
     separator = b"-" * 79  # what Django's file backend writes between messages
     parts = (part.strip() for file in newest[:20] for part in reversed(file.read_bytes().split(separator)))

@@ -1,7 +1,7 @@
-"""How a grant whose owner is gone gets a new one: by the link to its mailbox or its head, or by IT's offer.
+"""How a grant whose owner left gets a new one: by a link to its mailbox or head of department, or by IT's offer.
 
-A link only shows. Taking over takes a signed-in POST by somebody who was sent the link: whoever reads the mailbox
-that the grant itself names, or heads its department.
+A link only shows the permission. Taking over needs a POST by a signed-in person to whom the link was sent: one
+who reads the functional mailbox of the grant, or the head of its department.
 """
 
 from datetime import timedelta
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from portal.accounts.models import User
 
 _SALT = "portal.leaving.claim"  # the old name of this app: links that were sent stay valid
-SETTLED = "This is settled already: the permission has an owner, or is over."
+SETTLED = "This is no longer needed: the permission has an owner, or has ended."
 
 
 def claim_token(search: OwnerSearch, stage: SearchStage) -> str:
-    """What the link to a mailbox or a head carries; it is worth nothing once the search is over."""
+    """Return the token of the link to a mailbox or a head of department; it is not accepted once the search is over."""
     return signing.dumps([search.pk, str(stage)], salt=_SALT)
 
 
 def read_token(token: str) -> tuple[int, SearchStage] | None:
-    """The search and the stage that a link is of; None for one that is not ours. Raises WrongState for an old one."""
+    """Return the search and the stage of a link; None if the signature is invalid. Raises WrongState if it expired."""
     days = institution().ownerless_link_days
     try:
         pk, stage = signing.loads(token, salt=_SALT, max_age=timedelta(days=days))
@@ -51,10 +51,10 @@ def read_token(token: str) -> tuple[int, SearchStage] | None:
 
 
 def may_claim(search: OwnerSearch, actor: "User", stage: SearchStage) -> bool:
-    """Whether `actor` is somebody for whom the link of `stage` was made: the head it was sent to, or a person whom the
-    directory has in the department of the permission or of its mailbox.
+    """Whether the link of `stage` is for `actor`: the head it was sent to, or a person of the department of the
+    permission or of its mailbox, by the directory.
 
-    Where neither has a department on record, any person of the directory may: the mailbox is all that is known.
+    If neither has a department on record, any person of the directory may.
     """
     row = DirectoryAddress.objects.filter(address=actor.email, gone_at__isnull=True).first()
     if row is None or not actor.is_active:
@@ -71,17 +71,17 @@ def may_claim(search: OwnerSearch, actor: "User", stage: SearchStage) -> bool:
 
 
 def check_may_claim(search: OwnerSearch, actor: "User", stage: SearchStage) -> None:
-    """Raise NotAllowed unless the link is for `actor`, who then also may see what the permission allows."""
+    """Raise NotAllowed unless the link is for `actor`, who then may also see the permission."""
     if actor.pk == search.owner_id or not may_claim(search, actor, stage):
         raise NotAllowed(
-            "This link is for people of the department that the permission belongs to, as the directory has them. "
+            "This link is for people who the directory lists in the department of the permission. "
             f"If that is you, write to {institution().contact_email}."
         )
 
 
 @transaction.atomic
 def claim(*, search: OwnerSearch, actor: "User", stage: SearchStage) -> Grant:
-    """Make `actor`, who holds the link of `stage`, the owner. Raises NotAllowed or WrongState."""
+    """Make `actor`, who opened the link of `stage`, the owner. Raises NotAllowed or WrongState."""
     grant = locked_grant(search.grant_id)
     if not OwnerSearch.objects.running().filter(pk=search.pk).exists():
         raise WrongState(SETTLED)
@@ -101,16 +101,18 @@ def claim(*, search: OwnerSearch, actor: "User", stage: SearchStage) -> Grant:
 
 @transaction.atomic
 def offer(*, search: OwnerSearch, actor: "User", to: "User", note: str = "") -> Handover:
-    """IT offers the grant to a person, in place of any offer before. Raises NotAllowed, WrongState, or
+    """Offer the grant to a person on behalf of IT, in place of any earlier offer. Raises NotAllowed, WrongState, or
     ValidationError, keyed `to`.
     """
     grant = locked_grant(search.grant_id)
     if not may_offer(grant, actor):
-        raise NotAllowed("Offering it is for reviewers and the CIO office, who have no part in it.")
+        raise NotAllowed(
+            "Only reviewers and the CIO office who have no part in this permission may offer it."
+        )
     if not OwnerSearch.objects.running().filter(pk=search.pk).exists():
         raise WrongState(SETTLED)
     if to.pk == grant.owner_id or is_gone(to):
-        raise ValidationError({"to": "Name somebody who is here: the directory has this person no more."})
+        raise ValidationError({"to": "Name another person: this one is no longer in the directory."})
     _withdraw_offer(grant)
     made = Handover.objects.create(grant=grant, offered_by=actor, offered_to=to, note=note.strip())
     GrantEvent.objects.create(
@@ -127,12 +129,12 @@ def offer(*, search: OwnerSearch, actor: "User", to: "User", note: str = "") -> 
 
 
 def may_offer(grant: Grant, actor: "User") -> bool:
-    """Whether `actor` may find the grant a new owner: those who may suspend it."""
+    """Whether `actor` may offer the grant to a new owner: those who may suspend it."""
     return actor.has_role(*MANAGERS) and not is_holder(grant, actor)
 
 
 def offer_to_co_owner(*, search: OwnerSearch, to: "User") -> None:
-    """The portal's own offer; none where somebody was offered it before."""
+    """Offer the grant to the co-owner on behalf of the portal, unless there is an open offer."""
     grant = search.grant
     if Handover.objects.filter(grant=grant, closed_at__isnull=True).exists():
         return
@@ -150,7 +152,7 @@ def has_declined(search: OwnerSearch) -> bool:
 
 
 def withdraw_own_offer(grant: Grant) -> None:
-    """Take the portal's own offer back."""
+    """Withdraw the portal's own offer."""
     _close(grant.handovers.filter(offered_by__isnull=True))
 
 

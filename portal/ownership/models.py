@@ -1,4 +1,4 @@
-"""A grant whose owner is gone, and who was asked to take it over."""
+"""The search for a new owner of a grant, and who was asked."""
 
 from typing import TYPE_CHECKING
 
@@ -25,14 +25,14 @@ class SearchOutcome(models.TextChoices):
 
 
 class OwnerSearchQuerySet(models.QuerySet["OwnerSearch"]):
-    """Searches, narrowed."""
+    """Queries for searches."""
 
     def running(self) -> "OwnerSearchQuerySet":
-        """Those whose grant still has the owner who is gone, and may still be in force."""
+        """Searches whose grant still has the owner who left, and may still be in force."""
         return self.filter(closed_at__isnull=True, grant__owner=F("owner"), grant__state__in=OPEN_STATES)
 
     def visible_to(self, actor: "User") -> "OwnerSearchQuerySet":
-        """Those of the grants that `actor` may see."""
+        """Searches for grants that `actor` may see."""
         return self.filter(grant__in=Grant.objects.visible_to(actor))
 
 
@@ -41,7 +41,7 @@ class OwnerSearch(models.Model):
 
     grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="owner_searches")
     owner = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
-    """Who is gone."""
+    """The owner who left."""
     noticed_on = models.DateField()
     """The day in the institution's zone from which the days count."""
     stage = models.CharField(max_length=10, choices=SearchStage.choices, blank=True)
@@ -72,7 +72,7 @@ class OwnerSearch(models.Model):
 
 
 class OwnerSearchStep(models.Model):
-    """One stage of a search that was begun; unique, so that running twice asks once."""
+    """One stage of a search that was started; unique, so that running twice asks once."""
 
     search = models.ForeignKey(
         OwnerSearch, on_delete=models.CASCADE, related_name="steps", db_column="chase_id"

@@ -1,4 +1,4 @@
-"""Who is told what, when an owner is gone. Called by services, inside their transactions."""
+"""Notices about permissions without an owner. Called by services, inside their transactions."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -30,15 +30,15 @@ def _tell(template: str, search: OwnerSearch, key: str, recipients: Iterable[str
 
 
 def asked(*, search: OwnerSearch, recipients: Iterable[str], path: str, is_head: bool) -> None:
-    """A mailbox, or the head of a department, is asked to find the next owner."""
+    """Ask the mailbox, or the head of the department, to take over."""
     _tell("owner_wanted", search, search.stage, recipients, path=path, is_head=is_head)
 
 
 def unclaimed(*, search: OwnerSearch, recipients: Iterable[str]) -> None:
-    """Nobody took it over: it is IT's now."""
+    """Notify IT that nobody took over."""
     _tell("owner_missing", search, search.stage, recipients, path="/permissions/unowned/")
 
 
 def returned(*, search: OwnerSearch, recipients: Iterable[str]) -> None:
-    """The owner is back; nobody need do anything."""
+    """Notify everybody who was asked that the owner is back."""
     _tell("owner_back", search, "back", recipients)

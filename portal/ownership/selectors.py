@@ -1,4 +1,4 @@
-"""Who is gone, who may be asked, and what the pages read of it."""
+"""Queries for permissions without an owner, and who may be asked to take over."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -21,22 +21,22 @@ def _gone(person: str) -> Q:
 
 
 def unowned_grants() -> GrantQuerySet:
-    """Grants that may be in force, whose owner is gone, and for which nobody searches yet."""
+    """Grants that may be in force, whose owner left, and for which no search runs yet."""
     searched = OwnerSearch.objects.filter(closed_at__isnull=True).values("grant")
     return Grant.objects.filter(_gone("owner"), state__in=OPEN_STATES).exclude(pk__in=searched).order_by("pk")
 
 
 def unowned_requests(actor: User) -> QuerySet[ServiceRequest]:
-    """Requests in progress that nobody is left to answer for: requester gone, and no co-owner who is there."""
+    """Requests in progress whose requester left and that have no active co-owner."""
     nobody = Q(co_owner__isnull=True) | _gone("co_owner")
     rows = ServiceRequest.objects.visible_to(actor).filter(_gone("requester"), nobody, state__in=LIVE_STATES)
     return rows.select_related("requester").order_by("pk")
 
 
-# ---------------------------------------------------------------- whom to ask
+# ---------------------------------------------------------------- candidates
 @dataclass(frozen=True)
 class Candidates:
-    """Who stands behind each stage of one grant."""
+    """The people to ask at each stage for one grant."""
 
     co_owner: User | None
     mailbox: str
@@ -44,7 +44,7 @@ class Candidates:
 
     @property
     def stages(self) -> list[SearchStage]:
-        """The stages before IT that somebody stands behind."""
+        """The stages before IT that have somebody to ask."""
         behind = (
             (SearchStage.CO_OWNER, self.co_owner),
             (SearchStage.MAILBOX, self.mailbox),
@@ -62,7 +62,7 @@ class Candidates:
 
 
 def candidates(grant: Grant) -> Candidates:
-    """Who may be asked to take `grant` over, as the directory stands."""
+    """Return who may be asked to take over `grant`, by the current directory."""
     co_owner = grant.co_owner if grant.co_owner is not None and not is_gone(grant.co_owner) else None
     mailbox = grant.functional_mailbox
     if mailbox and gone_addresses().filter(address=mailbox).exists():
@@ -83,7 +83,7 @@ def _heads(grant: Grant) -> tuple[str, ...]:
 # ---------------------------------------------------------------- pages
 @dataclass(frozen=True)
 class SearchSummary:
-    """A search as the pages show it: who is asked, and what happens next."""
+    """A search for display: who is asked now, and what happens next."""
 
     search: OwnerSearch
     next_stage: SearchStage | None
@@ -101,7 +101,7 @@ class SearchSummary:
 
 
 def summary_of(search: OwnerSearch) -> SearchSummary:
-    """What is to be said of a running search; `search` comes with its grant and people."""
+    """Summarize a running search; `search` has its grant and people loaded."""
     here = institution()
     follows = next_stage(
         search.stage,
@@ -114,13 +114,13 @@ def summary_of(search: OwnerSearch) -> SearchSummary:
 
 
 def running_search(grant: Grant) -> OwnerSearch | None:
-    """The search that goes on for `grant`."""
+    """The running search for `grant`, if any."""
     searches = OwnerSearch.objects.running().select_related("owner", "grant__owner", "grant__co_owner")
     return searches.filter(grant=grant).first()
 
 
 def panel_of(grant: Grant) -> SearchSummary | None:
-    """What the grant's page says of a search."""
+    """The summary for the grant's page; None without a search."""
     if not grant.is_open:
         return None
     search = running_search(grant)
@@ -128,13 +128,13 @@ def panel_of(grant: Grant) -> SearchSummary | None:
 
 
 def reminder_recipients(grant: Grant) -> list[str]:
-    """Who is asked to take `grant` over, for the emails that remind of its end."""
+    """The addresses that were asked to take over `grant`; they also get its reminders."""
     found = OwnerSearch.objects.running().filter(grant=grant).exclude(stage=SearchStage.IT).first()
     return found.addresses if found else []
 
 
 def unowned(actor: User) -> QuerySet[OwnerSearch]:
-    """The running searches that `actor` may see; IT's own first, then the oldest."""
+    """The running searches that `actor` may see; those at the IT stage first, then the oldest."""
     first = Case(When(stage=SearchStage.IT, then=Value(0)), default=Value(1), output_field=IntegerField())
     rows = OwnerSearch.objects.running().visible_to(actor).select_related("owner", "grant")
     return rows.order_by(first, "noticed_on", "pk")

@@ -1,7 +1,7 @@
-"""The search for new owners. Safe to run twice, late, or not at all: the term of a grant runs on whatever comes of it.
+"""The search for new owners. Safe to run twice, late, or not at all: the term of a grant does not depend on it.
 
-Each grant is handled in a transaction of its own that tests again what selected it; one that fails is logged and
-the others go on.
+Each grant is handled in its own transaction, which checks its condition again; a failure is logged and does not
+stop the others.
 """
 
 from datetime import date
@@ -27,19 +27,21 @@ if TYPE_CHECKING:
 
 
 def reassign_unowned(*, today: date) -> int:
-    """Notice owners who are gone, ask whom today asks for, and end what is settled; returns how many changed."""
+    """Start searches for unowned grants, contact the people due on `today`, and close finished searches; return
+    how many changed.
+    """
     changed = sum(guarded(_notice, pk, today) for pk in ids_of(unowned_grants()))
     running = OwnerSearch.objects.filter(closed_at__isnull=True).order_by("pk")
     return changed + sum(guarded(_follow, pk, today) for pk in ids_of(running))
 
 
 def after_import(report: "ImportReport") -> None:
-    """Look for owners who are gone, or back, as soon as an import is committed."""
+    """Update searches as soon as an import is committed."""
     transaction.on_commit(lambda: reassign_unowned(today=trusted_day()), robust=True)
 
 
 def follow_change(event: GrantEvent) -> None:
-    """End a search in the transaction in which its grant gets an owner, or is over."""
+    """Close a search in the transaction in which its grant gets an owner, or ends."""
     search = OwnerSearch.objects.filter(grant=event.grant_id, closed_at__isnull=True).first()
     if search is None:
         return
@@ -59,7 +61,7 @@ def _notice(pk: int, today: date) -> bool:
         grant=grant, closed_at=None, defaults={"owner": grant.owner, "noticed_on": today}
     )
     if is_new:
-        _note(grant, "owner_gone", f"{grant.owner} is in the directory no more.")
+        _note(grant, "owner_gone", f"{grant.owner} is no longer in the directory.")
     return is_new
 
 

@@ -1,4 +1,4 @@
-"""Whom to ask on which day: pure arithmetic, no clock and no database."""
+"""Who is asked on which day: pure date arithmetic, no clock and no database."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -19,14 +19,14 @@ ORDER = list(SearchStage)
 
 
 def rank(stage: str) -> int:
-    """The place of a stage in the order; -1 before the first."""
+    """The position of a stage in the order; -1 before the first."""
     return ORDER.index(SearchStage(stage)) if stage else -1
 
 
 def due_on(
     index: int, *, candidates: Sequence[SearchStage], noticed_on: date, step_days: int, all_days: int
 ) -> tuple[SearchStage, date]:
-    """The stage at place `index` of what is left to do, and the day it begins."""
+    """The stage at position `index`, and the day on which it starts."""
     last_day = noticed_on + timedelta(days=all_days)
     if index >= len(candidates):
         return SearchStage.IT, last_day if candidates else noticed_on
@@ -42,10 +42,10 @@ def stage_due(
     all_days: int,
     declined: bool,
 ) -> SearchStage:
-    """The stage that `today` asks for; after days on which nothing ran, the newest one alone.
+    """The stage that is due on `today`; after days without a run, only the latest one.
 
-    `candidates` are those before IT that somebody stands behind. Who declines passes it on at once; where nobody is
-    left, it is IT's.
+    `candidates` are the stages before IT that have somebody to ask. A co-owner who declines ends their stage at
+    once; the last stage is IT.
     """
     elapsed = (today - noticed_on).days
     if elapsed >= all_days or not candidates:
@@ -61,7 +61,7 @@ def stage_due(
 def next_stage(
     current: str, *, candidates: Sequence[SearchStage], noticed_on: date, step_days: int, all_days: int
 ) -> tuple[SearchStage, date] | None:
-    """What happens next if nobody takes over, and on which day; None once it is IT's."""
+    """The next stage if nobody takes over, and its day; None at the IT stage."""
     if current == SearchStage.IT:
         return None
     places = [place for place, stage in enumerate(candidates) if rank(stage) > rank(current)]

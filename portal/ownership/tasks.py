@@ -1,4 +1,4 @@
-"""Celery's way to the search for owners."""
+"""Celery tasks of the ownership app."""
 
 from celery import shared_task
 
@@ -8,5 +8,5 @@ from portal.ownership import services
 
 @shared_task
 def reassign_unowned() -> None:
-    """Ask whom today asks for."""
+    """Run the daily search for new owners."""
     services.reassign_unowned(today=trusted_day())

@@ -1,4 +1,4 @@
-"""Addresses of the leaving room."""
+"""URLs of the leaving app."""
 
 from django.urls import path
 

@@ -1,4 +1,6 @@
-"""The page of permissions without an owner, the offer by IT, and the page behind the link to a mailbox or a head."""
+"""The page of unowned permissions, the offer by IT, and the page that a link to a mailbox or head of department
+opens.
+"""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -20,7 +22,7 @@ SHOWN = 100
 @login_required
 @require_safe
 def unowned(request: HttpRequest) -> HttpResponse:
-    """What has lost its owner: permissions, and requests that nobody answers for."""
+    """List unowned permissions, and requests whose people left."""
     actor = person(request)
     if not actor.sees_everything:
         raise NotAllowed("This page is for people who run the mail system, and for auditors.")
@@ -38,7 +40,7 @@ def unowned(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def offer(request: HttpRequest, reference: str) -> HttpResponse:
-    """One permission without an owner: what was tried, and IT's offer to somebody."""
+    """Show one unowned permission and the steps so far; a POST offers it to somebody."""
     actor = person(request)
     search = (
         OwnerSearch.objects.running()
@@ -48,11 +50,13 @@ def offer(request: HttpRequest, reference: str) -> HttpResponse:
         .first()
     )
     if search is None or not actor.sees_everything:
-        raise Http404("No search for an owner goes on for this.")
+        raise Http404("No search for a new owner is running for this permission.")
     form = OfferForm(request.POST if request.method == "POST" else None)
     if request.method == "POST":
         if not claiming.may_offer(search.grant, actor):
-            raise NotAllowed("Offering it is for reviewers and the CIO office, who have no part in it.")
+            raise NotAllowed(
+                "Only reviewers and the CIO office who have no part in this permission may offer it."
+            )
         if form.is_valid() and _offered(request, search, form):
             return redirect("unowned")
     context = {
@@ -77,7 +81,7 @@ def _offered(request: HttpRequest, search: OwnerSearch, form: OfferForm) -> bool
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def claim(request: HttpRequest, token: str) -> HttpResponse:
-    """What taking over means, and the button that does it."""
+    """Show what taking over means; a POST takes over."""
     found = claiming.read_token(token)
     if found is None:
         raise Http404("This link is incomplete. Copy it from the email again.")

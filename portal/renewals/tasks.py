@@ -1,4 +1,4 @@
-"""Celery's way to the renewals' services."""
+"""Celery tasks for the renewals' services."""
 
 from celery import shared_task
 

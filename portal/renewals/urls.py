@@ -1,4 +1,4 @@
-"""Addresses of the renewals room."""
+"""URLs of the renewals app."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Celery's way to the services of the samples room."""
+"""Celery tasks for the services of the samples room."""
 
 from celery import shared_task
 

@@ -1,4 +1,4 @@
-"""Addresses of the samples room."""
+"""URLs of the samples app."""
 
 from django.urls import path
 

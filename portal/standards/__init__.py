@@ -1,1 +1,1 @@
-"""The room of standards; `apps.py` says what it is."""
+"""The standards app; see `apps.py`."""

@@ -1,4 +1,4 @@
-"""Addresses of the standards room."""
+"""URLs of the standards app."""
 
 from django.urls import path
 

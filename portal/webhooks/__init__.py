@@ -1,1 +1,1 @@
-"""The room of webhooks; `apps.py` says what it is."""
+"""The webhooks app; see `apps.py`."""

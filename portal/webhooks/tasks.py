@@ -1,4 +1,4 @@
-"""Celery's way to the deliveries."""
+"""Celery tasks for the deliveries."""
 
 from celery import shared_task
 

@@ -1,4 +1,4 @@
-"""Addresses of the webhooks room."""
+"""URLs of the webhooks app."""
 
 from django.urls import path
 

@@ -1,1 +1,1 @@
-"""The room of workflow; `apps.py` says what it is."""
+"""The workflow app; see `apps.py`."""

@@ -1,4 +1,4 @@
-"""What this room tells the rooms above it (`portal.lib.announcements`)."""
+"""Announcements of this app to the apps above it (see `portal.lib.announcements`)."""
 
 from typing import TYPE_CHECKING
 

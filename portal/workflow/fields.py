@@ -101,7 +101,7 @@ class RowsField(forms.Field):
 
 
 class PersonField(forms.EmailField):
-    """A person with an account, by e-mail address; the value is the User, or None where it is left empty."""
+    """A person with an account, by email address; the value is the User, or None where it is left empty."""
 
     def prepare_value(self, value: Any) -> Any:
         """The person's address; what was typed stays as it is."""

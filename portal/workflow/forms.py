@@ -120,7 +120,7 @@ class PeopleStep(StepForm):
         PersonField(
             label="Co-owner",
             required=False,
-            help_text="A colleague who may act for you and takes over if you leave. Their e-mail address.",
+            help_text="A colleague who may act for you and takes over if you leave. Their email address.",
         ),
         RequestColumn("co_owner"),
         "Co-owner",
@@ -182,7 +182,7 @@ class SponsorField(PersonField):
         self.clause = clause
         super().__init__(
             label="Sponsor",
-            help_text="A colleague who answers for the relationship. Not you; their e-mail address.",
+            help_text="A colleague who answers for the relationship. Not you; their email address.",
             error_messages={"required": f"{clause}: name a sponsor, who is another person than you."},
         )
 

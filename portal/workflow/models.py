@@ -297,7 +297,7 @@ class Event(models.Model):
 
     @property
     def label(self) -> str:
-        """The action in past words."""
+        """The action in the past tense."""
         return PAST_WORDS.get(self.action, self.action)
 
     @property

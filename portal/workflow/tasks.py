@@ -1,4 +1,4 @@
-"""Celery's way to the engine's services."""
+"""Celery tasks for the engine's services."""
 
 from celery import shared_task
 

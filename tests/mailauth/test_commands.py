@@ -132,7 +132,7 @@ def test_exit_0_whatever_was_found(server: DnsServer, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["check_domain", "user@ttu.edu"], "an e-mail address"),
+        (["check_domain", "user@ttu.edu"], "an email address"),
         (["check_domain", "😀.com"], "an emoji"),
         (["check_domain", "ttu.edu", "--selector", "a/b"], "A selector has letters"),
         (["check_domain", "ttu.edu", "--resolver", "nonsense"], "no name server"),

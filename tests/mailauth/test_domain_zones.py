@@ -116,7 +116,7 @@ DKIM_TRAPS = [
     ("broken", "fail", None, "no base64"),
     ("notakey", "fail", None, "no RSA public key"),
     ("sha1only", "fail", 2048, "receivers accept sha256 only"),
-    ("tlsrpt", "fail", 2048, "not for e-mail"),
+    ("tlsrpt", "fail", 2048, "not for email"),
     ("short", "fail", None, "has 32 bytes; this one has 3"),
     ("other", "fail", None, "key type dsa is unknown"),
     ("version", "fail", None, "v must be DKIM1"),

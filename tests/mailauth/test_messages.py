@@ -159,7 +159,7 @@ def test_sha1_is_refused(ttu: DnsServer) -> None:
         ("v=DKIM1; p=", "revoked"),
         ("v=DKIM1; k=ed25519; p={ed25519}", "rsa-sha256 and the key is ed25519"),
         ("v=DKIM1; h=sha1; p={rsa}", "sha256 only"),
-        ("v=DKIM1; s=tlsrpt; p={rsa}", "not for e-mail"),
+        ("v=DKIM1; s=tlsrpt; p={rsa}", "not for email"),
         ("v=DKIM1; p=%%%", "no base64"),
         ("v=DKIM1; p={other}", "another key signed it"),
     ],

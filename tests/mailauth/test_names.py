@@ -24,7 +24,7 @@ def test_taken(typed: str, name: str) -> None:
     [
         ("", "Enter a domain name"),
         ("..", "Enter a domain name"),
-        ("user@ttu.edu", "an e-mail address"),
+        ("user@ttu.edu", "an email address"),
         ("https://ttu.edu/it", "a web address"),
         ("ttu.edu/it", "a web address"),
         ("192.0.2.1", "an IP address"),

@@ -143,7 +143,7 @@ def adversaries(probe: str) -> list[tuple[bytes, str]]:
         (signed(f"x{probe}"), "does not cover one To or Cc field"),
         (signed(f"{probe}.evil.example"), "does not cover one To or Cc field"),
         (signed(probe, sender="someone@elsewhere.example"), "elsewhere.example is not asked for here"),
-        (b"just words\r\n", "no e-mail message"),
+        (b"just words\r\n", "no email message"),
     ]
 
 

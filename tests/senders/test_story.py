@@ -78,7 +78,7 @@ def test_a_vendor_that_signs_only_as_itself_never_becomes_active(published: DnsS
         (lambda: signed() + b"P.S. Send money.\r\n", "does not verify"),
         (lambda: signed(sender="news@other.ttu.edu"), "other.ttu.edu is not asked for"),
         (lambda: b"From: news@crm.ttu.edu\r\nSubject: x\r\n\r\nHi\r\n", "no DKIM signature"),
-        (lambda: b"just words\r\n", "no e-mail message"),
+        (lambda: b"just words\r\n", "no email message"),
     ],
 )
 def test_what_proves_nothing_says_why(published: DnsServer, cast: Cast, raw: Any, words: str) -> None:

@@ -1,4 +1,4 @@
-"""What commands say of changes that are held back."""
+"""The output of commands about held changes."""
 
 from django.core.management.base import OutputWrapper
 
@@ -9,7 +9,7 @@ SHOWN = 20
 
 
 def tell_held(out: OutputWrapper) -> None:
-    """Write what is held back, and a date in doubt; nothing where all is in order."""
+    """Write held changes and a doubtful date; nothing if there are none."""
     state = date_in_doubt()
     if state is not None:
         out.write(

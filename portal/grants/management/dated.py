@@ -1,4 +1,4 @@
-"""The base of commands that do a day's work, today's by default."""
+"""The base class of commands that run for a day, by default today."""
 
 from datetime import date
 from typing import Any
@@ -13,7 +13,7 @@ class DatedCommand(BaseCommand):
     """A command with `--today YYYY-MM-DD`."""
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The day to act for."""
+        """Add the day to act for."""
         parser.add_argument("--today", metavar="YYYY-MM-DD", help="act as if it were this day")
 
     def day(self, options: dict[str, Any]) -> date:

@@ -1,4 +1,4 @@
-"""What becomes of a renewal or a change when its grant is revoked or ended: it is closed, and people are told."""
+"""Closing renewals and changes of a grant that is revoked or ended."""
 
 from collections.abc import Iterable
 
@@ -9,10 +9,9 @@ from portal.workflow.states import OPEN_STATES
 
 
 def locked_open_requests(grant: Grant) -> list[ServiceRequest]:
-    """The renewals and changes of `grant` that are under way, locked until the transaction ends.
-
-    To be called before the grant is written: an approval writes the request first and the grant second, and
-    two transactions that lock in opposite orders wait for one another for ever.
+    """Return the open renewals and changes of `grant`, locked until the transaction ends. Call it before
+    writing the grant: an approval writes the request first and the grant second, and locking in the opposite
+    order would deadlock.
     """
     ids = grant.later_requests.values("service_request")
     under_way = ServiceRequest.objects.filter(pk__in=ids, state__in=OPEN_STATES).order_by("pk")
@@ -20,7 +19,7 @@ def locked_open_requests(grant: Grant) -> list[ServiceRequest]:
 
 
 def close_requests(*, requests: Iterable[ServiceRequest], grant: Grant) -> None:
-    """Close `requests`, which are about `grant`: it is revoked or ended, so there is nothing left to decide."""
+    """Close `requests` about `grant`, which is revoked or ended."""
     state = grant.get_state_display().lower()
     for service_request in requests:
         withdrawing.close_moot(

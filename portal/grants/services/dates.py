@@ -1,7 +1,7 @@
-"""What a day brings to grants: reminders and lapses. Safe to run twice, late, or not at all.
+"""The daily work on grants: reminders and lapses. Safe to run twice, late, or not at all.
 
-Each function scans ids, then handles each id in a transaction of its own that tests again what selected it;
-one that fails is logged and the others go on.
+Each function collects ids, then handles each in its own transaction, which checks the condition again; a
+failure is logged and does not stop the others.
 """
 
 from datetime import date, timedelta
@@ -30,9 +30,8 @@ def send_reminders(*, today: date) -> int:
 
 
 def lapse_grants(*, today: date) -> int:
-    """Mark grants whose last day is past as lapsed, unless a renewal holds them open; returns how many.
-
-    They are out of force already: this writes the state, the event and the notice.
+    """Mark grants whose last day has passed as lapsed, unless an open renewal extends them; return how many.
+    They are already out of force: this writes the state, the event and the notice.
     """
     past = Grant.objects.filter(
         state__in=(GrantState.ACTIVE, GrantState.UNPROVEN, GrantState.SUSPENDED),
@@ -67,7 +66,7 @@ def _remind(pk: int, today: date) -> bool:
 
 
 def _renewal_begun(grant: Grant) -> bool:
-    # Somebody acted: a renewal that is on a reviewer's desk needs no more reminders; a mere draft does.
+    # A submitted renewal stops the reminders; a draft does not.
     submitted = [state for state in OPEN_STATES if state != "draft"]
     return grant.later_requests.filter(service_request__state__in=submitted).exists()
 

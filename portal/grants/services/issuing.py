@@ -1,4 +1,4 @@
-"""From an approval to a grant: issue, renew, change; and what holds a grant open meanwhile."""
+"""Issuing, renewing and changing grants, and extending one while its renewal is open."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def issue(*, service_request: ServiceRequest, actor: "User", terms: Terms) -> Grant:
     """Make the approved request take effect: a new grant, or a renewal or change of the one it is about.
 
-    Runs inside the approval's transaction, so that an approval without its grant cannot exist. Raises WrongState
-    where the grant was revoked or ended meanwhile: an approval does not revive it.
+    Runs inside the approval's transaction, so that an approval without its grant cannot exist. Raises
+    WrongState if the grant was revoked or ended meanwhile: an approval does not restore it.
     """
     about = GrantRequest.objects.select_related("grant").filter(service_request=service_request).first()
     if about is None:
@@ -75,7 +75,7 @@ def _apply_to(grant: Grant, service_request: ServiceRequest, actor: "User", term
     if grant.kind_entry.moves_its_term and not renews:
         columns["starts_on"] = terms.starts_on
     if grant.state == GrantState.LAPSED:
-        # It begins anew on the day of approval: the days between stay out of force.
+        # It starts again on the day of approval: the days between stay out of force.
         columns |= {"state": GrantState.ACTIVE, "starts_on": terms.starts_on}
         if suspension := _suspension_at_its_end(grant):
             # A renewal says that it is needed further, not that the reason of the suspension is gone.
@@ -102,7 +102,7 @@ def _suspension_at_its_end(grant: Grant) -> str:
 
 
 def _co_owner(grant: Grant, service_request: ServiceRequest) -> "User | None":
-    """Whom the request names beside the owner; a co-owner who renews names the owner, and stays what they are."""
+    """The other person of the request. If the co-owner renews, the owner stays the owner."""
     if service_request.co_owner_id != grant.owner_id:
         return service_request.co_owner
     return grant.co_owner if service_request.requester_id == grant.co_owner_id else None
@@ -121,20 +121,20 @@ def hold_open(*, service_request: ServiceRequest) -> None:
 
 
 def release_hold(*, service_request: ServiceRequest) -> None:
-    """A renewal that was denied or withdrawn holds its grant open no longer."""
+    """A renewal that was denied or withdrawn no longer extends its grant."""
     for grant in Grant.objects.filter(held_open_by=service_request):
         change_grant(grant=grant, action="release", actor=None, held_open_by=None)
 
 
 def _sponsor(grant: Grant, actor: "User") -> "User | None":
-    """The sponsor of the last request, unless that person asks now: a sponsor is somebody else."""
+    """The sponsor of the last request, unless that person files this one: a sponsor must be another person."""
     sponsor = grant.latest_request.sponsor
     return None if sponsor is None or sponsor.pk == actor.pk else sponsor
 
 
 @transaction.atomic
 def begin_renewal(*, grant: Grant, actor: "User", intention: Intention = Intention.RENEWAL) -> ServiceRequest:
-    """Begin a renewal or a change: a draft with the present answers. Raises NotAllowed or WrongState."""
+    """Start a renewal or change: a draft with the present answers. Raises NotAllowed or WrongState."""
     check_grant_action(
         GrantAction.RENEW if intention == Intention.RENEWAL else GrantAction.CHANGE, grant, actor
     )
@@ -151,7 +151,7 @@ def begin_renewal(*, grant: Grant, actor: "User", intention: Intention = Intenti
         title=grant.title,
         subject_key=grant.subject_key,
     )
-    # The counter of references is held until the commit, so whoever waited for it sees the other's draft by now.
+    # The counter of references is locked until the commit, so a concurrent call sees the other's draft.
     if has_open_request(grant):
         raise WrongState(f"A renewal or change of {grant.reference} was begun a moment ago.")
     GrantRequest.objects.create(service_request=service_request, grant=grant, intention=intention)

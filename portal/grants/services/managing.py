@@ -1,4 +1,4 @@
-"""What people do to a grant: suspend, resume, revoke, end, hand over."""
+"""Suspend, resume, revoke, end or hand over a grant."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ def change_state(
 ) -> GrantEvent:
     """Suspend, resume, revoke or end a grant, with a reason.
 
-    What was asked about a grant that is revoked or ended, such as its renewal, is closed with it.
+    Open requests about a grant that is revoked or ended, such as its renewal, are closed with it.
     Raises NotAllowed, WrongState, Stale, or ValidationError, keyed `reason`, where it is missing.
     """
     row = BY_GRANT_ACTION[action]
@@ -40,7 +40,7 @@ def change_state(
         raise ValidationError({"reason": "Say why. The owner reads it."})
     target = row.target
     if action == GrantAction.RESUME and not grant.kind_entry.is_proven(grant):
-        target = GrantState.UNPROVEN  # what waited for its proof before goes on waiting
+        target = GrantState.UNPROVEN  # what waited for its proof before keeps waiting
     moot = closing.locked_open_requests(grant) if target in FINAL_STATES else []
     event = change_grant(
         grant=grant,
@@ -61,7 +61,7 @@ def hand_over(*, grant: Grant, actor: "User", to: "User", note: str = "") -> Han
     """Offer the grant to another person. Raises NotAllowed, WrongState, TooOften, or
     ValidationError, keyed `to`.
     """
-    # An approval of its renewal holds the same lock when it looks for the last time who has a part in it.
+    # An approval of its renewal holds the same lock when it reads who takes part in it.
     locked_grant(grant.pk)
     check_grant_action(GrantAction.HAND_OVER, grant, actor)
     if to.pk == grant.owner_id or not to.is_active:
@@ -103,7 +103,7 @@ def answer_offer(*, grant: Grant, actor: "User", accept: bool) -> Handover:
 
 @transaction.atomic
 def withdraw_offer(*, grant: Grant, actor: "User") -> Handover:
-    """Take back the offer that the owner or co-owner made and nobody answered yet. Raises NotAllowed or WrongState."""
+    """Withdraw the unanswered offer of the owner or co-owner. Raises NotAllowed or WrongState."""
     check_grant_action(GrantAction.WITHDRAW_OFFER, grant, actor)
     handover = open_handover(grant)
     if handover is None:
@@ -122,7 +122,7 @@ def withdraw_offer(*, grant: Grant, actor: "User") -> Handover:
 
 
 def _close(handover: Handover, *, accepted: bool | None) -> None:
-    # Conditional: of an answer and a withdrawal at the same moment one wins.
+    # Conditional: of a concurrent answer and withdrawal, one wins.
     still_open = Handover.objects.filter(pk=handover.pk, closed_at__isnull=True)
     if still_open.update(closed_at=timezone.now(), accepted=accepted) != 1:
         raise WrongState("This offer was answered or withdrawn a moment ago.")

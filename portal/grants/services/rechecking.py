@@ -1,7 +1,6 @@
-"""The daily checks: what a grant was approved on, asked again. Safe to run twice, late, or not at all.
-
-Checks run in a few threads, outside transactions; each result is written in a transaction of its own that
-tests again what selected the grant. A check that fails or gets no answer is unknown, and changes nothing.
+"""The daily checks: what a grant was approved on is checked again. Safe to run twice, late, or not at all.
+Checks run in a few threads, outside transactions; each result is written in its own transaction, which checks
+the condition again. A check that fails or gets no answer is unknown, and changes nothing.
 """
 
 import logging
@@ -29,14 +28,14 @@ from portal.workflow.services import checking
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 8
-"""Grants checked side by side: enough to hide the wait for name servers, few enough not to press them."""
+"""Grants checked at the same time: enough to hide the latency of name servers, few enough not to overload them."""
 CHUNK = 200
 NOTED_EVERY = 10
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check made of one grant, as it was at `revision`; no verdict where there is nothing to check."""
+    """The result for one grant, as it was at `revision`; None if there is nothing to check."""
 
     pk: int
     revision: int
@@ -73,7 +72,7 @@ def _chunks(grants: QuerySet[Grant]) -> Iterator[list[int]]:
 
 # ---------------------------------------------------------------- in the threads
 def _check(pk: int) -> Checked:
-    """Run the kind's check; whatever goes wrong is unknown, so that one grant never stops the others."""
+    """Run the kind's check; any error gives unknown, so that one grant never stops the others."""
     revision = -1
     try:
         grant = Grant.objects.get(pk=pk)
@@ -84,7 +83,7 @@ def _check(pk: int) -> Checked:
         logger.exception("Grant %s could not be checked again; the others go on.", pk)
         return Checked(pk, revision, ComplianceResult(Standing.UNKNOWN))
     finally:
-        connections.close_all()  # a thread's connection is its own, and nobody else closes it
+        connections.close_all()  # each thread has its own connection, which nobody else closes
 
 
 def _count(run: RecheckRun, checked: Checked) -> None:
@@ -115,7 +114,7 @@ def _write(checked: Checked, verdict: ComplianceResult, today: date) -> None:
     people = Grant.objects.select_related("owner", "co_owner", "latest_request")
     grant = people.select_for_update(of=("self",)).filter(pk=checked.pk, revision=checked.revision).first()
     if grant is None:
-        return  # it changed while it was checked: the next run judges what it is now
+        return  # it changed while it was checked: the next run checks it again
     now = timezone.now()
     compliance, _ = Compliance.objects.get_or_create(grant=grant, defaults={"since": now})
     grant.compliance = compliance
@@ -132,9 +131,8 @@ def _write(checked: Checked, verdict: ComplianceResult, today: date) -> None:
 
 @transaction.atomic
 def suspend_now(*, grant: Grant, found: Sequence[Finding]) -> bool:
-    """Suspend a grant for what `found` says, without the grace of the daily checks; returns whether it was active.
-
-    It is for what never was as it should be. The daily checks put the grant in force again once it is.
+    """Suspend a grant because of `found`, without the grace period of the daily checks; return whether it was
+    active. For facts that never met the standards. The daily checks resume the grant once they do.
     """
     people = Grant.objects.select_related("owner", "co_owner", "latest_request")
     held = people.select_for_update(of=("self",)).get(pk=grant.pk)
@@ -158,15 +156,17 @@ def suspend_now(*, grant: Grant, found: Sequence[Finding]) -> bool:
 
 
 def _keep_records(grant: Grant, found: tuple[Finding, ...]) -> None:
-    """Put what broke the grant, or mended it, beside the evidence of the decision: its page shows then and now."""
+    """Store the findings that broke the grant, or fixed it, beside the evidence of the decision: its page shows
+    both.
+    """
     checking.save_recheck_run(service_request=grant.latest_request, found=found)
 
 
 def _is_concerned(grant: Grant) -> bool:
-    """Whether the grant is active, or suspended by these checks and by nobody since."""
+    """Whether the grant is active, or was suspended by these checks and by nobody since."""
     compliance = grant.compliance
     if grant.state == GrantState.ACTIVE:
-        compliance.suspended_by_portal = False  # whoever put it in force again ended our suspension
+        compliance.suspended_by_portal = False  # whoever resumed it ended our suspension
         return True
     if grant.state != GrantState.SUSPENDED or not compliance.suspended_by_portal:
         return False
@@ -175,12 +175,12 @@ def _is_concerned(grant: Grant) -> bool:
 
 
 def leave_to_people(*, grant: Grant) -> None:
-    """Take a suspension by the daily checks over: from now on only a person resumes the grant, whatever they find.
+    """Make a suspension by the daily checks permanent: from now on only a person resumes the grant.
 
     Must run inside a transaction that has locked the grant.
     """
     if Compliance.objects.filter(grant=grant, suspended_by_portal=True).update(suspended_by_portal=False):
-        publication.changed()  # what it keeps in the DNS depends on who suspended it
+        publication.changed()  # its DNS records depend on who suspended it
 
 
 def _establish(grant: Grant, compliance: Compliance, verdict: ComplianceResult, today: date) -> None:
@@ -226,7 +226,7 @@ def _handle_mending(grant: Grant, compliance: Compliance) -> None:
 
 
 def _event(grant: Grant, action: str, reason: str) -> GrantEvent:
-    # No change of the grant itself: its revision stays, and a form that somebody has open stays good.
+    # The grant itself does not change: its revision stays, so that open forms stay valid.
     return GrantEvent.objects.create(
         grant=grant, action=action, from_state=grant.state, to_state=grant.state, reason=reason
     )

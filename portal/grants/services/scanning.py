@@ -1,4 +1,4 @@
-"""How daily jobs go through a table: ids in pieces, and one that fails stops no other."""
+"""Iteration of daily jobs over a table: ids in batches, and a failure does not stop the others."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ def ids_of(rows: "QuerySet[Any]") -> Iterator[int]:
 
 
 def guarded(step: Callable[[int, date], bool], pk: int, today: date) -> int:
-    """1 where `step` did something, else 0; an error is logged."""
+    """Return 1 if `step` did something, else 0; an error is logged."""
     try:
         return int(step(pk, today))
     except Exception:

@@ -1,4 +1,4 @@
-"""The one way in which a grant changes: a conditional UPDATE, an event, which is announced."""
+"""How a grant changes: a conditional UPDATE and an event, which is announced."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +26,8 @@ def change_grant(
     revision: int | None = None,
     **columns: Any,
 ) -> GrantEvent:
-    """Write `columns` if the grant still is as it was read, and append the event; returns the event.
-
-    Raises Stale where somebody else was first. Must run inside a transaction.
+    """Write `columns` if the grant is unchanged since it was read, append the event and return it. Raises Stale
+    if somebody else was first. Must run inside a transaction.
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("change_grant needs a transaction around it.")
@@ -57,7 +56,9 @@ def change_grant(
 
 
 def note_holders(grant: Grant, *people: "User | None") -> None:
-    """Keep that `people` hold, or are offered, the permission: they decide no open request about it (four eyes)."""
+    """Record that `people` hold, or are offered, the permission: they may not decide an open request about it
+    (four eyes).
+    """
     for about in grant.later_requests.filter(service_request__state__in=OPEN_STATES).select_related(
         "service_request"
     ):

@@ -1,1 +1,1 @@
-"""What `manage.py` finds in this room."""
+"""Management commands of the app."""

@@ -1,1 +1,1 @@
-"""The room of templatetags; `apps.py` says what it is."""
+"""The templatetags app; see `apps.py`."""

@@ -1,4 +1,4 @@
-"""`manage.py check_dns_records`: what Celery beat runs daily, by hand or for another day."""
+"""`manage.py check_dns_records`: run the daily job now, or as if it were another day."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`manage.py follow_directory`: note who is gone from a directory other than our own table, or is back."""
+"""`manage.py follow_directory`: record which people left a directory other than our own table, or are back."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from portal.accounts import presence
 
 
 class Command(BaseCommand):
-    """What beat does hourly."""
+    """Run the hourly job now."""
 
-    help = "Note which people the directory (LDAP, Graph) has no more, or has again."
+    help = "Record which people are no longer in the directory (LDAP, Graph), or are in it again."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Say how many changed."""

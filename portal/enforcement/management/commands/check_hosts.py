@@ -1,4 +1,4 @@
-"""`manage.py check_hosts`: which mail hosts are behind, silent or edited by hand."""
+"""`manage.py check_hosts`: check which mail hosts are late, silent or edited locally."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from portal.enforcement.management.held import tell_held
 
 
 class Command(BaseCommand):
-    """Judge every mail host, and tell of new trouble once."""
+    """Check every mail host, and notify IT once of each new problem."""
 
     help = "Judge every mail host that has a token; trouble that is new is told to IT by mail, once."
 

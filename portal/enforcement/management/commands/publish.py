@@ -17,7 +17,7 @@ class Command(DatedCommand):
     help = "Write the mail system's maps and the manifest for the grants in force."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Where to, and whether a large change is meant."""
+        """The folder, and whether a large change is correct."""
         super().add_arguments(parser)
         parser.add_argument("--to", required=True, type=Path, metavar="DIR")
         parser.add_argument(
@@ -28,7 +28,7 @@ class Command(DatedCommand):
         parser.add_argument("--install-path", metavar="DIR", help="where the mail host will hold the files")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Publish and say what is there now."""
+        """Publish and print the result."""
         try:
             done = publish(
                 folder=options["to"].absolute(),

@@ -17,7 +17,7 @@ class Command(DatedCommand):
     help = "Make a signed release of every target that changed, for mail hosts to pull."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The day, whether what is held back is meant, and whether a backup was restored."""
+        """The day, whether held changes are correct, and whether a backup was restored."""
         super().add_arguments(parser)
         group = parser.add_mutually_exclusive_group()
         group.add_argument(
@@ -32,7 +32,7 @@ class Command(DatedCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Release, and say what is there now; an error if a target was refused."""
+        """Release and print the result; an error if a target was refused."""
         try:
             if options["after_restore"]:
                 findings = release_after_restore()

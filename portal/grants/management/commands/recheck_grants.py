@@ -1,4 +1,4 @@
-"""`manage.py recheck_grants`: what Celery beat runs daily, by hand or for another day."""
+"""`manage.py recheck_grants`: run the daily job now, or as if it were another day."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from portal.grants.services import rechecking
 class Command(DatedCommand):
     """Run the checks for a day and say what they found."""
 
-    help = "Check again that what grants were approved on still holds."
+    help = "Check again what grants were approved on."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run once."""

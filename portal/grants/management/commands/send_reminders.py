@@ -1,4 +1,4 @@
-"""`manage.py send_reminders`: what Celery beat runs daily, by hand or for another day."""
+"""`manage.py send_reminders`: run the daily job now, or as if it were another day."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`manage.py carry_on_incidents`: what Celery beat runs each minute, by hand."""
+"""`manage.py carry_on_incidents`: run the job that otherwise runs each minute."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ class Command(BaseCommand):
     help = "Go on suspending the permissions that incidents are about."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """How long to go on."""
+        """Add the time limit."""
         parser.add_argument("--seconds", type=float, default=3600.0, help="stop after so many seconds")
 
     def handle(self, *args: Any, **options: Any) -> None:

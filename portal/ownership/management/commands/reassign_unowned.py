@@ -1,4 +1,4 @@
-"""`manage.py reassign_unowned`: what Celery beat runs daily, by hand or for another day."""
+"""`manage.py reassign_unowned`: run the daily job now, or as if it were another day."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from portal.ownership import services
 
 
 class Command(DatedCommand):
-    """Run the service for a day and say how many searches it moved."""
+    """Run the service for a day and print how many searches changed."""
 
     help = "Find new owners for permissions whose owner is gone."
 
