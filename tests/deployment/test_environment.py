@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from portal import env
+from portal.configuration import ConfigurationError
 from portal.institution import Institution, load
 
 PRODUCTION = {
@@ -153,5 +153,5 @@ def test_another_university_adopts_it_by_one_file(tmp_path: Path) -> None:
 def test_a_wrong_institution_file_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "institution.toml"
     file.write_text(text)
-    with pytest.raises(env.ConfigurationError, match="INSTITUTION_FILE"):
+    with pytest.raises(ConfigurationError, match="INSTITUTION_FILE"):
         load(file)

@@ -20,6 +20,7 @@ from portal.enforcement.models import HeldChange, HostState, Receipt, Release, R
 from portal.enforcement.targets import EXPORT_TARGETS
 from portal.grants.dating import Today
 from portal.grants.models import Grant
+from portal.grants.publication import status_of
 from portal.grants.services import managing
 from portal.grants.states import GrantAction
 from portal.incidents.forms import subject_of
@@ -54,7 +55,7 @@ def test_a_host_takes_a_release_reports_it_and_the_grant_says_so(host: MailHost,
     assert f"{COPIER}/32\ttm_r_" in clients(host)
     state = HostState.objects.get()
     assert (state.serial, state.lint, state.differing) == (newest().serial, "", "")
-    panel = liveness.panel_of(Grant.objects.get())
+    panel = liveness.panel_of(status_of(Grant.objects.get()))
     assert panel is not None
     assert [(found.host, found.is_current) for found in panel.targets[0].hosts] == [(HOST, True)]
     shown = client_of(people.requester).get(Grant.objects.get().get_absolute_url()).content.decode()

@@ -10,7 +10,7 @@ from portal.enforcement import holding
 from portal.enforcement.tasks import publish_changes
 from portal.grants import dating, tasks
 from portal.grants.models import Compliance, Grant, Standing, TrustedDate
-from portal.grants.services import issuing
+from portal.grants.services import issuing, rechecking
 from portal.grants.states import GrantState
 from portal.outbox.models import Notification
 from portal.workflow.models import DraftStep, ServiceRequest
@@ -103,7 +103,7 @@ def test_a_date_that_comes_back_by_itself_is_in_doubt_no_more(cast: Cast) -> Non
 def test_a_grace_is_not_over_by_a_jump(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """The daily checks suspend nothing before the date is confirmed."""
     seen = []
-    monkeypatch.setattr(tasks.rechecking, "recheck_grants", lambda *, today: seen.append(today))
+    monkeypatch.setattr(rechecking, "recheck_grants", lambda *, today: seen.append(today))
     with after(0):
         approved(cast)
         tasks.recheck_grants()

@@ -8,8 +8,6 @@ from django.conf import settings
 from portal.workflow.registry import KINDS
 from scripts.import_layers import check, kinds_of
 
-pytestmark = pytest.mark.once
-
 CONTRACTS = """
 [tool.importlinter]
 root_packages = ["portal"]

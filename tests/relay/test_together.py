@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from portal.accounts.models import DirectoryAddress, User
-from portal.env import ConfigurationError
+from portal.configuration import ConfigurationError
 from portal.grants.models import Grant
 from portal.grants.services import issuing
 from portal.institution import institution, load

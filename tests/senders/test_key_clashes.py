@@ -13,7 +13,7 @@ from portal.workflow.services.reviewing import ApprovalBlocked
 from senders import rules, services
 from tests.cast import Cast, approve, fresh
 from tests.senders.cast import sender_draft, submitted, waiting
-from tests.senders.test_rules import publish
+from tests.senders.conftest import publish
 from tests.support.dns_server import DnsServer
 
 pytestmark = pytest.mark.django_db

@@ -23,8 +23,8 @@ PLACE = replace(
         Population("staff", "Staff", survey_budget=2),
     ),
     blackouts=(
-        Blackout("2026-12-24", "2027-01-03", "the break"),
-        Blackout("2027-03-08", "2027-03-12", "exams", ("students",)),
+        Blackout(date(2026, 12, 24), date(2027, 1, 3), "the break"),
+        Blackout(date(2027, 3, 8), date(2027, 3, 12), "exams", ("students",)),
     ),
 )
 
@@ -118,7 +118,7 @@ def test_a_used_up_budget_moves_the_window_into_the_next_year_of_surveys() -> No
 
 
 def test_where_no_window_is_free_there_is_none() -> None:
-    closed = replace(PLACE, blackouts=(Blackout("2026-01-01", "2029-12-31", "closed"),))
+    closed = replace(PLACE, blackouts=(Blackout(date(2026, 1, 1), date(2029, 12, 31), "closed"),))
     assert (
         windows.next_free(
             wish("2027-02-03", "2027-02-03"), [], closed, calendar(), not_before=date(2027, 1, 4)
