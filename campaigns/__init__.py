@@ -1,1 +1,1 @@
-"""Campaigns, large-volume mail and surveys: one exact message, one audience, one window, signed off by the CIO."""
+"""Campaigns, large-volume mail and surveys: one exact message to one audience in one window, approved by the CIO."""

@@ -1,4 +1,4 @@
-"""Whether a message is the one that a grant allows, and what differs. Nothing here writes."""
+"""Comparing a message with the approved message of a campaign. Nothing is written."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,28 +11,28 @@ from portal.message_checks.parsing import parse_message
 
 @dataclass(frozen=True)
 class Comparison:
-    """A message held against an approval."""
+    """The comparison of a message with an approved one."""
 
     digest: str
-    """The SHA-256 of the canonical form of the message at hand, in lower-case hexadecimal."""
+    """The SHA-256 of the canonical form of the given message, in lower-case hexadecimal."""
     approved_digest: str
     differences: Sequence[str]
-    """What differs, a sentence each; empty where it is the approved message."""
+    """The differences, one sentence each; empty if it is the approved message."""
 
     @property
     def is_approved(self) -> bool:
-        """Whether it is the approved message. The digest alone decides."""
+        """Whether it is the approved message. Only the digest decides."""
         return self.digest == self.approved_digest
 
 
 def permission_of(reference: str) -> CampaignPermission | None:
-    """What the campaign grant of this reference allows, with what its standing rests on; None where there is none."""
+    """Return the campaign permission with this reference, loaded for `selectors.standing`; None if there is none."""
     rows = judged().select_related("message")
     return rows.filter(grant__reference__iexact=reference.strip()).first()
 
 
 def compare(permission: CampaignPermission, raw: bytes) -> Comparison:
-    """Hold `raw` (RFC 5322 octets) against the approved message. Raises UnreadableMessage where it is none."""
+    """Compare `raw` (RFC 5322 octets) with the approved message. Raises UnreadableMessage if it cannot be read."""
     message = parse_message(raw)
     digest = canonical_sha256(message)
     if digest == permission.canonical_sha256:

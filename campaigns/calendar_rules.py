@@ -1,4 +1,4 @@
-"""The checks of a campaign's window against the calendar, and the days that would do."""
+"""Checks of a campaign's window against the calendar, and the next free window."""
 
 from datetime import date, timedelta
 
@@ -9,18 +9,19 @@ from campaigns.models import CampaignRequest
 from portal.institution import institution
 from portal.lib.outcome import Outcome
 from portal.sending_calendar import bookings, windows
+from portal.sending_calendar.labels import population_labels, span_label, window_label, window_populations
 from portal.sending_calendar.windows import Window
-from portal.sending_calendar.words import labels_of, people_words, words_of
+from portal.ui.moments import day_in_words
 from portal.workflow.calendar import business_calendar
 from portal.workflow.findings import Finding
 from portal.workflow.models import ServiceRequest
 
 _BUDGET_YEARS = timedelta(days=800)
-"""How far back bookings are read, so that whole years of surveys are counted."""
+"""How far back bookings are read, so that whole survey years are counted."""
 
 
 def window_of(service_request: ServiceRequest) -> Window | None:
-    """The window that the answers ask for; None while days or people are missing."""
+    """Return the requested window; None until days and audience are answered."""
     detail = CampaignRequest.of(service_request)
     people = services.audience_of(service_request)
     if detail.first_send_on is None or detail.last_send_on is None or not people:
@@ -29,7 +30,7 @@ def window_of(service_request: ServiceRequest) -> Window | None:
 
 
 def filed_on(service_request: ServiceRequest) -> date:
-    """The day from which the lead time counts: that of the submission, or today."""
+    """Return the day from which the lead time counts: that of the submission, or today for a draft."""
     return timezone.localdate(service_request.submitted_at) if service_request.submitted_at else _today()
 
 
@@ -38,7 +39,7 @@ def _today() -> date:
 
 
 def next_free_window(service_request: ServiceRequest, window: Window) -> Window | None:
-    """The next window of the same length that nothing stands against."""
+    """Return the next free window of the same length; None if there is none within `windows.FURTHEST_DAYS`."""
     place, calendar = institution(), business_calendar()
     not_before = max(windows.earliest_start(filed_on(service_request), place, calendar), _today())
     taken = bookings.bookings(first=window.starts_on - _BUDGET_YEARS, leave_out=service_request)
@@ -46,15 +47,21 @@ def next_free_window(service_request: ServiceRequest, window: Window) -> Window 
 
 
 def window_findings(service_request: ServiceRequest, window: Window | None = None) -> list[Finding]:
-    """What stands against the window, and the next one that is free.
+    """Return the findings against the window and the next free one, or one finding that it is free.
 
-    Lead time, blackouts and budgets bar an approval only at the CIO office's own stage, where they may be set
-    aside with a reason. Earlier stages do not decide for it.
+    Lead time, blackouts and budgets bar an approval only at the stage of the CIO office, which may waive them with a
+    reason. Earlier stages do not decide that for the office.
     """
     window = window or window_of(service_request)
     if window is None:
         return [
-            Finding("MKT-4", "window", Outcome.FAIL, "MKT-4: say when it is sent.", field="first_send_on")
+            Finding(
+                "MKT-4",
+                "window",
+                Outcome.FAIL,
+                "Enter the first and the last day of sending.",
+                field="first_send_on",
+            )
         ]
     if window.ends_on < _today():
         return [
@@ -62,7 +69,7 @@ def window_findings(service_request: ServiceRequest, window: Window | None = Non
                 "MKT-4",
                 "window",
                 Outcome.FAIL,
-                "The window is over. Ask for a later one.",
+                "The window is in the past. Choose a later one.",
                 field="first_send_on",
             )
         ]
@@ -80,7 +87,7 @@ def window_findings(service_request: ServiceRequest, window: Window | None = Non
                 "MKT-4",
                 "window",
                 Outcome.PASS,
-                f"{words_of(window)} is free for {people_words(window)}.",
+                f"{window_label(window)} is free for {window_populations(window)}.",
                 field="first_send_on",
             )
         ]
@@ -88,7 +95,7 @@ def window_findings(service_request: ServiceRequest, window: Window | None = Non
 
 
 def conflicts_of(service_request: ServiceRequest) -> list[windows.Conflict]:
-    """The other campaigns to some of the same people at the same time."""
+    """Return the other campaigns to some of the same people at the same time."""
     window = window_of(service_request)
     if window is None:
         return []
@@ -108,7 +115,7 @@ def _lead_time(service_request: ServiceRequest, window: Window, *, bars: bool) -
             "lead-time",
             Outcome.FAIL,
             f"A campaign is filed {place.campaign_lead_days} business days "
-            f"before its first message. The first day possible is {earliest:%A, %-d %B %Y}.",
+            f"before its first message. The earliest possible first day is {earliest:%A}, {day_in_words(earliest)}.",
             must=bars,
             waivable=True,
             field="first_send_on",
@@ -122,7 +129,7 @@ def _blackouts(window: Window, *, bars: bool) -> list[Finding]:
             "MKT-4",
             f"blackout:{blackout.starts}",
             Outcome.FAIL,
-            f"Nothing is sent during {blackout.label}, from {blackout.starts:%-d %B} to {blackout.ends:%-d %B %Y}.",
+            f"Nothing is sent during {blackout.label}, {span_label(blackout.starts, blackout.ends)}.",
             must=bars,
             waivable=True,
             field="first_send_on",
@@ -136,15 +143,15 @@ def _conflicts(window: Window, taken: list[windows.Booking]) -> list[Finding]:
     for conflict in windows.conflicts(window, taken):
         other = conflict.booking
         what = "another survey" if other.window.is_survey else "another mailing"
-        state = "approved" if other.is_approved else "waiting for its decision"
+        state = "approved" if other.is_approved else "waiting for a decision"
         when = "that week" if other.window.is_survey and window.is_survey else "on those days"
         findings.append(
             Finding(
                 "MKT-5" if other.window.is_survey else "MKT-4",
                 f"conflict:{other.reference}",
                 Outcome.WARN,
-                f"{labels_of(conflict.populations)} get {what} {when}: {other.unit or other.kind_label}, "
-                f"{words_of(other.window)} ({state}).",
+                f"{population_labels(conflict.populations)} get {what} {when}: {other.unit or other.kind_label}, "
+                f"{window_label(other.window)} ({state}).",
                 must=False,
                 field="first_send_on",
                 evidence={"reference": other.reference},
@@ -154,7 +161,7 @@ def _conflicts(window: Window, taken: list[windows.Booking]) -> list[Finding]:
 
 
 def used_up_budgets(service_request: ServiceRequest) -> list[Finding]:
-    """The budgets that have no room for the request, as an approval sees them."""
+    """Return a finding for each survey budget that is used up, as the approval checks them."""
     window = window_of(service_request)
     if window is None:
         return []
@@ -168,9 +175,9 @@ def _budgets(window: Window, taken: list[windows.Booking], *, bars: bool) -> lis
             "MKT-5",
             f"budget:{budget.population.key}",
             Outcome.FAIL,
-            f"{budget.population.label} had {budget.used} "
-            f"surveys of {budget.population.survey_budget} in the year that ends on {budget.year_ends_on:%-d %B %Y}: "
-            "there is no room for another.",
+            f"{budget.population.label} have had {budget.used} "
+            f"of {budget.population.survey_budget} surveys in the year that ends on "
+            f"{day_in_words(budget.year_ends_on)}. The limit is reached.",
             must=bars,
             waivable=True,
             field="first_send_on",
@@ -183,9 +190,9 @@ def _budgets(window: Window, taken: list[windows.Booking], *, bars: bool) -> lis
 def _proposal(service_request: ServiceRequest, window: Window) -> Finding:
     free = next_free_window(service_request, window)
     if free is None:
-        sentence = "No free window of this length lies ahead. Make it shorter, or write to fewer people."
+        sentence = "There is no free window of this length in the next months. Make it shorter, or choose fewer populations."
     else:
-        sentence = f"The next free window of this length is {words_of(free)}."
+        sentence = f"The next free window of this length is {window_label(free)}."
     evidence = {"starts_on": str(free.starts_on), "ends_on": str(free.ends_on)} if free else {}
     return Finding(
         "MKT-4", "next-free", Outcome.WARN, sentence, must=False, field="first_send_on", evidence=evidence
@@ -193,7 +200,7 @@ def _proposal(service_request: ServiceRequest, window: Window) -> Finding:
 
 
 def detail_window(detail: CampaignRequest) -> Window | None:
-    """The window of a detail row that is at hand."""
+    """Return the window of a loaded detail row; None until its days are answered."""
     if detail.first_send_on is None or detail.last_send_on is None:
         return None
     people = frozenset(row.population for row in detail.audiences.all())

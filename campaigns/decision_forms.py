@@ -1,4 +1,4 @@
-"""The CIO office's form of an approval: the window and the audience may be narrowed, clauses may be cited."""
+"""The approval form of the CIO office: it may narrow the window and the audience, and cite clauses."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ CITABLE = ("MKT-1", "MKT-2", "MKT-4", "MKT-5", "OVR-4")
 
 
 class CampaignApproveForm(ApproveForm):
-    """An approval with a first day besides the last one, and the clauses it rests on."""
+    """An approval with a first and a last day, and the clauses it cites."""
 
     starts_on = forms.DateField(
         label="First day",
@@ -36,7 +36,7 @@ class CampaignApproveForm(ApproveForm):
         self.order_fields([*self.field_order, *(f"keep_{choice.field}" for choice in choices), "clauses"])
 
     def clean_starts_on(self) -> Any:
-        """A day inside the window asked for."""
+        """Return a first day inside the requested window."""
         day = self.cleaned_data["starts_on"]
         if not self.terms.starts_on <= day <= self.terms.ends_on:
             raise ValidationError(
@@ -45,7 +45,7 @@ class CampaignApproveForm(ApproveForm):
         return day
 
     def clean(self) -> dict[str, Any]:
-        """The first day not after the last."""
+        """Check that the first day is not after the last."""
         data = super().clean() or self.cleaned_data
         first, last = data.get("starts_on"), data.get("ends_on")
         if first and last and last < first:
@@ -53,6 +53,6 @@ class CampaignApproveForm(ApproveForm):
         return data
 
     def granted(self) -> Terms:
-        """The terms as the office left them."""
+        """Return the terms as the office set them."""
         whole = super().granted()
         return Terms(self.cleaned_data["starts_on"], whole.ends_on, whole.keep, whole.at_most)

@@ -1,7 +1,7 @@
-"""Mail to the institution's large lists: the approved message alone, in its window, once for each list (MKT-4, MKT-5).
+"""The gate for large lists: only the approved message passes, in its window, once for each list (MKT-4, MKT-5).
 
-The milter asks at the end of each message that is addressed to a gated list (portal/policy_service/gates.py). The
-answer is read from the database each time, so that a campaign that was stopped a moment ago is refused at once.
+The milter asks at the end of each message to a gated list (portal/policy_service/gates.py). The answer is read from the
+database each time, so that a campaign that was just stopped is refused at once.
 """
 
 import time
@@ -23,30 +23,30 @@ from portal.message_checks.fingerprint import Fingerprint, fingerprint_of
 from portal.message_checks.parsing import UnreadableMessage
 from portal.policy_service import replies
 from portal.policy_service.gates import GatedMessage, GateUnavailable, gated_address
-from portal.sending_calendar.words import labels_of
+from portal.sending_calendar.labels import population_labels
 
 LARGEST = 4 * 1024 * 1024
-"""Octets. A campaign's file has at most 2 MB, and another transfer encoding may make more of it on the way."""
+"""Octets of a message. The approved file has at most 2 MB, and transport may change it to a larger encoding."""
 SECONDS, MEGABYTES = 10.0, 256
-"""What reading one message may take. The approved message was read within the like when it was handed in."""
+"""Limits for reading one message. The approved message was read within similar limits when it was uploaded."""
 
 MOST_SECONDS = 20.0
-"""Longer than this no answer is waited for: the sender was told to try again, and a use would lock it out."""
+"""Seconds after which no answer is given any more: the sender was told to retry, and a recorded use would refuse that."""
 
 Lists = Mapping[str, GatedList]
 
 
 class CampaignGate:
-    """Lets an approved campaign pass to the lists of the people it was approved for."""
+    """Lets an approved campaign pass to the lists of the populations it is approved for."""
 
     def addresses(self) -> frozenset[str]:
-        """The gated lists of the institution."""
+        """Return the addresses of the institution's gated lists."""
         return frozenset(institution().gated)
 
     def judge(self, message: GatedMessage) -> str:
-        """Why the message may not pass, in one sentence; "" where it may, which is its one use of each list.
+        """Return why the message may not pass, in one sentence; "" if it may, which records its one use of each list.
 
-        Raises GateUnavailable where the database does not answer or messages are being read already.
+        Raises GateUnavailable if the database does not answer or other messages are being read.
         """
         _close_stale_connections()
         try:
@@ -60,7 +60,7 @@ class CampaignGate:
 
 
 def _close_stale_connections() -> None:
-    """Close what broke or grew old, as Django does around a request; this thread is none of Django's."""
+    """Close broken and old database connections, as Django does around a request; Django does not manage this thread."""
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
@@ -76,12 +76,12 @@ def _judged(message: GatedMessage) -> str:
         return _refusal(mark, _new_request())
     try:
         return _use(message, mark, lists, until=begun + MOST_SECONDS)
-    except IntegrityError:  # Another message was faster by a moment.
+    except IntegrityError:  # Another message was recorded a moment earlier.
         return _refusal(f"This message went to {' and '.join(lists)} already.", _new_request())
 
 
 def _read(message: GatedMessage, address: str) -> Fingerprint | str:
-    """The message's fingerprint, or why it is none for a large list."""
+    """Return the message's fingerprint, or the sentence why it cannot pass to a large list."""
     if not message.sender:
         return f"{address} takes no bounces and no automatic replies."
     if len(message.content) > LARGEST:
@@ -102,7 +102,7 @@ def _lists_of(recipients: Iterable[str]) -> dict[str, GatedList]:
 # ---------------------------------------------------------------- the use
 @transaction.atomic
 def _use(message: GatedMessage, mark: Fingerprint, lists: Lists, *, until: float) -> str:
-    """Note the use of every list, or of none and say why."""
+    """Record the use of every list and return "", or of none and return why."""
     today = timezone.localdate(message.at)
     approvals = _locked(mark.digest)
     if not approvals:
@@ -113,7 +113,7 @@ def _use(message: GatedMessage, mark: Fingerprint, lists: Lists, *, until: float
         answers = [(row, _why_not(row, address, entry, today, used)) for row in approvals]
         fitting = next((row for row, why in answers if not why), None)
         if fitting is None:
-            # The approval that names these people says more than one for others.
+            # Prefer the approval for these populations: its refusal tells the sender more.
             return next((why for row, why in answers if _covers(row, entry)), answers[0][1])
         chosen.append((fitting, address))
     if time.monotonic() > until:
@@ -123,7 +123,7 @@ def _use(message: GatedMessage, mark: Fingerprint, lists: Lists, *, until: float
 
 
 def _locked(digest: str) -> list[CampaignPermission]:
-    """The approvals of a message as they are once nobody else changes them; a revocation waits, or was first."""
+    """Return the approvals of a message, locked: a revocation waits for this transaction or came before it."""
     rows = CampaignPermission.objects.filter(canonical_sha256=digest)
     keys = {key for pair in rows.values_list("grant_id", "sender_grant_id") for key in pair if key}
     if not keys:
@@ -154,7 +154,7 @@ def _why_not(
     today: date,
     used: Mapping[tuple[int, str], ListUse],
 ) -> str:
-    """Why the approved message may not go to the list; "" where it may."""
+    """Return why the approved message may not go to the list; "" if it may."""
     reference = permission.grant.reference
     if not _covers(permission, entry):
         allowed, wanted = _labels(_people(permission)), _labels(entry.populations)
@@ -199,9 +199,9 @@ def _note(
         notices.passed(use=use)
 
 
-# ---------------------------------------------------------------- the words
+# ---------------------------------------------------------------- refusals
 def _not_approved(mark: Fingerprint, lists: Lists, today: date) -> str:
-    """No approval has this message: whether one has its subject, for whoever changed a letter too much."""
+    """Return the refusal of an unknown message; it differs if an approval has its subject, after a small change."""
     address, entry = next(iter(lists.items()))
     like = selectors.judged().filter(message__subject=mark.subject, grant__state="active")
     for permission in like.prefetch_related("audiences").order_by("-pk")[:20]:
@@ -220,12 +220,12 @@ def _not_approved(mark: Fingerprint, lists: Lists, today: date) -> str:
 
 
 def _labels(populations: Iterable[str]) -> str:
-    # Without commas: replies leave out what means something in a mail map.
-    return " and ".join(labels_of(frozenset({key})).lower() for key in sorted(populations))
+    # Without commas, because replies leave out characters with a meaning in mail maps.
+    return " and ".join(population_labels(frozenset({key})).lower() for key in sorted(populations))
 
 
 def _refusal(sentence: str, link: str) -> str:
-    """One line for the reply; the link stays whole whatever the sentence holds."""
+    """Return one line for the reply; a long sentence is cut and the link is not."""
     return f"{replies.safe(sentence)[: replies.LONGEST_TEXT - len(link) - 1]} {link}"
 
 

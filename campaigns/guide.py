@@ -1,4 +1,4 @@
-"""The guide's questions that lead to the campaign form, or away from it."""
+"""The questions of the guide that lead to the campaign form, or away from it."""
 
 from campaigns.models import CampaignKind
 from portal.institution import institution
@@ -6,7 +6,7 @@ from portal.workflow.guide import Answer, Branch, Option, Question
 
 
 def guide() -> Branch:
-    """What the mail is, whether it is research, and what follows."""
+    """Return the questions about the kind of mail and research, and where each answer leads."""
     place = institution()
     nodes: dict[str, Question | Answer] = {
         "campaign": Question(

@@ -31,8 +31,8 @@ from portal.grants.selectors import grant_of
 from portal.grants.subjects import Basis, Hit, Subject
 from portal.institution import institution
 from portal.lib.text import sentence_list, truncate
+from portal.sending_calendar.labels import population_labels, window_label
 from portal.sending_calendar.windows import Window
-from portal.sending_calendar.words import labels_of, words_of
 from portal.workflow.findings import Finding
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
@@ -107,7 +107,7 @@ class CampaignsKind(GrantingKind):
             filter(None, (detail.message.subject if detail.message else "", detail.sender_of_record))
         )
         people = frozenset(services.audience_of(service_request))
-        label = labels_of(people) if people else ""
+        label = population_labels(people) if people else ""
         return truncate(title or detail.get_kind_display() or self.label, 150), truncate(label, 255)
 
     def search_terms(self, service_request: ServiceRequest) -> set[str]:
@@ -256,5 +256,5 @@ def _sentence(unit: str, people: dict[str, int], window: Window | None) -> str:
     words: Sequence[str] = [
         f"{line.split(': ')[1]} {line.split(': ')[0].lower()}" for line in audience_lines(people)
     ]
-    when = words_of(window) if window is not None else "days still to be named"
+    when = window_label(window) if window is not None else "days still to be named"
     return f"{unit or 'The unit'} may send one exact message to {sentence_list(list(words)) or 'nobody yet'}, {when}."

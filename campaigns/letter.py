@@ -1,4 +1,4 @@
-"""The letter of a decision: its facts, for the page and for the PDF."""
+"""The content of a decision letter, for the page and for the PDF."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +13,7 @@ from campaigns.standing import StandingCode
 from portal.grants.models import Grant
 from portal.grants.selectors import grant_of
 from portal.institution import institution
+from portal.sending_calendar.labels import span_label
 from portal.standards.clauses import clause
 from portal.ui.moments import day_in_words
 from portal.workflow.models import Event
@@ -26,12 +27,12 @@ SIGNED_OFF = "Signed off by"
 
 @dataclass(frozen=True)
 class Stamp:
-    """What is stamped on an approval that does not hold as it stands."""
+    """The stamp on the letter of an approval that no longer applies as written."""
 
     mark: str
     """A word or two, such as "Revoked"; printed in capitals."""
     on: str
-    """Since which day, in words; "" where there is none."""
+    """The day since which it applies, formatted; "" if there is none."""
     meaning: str
 
     @property
@@ -42,7 +43,7 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Letter:
-    """What a letter says."""
+    """The content of a decision letter."""
 
     reference: str
     title: str
@@ -57,27 +58,27 @@ class Letter:
     facts: list[tuple[str, str]]
     closing: str
     stamp: Stamp | None
-    """None where the decision holds as the letter says it."""
+    """None if the decision applies as written."""
 
     @property
     def day(self) -> str:
         """The day of the decision, in the institution's zone."""
-        return f"{timezone.localtime(self.decided_at):%-d %B %Y}"
+        return day_in_words(timezone.localdate(self.decided_at))
 
     @property
     def address(self) -> str:
-        """Where the letter is shown as it stands now: a printed one knows only the day it was printed."""
+        """Return the address of the letter with its current stamp, for readers of a printed copy."""
         return f"{settings.PUBLIC_URL}{reverse('campaign_letter', args=[self.reference])}"
 
 
 def decision_of(service_request: "ServiceRequest") -> Event | None:
-    """The event of the decision; None while there is none."""
+    """Return the event of the decision; None until there is one."""
     made = service_request.events.filter(action__in=(Action.APPROVE, Action.DENY)).select_related("actor")
     return made.order_by("-pk").first()
 
 
 def letter_of(service_request: "ServiceRequest") -> Letter | None:
-    """The letter of the decision; None while the request is undecided."""
+    """Return the letter of the decision; None until there is one."""
     event = decision_of(service_request)
     if event is None:
         return None
@@ -106,7 +107,7 @@ def letter_of(service_request: "ServiceRequest") -> Letter | None:
         decided_by=event.who,
         reason=event.comment,
         clauses=[(key, clause(key).title) for key in event.clauses],
-        # What is no more so must not read as if it were.
+        # What no longer applies must not read as if it did.
         sentence=f"As decided that day: {sentence}" if stamp else sentence,
         facts=facts,
         stamp=stamp,
@@ -120,9 +121,9 @@ def letter_of(service_request: "ServiceRequest") -> Letter | None:
 
 
 def _stamp(grant: Grant, *, is_in_use: bool) -> Stamp | None:
-    """What the letter must carry besides its words, as the campaign stands today."""
+    """Return the stamp that the letter needs today; None if it applies as written."""
     standing = selectors.standings([grant]).get(grant.pk)
-    if standing is None:  # Nobody can tell what it allows.
+    if standing is None:  # Without a grant nobody can say what it allows.
         return Stamp("Not in force", "", f"{grant.reference} allows nothing now.")
     ends_all = standing.code in (StandingCode.REVOKED, StandingCode.ENDED, StandingCode.AFTER_WINDOW)
     if not is_in_use and not ends_all:
@@ -142,4 +143,4 @@ def _facts(grant: Grant) -> list[tuple[str, str]]:
         for label, lines in grant.kind_entry.permission_rows(grant)
         if label != SIGNED_OFF
     ]
-    return [("Window", f"{grant.starts_on:%-d %B %Y} to {grant.ends_on:%-d %B %Y}"), *rows]
+    return [("Window", span_label(grant.starts_on, grant.ends_on)), *rows]

@@ -1,4 +1,4 @@
-"""The letter of a decision on paper (docs/decisions/0004-letters-as-pdf.md). Heavy: imported where it is used."""
+"""The decision letter as PDF (docs/decisions/0004-letters-as-pdf.md). Slow to load, so imported where it is used."""
 
 import logging
 
@@ -9,14 +9,14 @@ from fpdf.enums import XPos, YPos
 from campaigns.letter import Letter, Stamp
 from portal.institution import institution
 
-logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every glyph that it leaves out
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # The library logs every glyph that it leaves out.
 
 _MARGIN = 22.0
 """Millimetres."""
 
 
 class _Paper(FPDF):
-    """Paper that has the stamp, if there is one, at the top of each of its pages."""
+    """A document with the stamp, if there is one, at the top of every page."""
 
     stamp: Stamp | None = None
 

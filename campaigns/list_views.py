@@ -15,7 +15,7 @@ from portal.lib.problems import NotAllowed, WrongState
 
 
 class AllowAgainForm(forms.Form):
-    """The reason."""
+    """The reason for one more delivery."""
 
     reason = forms.CharField(
         label="Why may it be sent to this list once more?",
@@ -28,7 +28,7 @@ class AllowAgainForm(forms.Form):
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def allow_again(request: HttpRequest, reference: str, pk: int) -> HttpResponse:
-    """Let one delivery to a large list count no more, with a reason."""
+    """Allow one more delivery to a large list, with a reason."""
     actor = person(request)
     seen = Grant.objects.visible_to(actor).filter(reference=reference)
     uses = ListUse.objects.select_related("permission__grant__owner", "permission__grant__co_owner")

@@ -1,4 +1,4 @@
-"""The large lists that a campaign may go to, its deliveries there, and letting one count no more."""
+"""The large lists that a campaign may be sent to, its deliveries there, and allowing one more delivery."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,14 +23,14 @@ LONGEST_REASON = 1500
 
 @dataclass(frozen=True)
 class ListStanding:
-    """One large list of a campaign: the delivery of its present message that counts, if there is one."""
+    """One large list of a campaign, and the delivery of its current message that counts, if there is one."""
 
     address: str
     use: ListUse | None
 
 
 def lists_sentence(addresses: list[str]) -> str:
-    """What a campaign to these gated lists should know; "" for none."""
+    """Return one sentence about sending to these gated lists; "" for none."""
     if not addresses:
         return ""
     return (
@@ -40,7 +40,7 @@ def lists_sentence(addresses: list[str]) -> str:
 
 
 def list_standings(permission: CampaignPermission) -> list[ListStanding]:
-    """The gated lists that the campaign may go to; one query, and one for its audiences."""
+    """Return the gated lists that the campaign may be sent to; two queries."""
     people = [row.population for row in permission.audiences.all()]
     counting = permission.list_uses.filter(
         canonical_sha256=permission.canonical_sha256, released_at__isnull=True
@@ -50,27 +50,27 @@ def list_standings(permission: CampaignPermission) -> list[ListStanding]:
 
 
 def may_allow_again(permission: CampaignPermission, actor: "User") -> bool:
-    """IT review and the CIO office, and nobody for a campaign of their own."""
+    """Whether `actor` may allow one more delivery: IT review and the CIO office, but not for their own campaigns."""
     return is_manager(permission.grant, actor)
 
 
 @transaction.atomic
 def allow_again(*, use: ListUse, actor: "User", reason: str) -> ListUse:
-    """Let a delivery count no more, so that the approved message may go to the list once more.
+    """Release a delivery, so that the approved message may be sent to the list once more, and return it.
 
-    For a message that the mail server did not take after all: the client vanished, the queue was lost.
-    Raises NotAllowed; WrongState where it was done already; ValidationError, keyed `reason`.
+    This is for a message that was not delivered after all, because the client disconnected or the queue was lost.
+    Raises NotAllowed; WrongState if it is already released; ValidationError keyed `reason`.
     """
     permission = use.permission
     if not may_allow_again(permission, actor):
         raise NotAllowed(
-            "IT review and the CIO office allow one more delivery, and nobody of a campaign of their own."
+            "Only IT review and the CIO office allow one more delivery, and not for their own campaigns."
         )
     if not reason.strip():
-        raise ValidationError({"reason": "Say why. The owner reads it."})
+        raise ValidationError({"reason": "Give a reason. The owner reads it."})
     columns = {"released_at": timezone.now(), "released_by": actor, "release_reason": reason.strip()}
     if ListUse.objects.filter(pk=use.pk, released_at__isnull=True).update(**columns) != 1:
-        raise WrongState("Somebody has allowed one more delivery already.")
+        raise WrongState("One more delivery was already allowed.")
     for name, value in columns.items():
         setattr(use, name, value)
     grant = permission.grant

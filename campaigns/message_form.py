@@ -1,4 +1,4 @@
-"""The page of the form that takes the exact message: an .eml, or subject, HTML and text."""
+"""The form page for the exact message: an .eml file, or subject, HTML and text."""
 
 from typing import Any
 
@@ -18,14 +18,14 @@ from portal.workflow.kinds import Answer
 from portal.workflow.models import ServiceRequest
 
 LARGEST = 2 * 1024 * 1024
-"""Bytes of a message; mail to many people should stay far below."""
+"""Octets of a message; a message to many people should be much smaller."""
 LARGEST_PART = 500_000
 CHECKS = Rate(20, 60)
-"""Messages of one requester: each takes a web worker for a moment."""
+"""How many messages of one requester are checked; each check takes a web worker for a moment."""
 
 
 class MessageStep(CampaignStep):
-    """The exact message; its digest binds the approval."""
+    """The exact message. The approval is for its digest."""
 
     undeclared = ("how", "eml", "subject", "html", "text")
     file_name = "message.eml"
@@ -69,7 +69,7 @@ class MessageStep(CampaignStep):
             ].help_text = f"“{present.file_name}” is here already. Choose a file only to replace it."
 
     def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
-        """The parts of a composed message."""
+        """Return the initial values: the parts of a composed message."""
         message = CampaignRequest.of(service_request).message
         if message is None:
             return {}
@@ -77,7 +77,7 @@ class MessageStep(CampaignStep):
         return {"how": how, "subject": message.subject, "html": message.html, "text": message.text}
 
     def clean_eml(self) -> Any:
-        """A message that can be read, of a size that can be sent."""
+        """Return the octets of a file that is not too large."""
         upload = self.cleaned_data["eml"]
         if not upload:
             return None
@@ -91,7 +91,7 @@ class MessageStep(CampaignStep):
         return raw
 
     def _refuse_what_fails(self, raw: bytes, *, is_composed: bool) -> None:
-        """ValidationError with each must-check that fails: such a message could not be approved."""
+        """Raise ValidationError with each failed check that would bar the approval."""
         wait = seconds_to_wait(f"message-checks:{self.service_request.requester_id}", CHECKS)
         if wait:
             raise ValidationError(
@@ -107,7 +107,7 @@ class MessageStep(CampaignStep):
             raise ValidationError([one.sentence for one in failing])
 
     def clean(self) -> dict[str, Any]:
-        """One of both ways, whole."""
+        """Check that one of the two ways is complete, and read the message."""
         data = super().clean() or self.cleaned_data
         if data.get("how") == "eml":
             has_file = self.detail.message is not None and self.detail.message.file_name
@@ -134,11 +134,11 @@ class MessageStep(CampaignStep):
             )
 
     def clean_subject(self) -> str:
-        """One line."""
+        """Return the subject as one line."""
         return one_line(self.cleaned_data["subject"])
 
     def save(self) -> None:
-        """Keep the message, if there is a new one."""
+        """Save the message, if there is a new one."""
         data, sr = self.cleaned_data, self.service_request
         if data["how"] == "parts":
             parts = {name: data[name] for name in ("subject", "html", "text")}

@@ -1,4 +1,4 @@
-"""The checks of a campaign's message, with what the answers say of it."""
+"""Checks of a campaign's message with the facts from the request's answers."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,11 +17,11 @@ from portal.workflow.findings import Finding
 from portal.workflow.models import ServiceRequest
 
 ANSWERED = frozenset({"CS-10", "S-2", "S-6", "S-7", "S-8", "S-10"})
-"""Rules that the request's answers and the calendar settle (`rules`, `calendar_rules`), and the message cannot."""
+"""Rules that `rules` and `calendar_rules` check from the answers and the calendar; the message cannot decide them."""
 
 
 def message_findings(service_request: ServiceRequest) -> list[Finding]:
-    """Every check of the message that is handed in (MKT-4: CAN-SPAM, one-click unsubscribing, bulk senders' rules)."""
+    """Return the findings of the request's message (MKT-4: CAN-SPAM, one-click unsubscribe, rules for bulk senders)."""
     detail = CampaignRequest.of(service_request)
     message = detail.message
     if message is None:
@@ -33,13 +33,13 @@ def message_findings(service_request: ServiceRequest) -> list[Finding]:
 
 
 def signatures_of(raw: bytes) -> SignatureFacts | None:
-    """What the DKIM signatures of a message prove now; None where it has none, or cannot be read. Asks the DNS."""
+    """Return what the DKIM signatures of a message prove now; None if it has none or cannot be read. Asks the DNS."""
     if b"dkim-signature" not in raw[:LARGEST_HEADER].lower():
         return None
     try:
         return SignatureFacts.of(verify_message(raw, resolver=configured_resolver()))
     except MessageRefused:
-        return None  # the check of the message itself says why
+        return None  # The check of the message reports why.
     except confined.Busy as error:
         return SignatureFacts(MessageOutcome.UNKNOWN, str(error))
 
@@ -52,9 +52,9 @@ def findings_of(
     is_composed: bool,
     signatures: SignatureFacts | None = None,
 ) -> list[Finding]:
-    """The same of a message that is not kept yet. Raises UnreadableMessage where `raw` is none, and `confined.Busy`.
+    """Return the findings of a message that is not saved yet. Raises UnreadableMessage and `confined.Busy`.
 
-    A composed message has no headers of the platform's yet, so those of one-click unsubscribing are advice.
+    A composed message does not have the platform's headers yet, so findings about one-click unsubscribe are advice.
     """
     found = [
         as_finding(finding)
@@ -65,7 +65,7 @@ def findings_of(
 
 
 def as_finding(finding: MessageFinding) -> Finding:
-    """The same for the engine, which knows four outcomes: what is left to a person is advice to look at."""
+    """Return a message finding for the engine, which has four outcomes: a question for a person becomes advice."""
     for_person = finding.outcome is MessageOutcome.PERSON
     return Finding(
         finding.clause,
@@ -83,12 +83,12 @@ def as_finding(finding: MessageFinding) -> Finding:
 def _platform_adds(found: Finding) -> Finding:
     if not found.rule.startswith("message:U-") or found.outcome is not Outcome.FAIL:
         return found
-    sentence = f"{found.sentence} The platform has to add it: ask for a test message."
+    sentence = f"{found.sentence} The platform must add it. Ask for a test message."
     return replace(found, outcome=Outcome.WARN, must=False, sentence=sentence)
 
 
 def facts_of(detail: CampaignRequest, people: Mapping[str, int]) -> MailingFacts:
-    """What the answers say that the message cannot."""
+    """Return the facts about the mailing from the request's answers."""
     grant = detail.sender_grant
     return MailingFacts(
         own_domain=institution().mail_domain,

@@ -1,4 +1,4 @@
-"""A campaign's message as its recipients will see it, in frames from which nothing can leave."""
+"""The preview of a campaign's message, in sandboxed frames that load and send nothing."""
 
 from csp.constants import NONE, SELF
 from csp.decorators import csp, csp_update
@@ -24,14 +24,16 @@ from portal.workflow.models import ServiceRequest
 MOST_LINKS = 100
 FRAME_POLICY = {
     "default-src": [NONE],
-    "style-src": ["'unsafe-inline'"],  # The message's own style attributes; nothing they name can be loaded.
+    "style-src": [
+        "'unsafe-inline'"
+    ],  # For the message's own style attributes; what they link to is not loaded.
     "img-src": [NONE],
     "form-action": [NONE],
     "base-uri": [NONE],
     "frame-ancestors": [SELF],
     "sandbox": [""],
 }
-"""Of the frame's answer alone: no script, no load, no form, no navigation, an origin of its own."""
+"""The content policy of the frame: no scripts, loads, forms or navigation, and an origin of its own."""
 
 
 def _message_of(request: HttpRequest, reference: str) -> ParsedMessage:
@@ -39,11 +41,11 @@ def _message_of(request: HttpRequest, reference: str) -> ParsedMessage:
     found = visible.filter(reference=reference).first()
     message = CampaignRequest.of(found).message if found is not None else None
     if message is None:
-        raise Http404("No such message.")
+        raise Http404("There is no such message.")
     try:
         return parse_message(bytes(message.raw))
     except UnreadableMessage:
-        raise Http404("No such message.") from None
+        raise Http404("There is no such message.") from None
 
 
 @login_required
@@ -51,12 +53,12 @@ def _message_of(request: HttpRequest, reference: str) -> ParsedMessage:
 @never_cache
 @csp_update({"frame-src": [SELF]})  # type: ignore[arg-type]  # typed for views without arguments
 def preview(request: HttpRequest, reference: str) -> HttpResponse:
-    """Desktop, phone, dark and plain text side by side, and where every link really leads."""
+    """Show desktop, phone, dark mode and plain text side by side, and the real destination of every link."""
     message = _message_of(request, reference)
     facts = MailingFacts(own_domain=institution().mail_domain)
     links = [
         {
-            "text": link.text or "(no words)",
+            "text": link.text or "(no text)",
             "url": link.url,
             "host": link.host or "no web address",
             "is_ours": is_ours(f"x@{link.host}", facts),
@@ -83,7 +85,7 @@ def preview(request: HttpRequest, reference: str) -> HttpResponse:
 @xframe_options_sameorigin
 @csp(FRAME_POLICY)  # type: ignore[arg-type]  # the same
 def frame(request: HttpRequest, reference: str) -> HttpResponse:
-    """The disarmed message alone, for a sandboxed frame; opened by itself it is as harmless."""
+    """Return the sanitized message for a sandboxed frame; it is as safe when opened directly."""
     message = _message_of(request, reference)
     scheme = "dark" if request.GET.get("scheme") == "dark" else "light"
     answer = HttpResponse(

@@ -1,4 +1,4 @@
-"""What this app adds to others."""
+"""What campaigns add to other apps."""
 
 from celery.schedules import crontab
 

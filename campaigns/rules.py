@@ -1,4 +1,4 @@
-"""The checks of a campaign request but for its message. Each finding cites a clause and says one sentence."""
+"""Checks of a campaign request, except those of its message. Each finding has a clause and one sentence."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -14,15 +14,16 @@ from portal.grants.models import Grant
 from portal.institution import institution
 from portal.lib.outcome import Outcome
 from portal.lib.text import sentence_list
+from portal.ui.moments import day_in_words
 from portal.workflow.findings import Finding
 from portal.workflow.models import ServiceRequest
 
 MOST_SURVEY_MESSAGES = 2
-"""The invitation and one reminder (S-10)."""
+"""Messages to each person: the invitation and one reminder (S-10)."""
 
 
 def check(service_request: ServiceRequest) -> list[Finding]:
-    """Every check of a campaign request: the message first, then who sends it, to whom, and when."""
+    """Return all findings of a campaign request: the message first, then the sender, the audience and the window."""
     detail = CampaignRequest.of(service_request)
     return [
         statement(detail),
@@ -48,7 +49,7 @@ def found(
     waivable: bool = False,
     **evidence: Any,
 ) -> Finding:
-    """One finding of this room."""
+    """Return one finding."""
     facts: Mapping[str, Any] = evidence
     return Finding(
         clause, rule[:60], outcome, sentence, must=must, waivable=waivable, field=field, evidence=facts
@@ -56,7 +57,7 @@ def found(
 
 
 def statement(detail: CampaignRequest) -> Finding:
-    """What the requester states about unsolicited mail (MKT-1, MKT-2)."""
+    """Return the findings on the requester's statement about unsolicited mail (MKT-1, MKT-2)."""
     if not detail.is_attested:
         return found("MKT-1", "statement", Outcome.FAIL, "MKT-1: the requester’s statement is missing.")
     return found(
@@ -64,9 +65,9 @@ def statement(detail: CampaignRequest) -> Finding:
     )
 
 
-# ---------------------------------------------------------------- who sends it
+# ---------------------------------------------------------------- the sender
 def platform(detail: CampaignRequest) -> list[Finding]:
-    """The list server, or a sender authorization in force over the whole window (MKT-4)."""
+    """Return the findings on the platform: the list server, or a sender authorization for the whole window (MKT-4)."""
     if detail.platform == Platform.AUTHORIZED:
         return _authorized(detail)
     if detail.platform != Platform.LIST_SERVER:
@@ -113,7 +114,7 @@ def _authorized(detail: CampaignRequest) -> list[Finding]:
                 "platform",
                 Outcome.FAIL,
                 f"The sender authorization {grant.reference} ends on "
-                f"{grant.ends_on:%-d %B %Y}, before the last day of sending. Have it renewed, or send earlier.",
+                f"{day_in_words(grant.ends_on)}, before the last day of sending. Have it renewed, or send earlier.",
                 "sender_grant",
             )
         ]
@@ -142,7 +143,7 @@ def _authorized(detail: CampaignRequest) -> list[Finding]:
 
 
 def not_theirs(grant: Grant) -> str:
-    """Whom to ask about a sender authorization of somebody else (E16)."""
+    """Return whom to ask about a sender authorization of somebody else."""
     owner = grant.owner
     return (
         f"AUT-3: the sender authorization {grant.reference} belongs to {owner} of {owner.department or 'another department'}. "
@@ -150,9 +151,9 @@ def not_theirs(grant: Grant) -> str:
     )
 
 
-# ---------------------------------------------------------------- to whom
+# ---------------------------------------------------------------- the audience
 def audience(service_request: ServiceRequest) -> list[Finding]:
-    """Whom it goes to, from which source, and with what right (MKT-2; CS-6, CS-10)."""
+    """Return the findings on the audience, the source of the list and consent (MKT-2; CS-6, CS-10)."""
     detail = CampaignRequest.of(service_request)
     people = services.audience_of(service_request)
     if not people:
@@ -195,7 +196,7 @@ def audience(service_request: ServiceRequest) -> list[Finding]:
 
 
 def pace(service_request: ServiceRequest) -> list[Finding]:
-    """Whether the rate gets every message out inside the window; days of 24 hours, which no platform exceeds."""
+    """Check that the rate is enough to send every message in the window, with 24 hours a day."""
     detail = CampaignRequest.of(service_request)
     if not (detail.first_send_on and detail.last_send_on and detail.messages_each and detail.hourly_rate):
         return [
@@ -227,7 +228,7 @@ def pace(service_request: ServiceRequest) -> list[Finding]:
 
 
 def large_lists(detail: CampaignRequest) -> list[Finding]:
-    """Which large lists it may go to, and that each takes the approved message once."""
+    """Return which large lists it may be sent to, and that each accepts the approved message once."""
     lists = institution().lists_of({row.population for row in detail.audiences.all()})
     if not lists:
         return []
@@ -249,7 +250,7 @@ def large_lists(detail: CampaignRequest) -> list[Finding]:
 
 # ---------------------------------------------------------------- surveys
 def survey(detail: CampaignRequest) -> list[Finding]:
-    """What surveys of people need besides (S-1 to S-10)."""
+    """Return the findings for surveys (S-1 to S-10)."""
     findings = [_irb(detail), _research_office(detail)]
     if (detail.messages_each or 0) > MOST_SURVEY_MESSAGES:
         findings.append(
@@ -344,9 +345,9 @@ def _research_office(detail: CampaignRequest) -> Finding:
     )
 
 
-# ---------------------------------------------------------------- stopping it
+# ---------------------------------------------------------------- stopping
 def stopping(detail: CampaignRequest) -> list[Finding]:
-    """Somebody who can stop it at any hour, and the figures at which it stops (MKT-3, MKT-5)."""
+    """Return the findings on who can stop it and on the stop limits (MKT-3, MKT-5)."""
     person = detail.stopper
     if person is None or not person.is_active or not detail.stopper_phone:
         return [

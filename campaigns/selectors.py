@@ -12,8 +12,8 @@ from portal.accounts.models import DirectoryAddress, User
 from portal.accounts.roles import Role
 from portal.grants.models import Grant, GrantQuerySet
 from portal.grants.states import GrantState
+from portal.sending_calendar.labels import population_labels
 from portal.sending_calendar.windows import Booking, Window
-from portal.sending_calendar.words import labels_of
 from portal.ui.moments import day_in_words
 from portal.workflow.models import ServiceRequest
 from portal.workflow.states import LIVE_STATES, State
@@ -76,7 +76,7 @@ def _granted_booking(permission: CampaignPermission) -> Booking:
         takes_days=grant.state in _HELD,
         counts=grant.state in _HELD or grant.starts_on <= timezone.localdate(grant.state_changed_at),
         request_id=grant.latest_request_id,
-        people=labels_of(populations),
+        people=population_labels(populations),
     )
 
 
@@ -92,7 +92,7 @@ def _pending_booking(detail: CampaignRequest) -> Booking:
         window=Window(detail.first_send_on, detail.last_send_on, populations, detail.is_survey),
         is_approved=False,
         request_id=detail.service_request_id,
-        people=labels_of(populations),
+        people=population_labels(populations),
     )
 
 
@@ -180,13 +180,13 @@ def cio_queue() -> QuerySet[ServiceRequest]:
 
 
 def waiting_for_the_office() -> QuerySet[ServiceRequest]:
-    """The requests of every kind at a stage of the CIO office, what is due first on top."""
+    """Return the requests of every kind at a stage of the CIO office, the first due first."""
     live = ServiceRequest.objects.filter(state__in=LIVE_STATES, stage_role=str(Role.CIO))
     return live.select_related("requester", "assignee").order_by("due_on", "id")
 
 
 def other_requests() -> QuerySet[ServiceRequest]:
-    """Those of them that are no campaigns, such as large-volume relay mail (MKT-4)."""
+    """Return those of them that are not campaigns, such as large-volume relay mail (MKT-4)."""
     return waiting_for_the_office().exclude(kind=KEY)
 
 

@@ -11,8 +11,8 @@ from campaigns.answers import limits_of, stopper_of
 from campaigns.forms import CampaignStep
 from campaigns.models import CampaignRequest, Irb
 from portal.institution import institution
+from portal.sending_calendar.labels import window_label
 from portal.sending_calendar.windows import Window
-from portal.sending_calendar.words import words_of
 from portal.workflow.answers import declare, field_for
 from portal.workflow.fields import PersonField
 from portal.workflow.findings import Finding
@@ -21,7 +21,7 @@ from portal.workflow.models import ServiceRequest
 
 def _days(detail: CampaignRequest) -> str:
     window = calendar_rules.detail_window(detail)
-    return words_of(window) if window else ""
+    return window_label(window) if window else ""
 
 
 class WindowStep(CampaignStep):

@@ -1,4 +1,4 @@
-"""Writes of the campaigns room, and the small reads that its forms and rules share."""
+"""Services of campaign requests and permissions, and the small reads that forms and rules share."""
 
 from email.headerregistry import Address
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def audience_of(service_request: ServiceRequest) -> dict[str, int]:
-    """How many people of which population the request would write to."""
+    """Return how many people of each population the request is for."""
     return {row.population: row.people for row in CampaignRequest.of(service_request).audiences.all()}
 
 
@@ -37,9 +37,9 @@ def add_message(
     html: str = "",
     text: str = "",
 ) -> CampaignMessage:
-    """Make `raw` the request's message; the same content again changes nothing. Returns the message's row.
+    """Make `raw` the message of the request and return its row; the same octets again change nothing.
 
-    Raises UnreadableMessage (a ValueError) where `raw` is no message.
+    Raises UnreadableMessage (a ValueError) if `raw` cannot be read.
     """
     parsed = parse_message(raw)
     digest = canonical_sha256(parsed)

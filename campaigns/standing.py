@@ -1,6 +1,6 @@
 """Whether an approved campaign may send now, and if not, why: one answer for pages, commands, letters and the gate.
 
-`standing_of` is pure: it looks at rows that are at hand and at the day. Whatever it does not know may not send.
+`standing_of` is a pure function of loaded rows and the day. A campaign in a state that it does not know may not send.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from portal.grants.states import GrantState
 from portal.ui.moments import day_in_words
 
 SENDERS = "senders"
-"""The kind of grant that authorizes a service to send; asked for by its key, since kinds do not know one another."""
+"""The kind of grant that authorizes a service to send, by its key, because kinds do not import one another."""
 
 
 InWords = Callable[[date], str]
 
 
 class StandingCode(StrEnum):
-    """Where an approved campaign stands. Only `MAY_SEND` allows anything."""
+    """The cases of a standing. Only `MAY_SEND` allows sending."""
 
     MAY_SEND = "may_send"
     BEFORE_WINDOW = "before_window"
@@ -31,13 +31,13 @@ class StandingCode(StrEnum):
     SUSPENDED = "suspended"
     REVOKED = "revoked"
     ENDED = "ended"
-    """Its owner ended it."""
+    """Ended by its owner."""
     OVER_LIMIT = "over_limit"
     """A stop limit is reached, and the CIO office has not decided yet."""
     NO_SENDER = "sender_not_in_force"
-    """The sender authorization under it is suspended, revoked, unproven, over, or for another domain."""
+    """Its sender authorization is suspended, revoked, unproven, over, or for another domain."""
     UNKNOWN = "unknown"
-    """None of these; nothing may be sent."""
+    """Any other case; nothing may be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,13 @@ class CampaignStanding:
 
     code: StandingCode
     words: str
-    """For lists and the head of a page, such as "May send from Dec 1, 2026"."""
+    """A short text for lists and page heads, such as "May send from Dec 1, 2026"."""
     sentence: str
     """A whole sentence with the reference."""
     stamp: str = ""
-    """What is stamped on its letter; "" where the letter holds as it is."""
+    """The stamp on its letter; "" if the letter applies as written."""
     since: date | None = None
-    """The day since which it stands so, in the institution's zone, where there is one."""
+    """The day since which this applies, in the institution's zone; None if there is none."""
 
     @property
     def may_send(self) -> bool:
@@ -68,11 +68,10 @@ def standing_of(
     is_over_limit: bool,
     in_words: InWords = day_in_words,
 ) -> CampaignStanding:
-    """The standing of a campaign on `today`, a day in the institution's zone.
+    """Return the standing of a campaign on `today`, a day in the institution's zone.
 
-    `permission` has its grant and its sender grant loaded; `from_address` is the approved address in From, and
-    `is_over_limit` says that a proposal to stop it waits for its decision. `in_words` writes the days: replies of a mail
-    server have them as in files.
+    `permission` has its grant and its sender grant loaded. `from_address` is the approved address in From, and
+    `is_over_limit` says that a stop proposal is open. `in_words` formats days; replies of a mail server use ISO 8601.
     """
     grant = permission.grant
     return (
@@ -94,7 +93,7 @@ def _closed(grant: Grant, in_words: InWords) -> CampaignStanding | None:
             "Revoked",
             on,
         )
-    # The daily job ends a campaign after its last day; whoever ends it before does so on a day of its term.
+    # The daily job ends a campaign after its last day, so an end on a day of its term was its owner's.
     if grant.state == GrantState.ENDED and on <= grant.ends_on:
         return CampaignStanding(
             StandingCode.ENDED,
@@ -169,7 +168,7 @@ def _sender(
 
 def _why_no_sender(sender: Grant | None, today: date, from_address: str, in_words: InWords) -> str:
     if sender is None or sender.kind != SENDERS:
-        return "No sender authorization stands under it"
+        return "It has no sender authorization"
     name = f"The sender authorization {sender.reference}"
     if sender.state == GrantState.UNPROVEN:
         return f"{name} is not proven"

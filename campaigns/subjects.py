@@ -1,4 +1,4 @@
-"""Which campaigns, and which requests in review, concern a subject, by what they name now."""
+"""Which campaigns and requests in review concern a subject of an incident, by what they name now."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +21,7 @@ from portal.grants.subjects import (
 from portal.workflow.states import LIVE_STATES
 
 _ANSWERS = "grant__latest_request__campaign__"
-"""What is allowed and stands in no column of the permission: the address in From, and who sends for us."""
+"""What is allowed and is in no column of the permission: the address in From, and who sends for us."""
 
 
 def grants_that_allow(subject: Subject) -> Iterator[Hit]:

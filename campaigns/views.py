@@ -22,7 +22,7 @@ from portal.accounts.signed_in import person
 from portal.grants.models import Grant
 from portal.grants.selectors import grant_of
 from portal.message_checks.parsing import UnreadableMessage
-from portal.sending_calendar.words import words_of
+from portal.sending_calendar.labels import window_label
 from portal.workflow.models import ServiceRequest
 from portal.workflow.states import State
 from portal.workflow.views.consenting import consent_page
@@ -52,7 +52,7 @@ def overview(request: HttpRequest, reference: str) -> HttpResponse:
         "from_line": from_of(detail),
         "audience": audience_lines(services.audience_of(service_request)),
         "total": sum(services.audience_of(service_request).values()),
-        "window": words_of(window) if window else "",
+        "window": window_label(window) if window else "",
         "conflicts": calendar_rules.conflicts_of(service_request) if service_request.is_open else [],
         "letter": letter_of(service_request),
         "standing": _standing(service_request),
@@ -61,7 +61,7 @@ def overview(request: HttpRequest, reference: str) -> HttpResponse:
 
 
 def _standing(service_request: ServiceRequest) -> CampaignStanding | None:
-    """How the campaign that the request led to stands today."""
+    """Return the standing today of the campaign that was approved; None if none was."""
     grant = grant_of(service_request) if service_request.state == State.APPROVED else None
     return selectors.standings([grant]).get(grant.pk) if grant else None
 
@@ -77,14 +77,14 @@ def _letter(request: HttpRequest, reference: str) -> Letter:
 @login_required
 @require_safe
 def letter(request: HttpRequest, reference: str) -> HttpResponse:
-    """The letter of the decision, to read and to print."""
+    """Show the decision letter, to read and to print."""
     return render(request, "campaigns/letter.html", {"letter": _letter(request, reference)})
 
 
 @login_required
 @require_safe
 def letter_pdf(request: HttpRequest, reference: str) -> HttpResponse:
-    """The same letter as PDF."""
+    """Return the decision letter as PDF."""
     from campaigns.letter_pdf import as_pdf  # noqa: PLC0415 - fonts and fpdf: a third of a second that few pages need
 
     made = _letter(request, reference)
@@ -95,7 +95,7 @@ def letter_pdf(request: HttpRequest, reference: str) -> HttpResponse:
 
 # ---------------------------------------------------------------- is this the approved message?
 class VerifyForm(forms.Form):
-    """A message to hold against the approved one."""
+    """A message to compare with the approved one."""
 
     eml = forms.FileField(
         label="The message as an .eml file",
@@ -104,7 +104,7 @@ class VerifyForm(forms.Form):
     )
 
     def clean_eml(self) -> bytes:
-        """The file's octets."""
+        """Return the octets of the file."""
         upload = self.cleaned_data["eml"]
         if upload.size > LARGEST:
             raise ValidationError("The file is larger than 2 MB. A campaign’s message is smaller.")
@@ -114,12 +114,12 @@ class VerifyForm(forms.Form):
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def verify(request: HttpRequest, reference: str) -> HttpResponse:
-    """Say whether a message is the one that the grant allows, and what differs. Nothing is stored."""
+    """Compare a message with the approved one and show the differences. Nothing is stored."""
     visible = Grant.objects.visible_to(person(request))
     grant = visible.filter(reference=reference, kind=KEY).first()
     permission = binding.permission_of(reference) if grant is not None else None
     if grant is None or permission is None:
-        raise Http404("No such grant.")
+        raise Http404("There is no such permission.")
     form = VerifyForm(request.POST, request.FILES) if request.method == "POST" else VerifyForm()
     comparison = None
     if form.is_bound and form.is_valid():

@@ -1,1 +1,1 @@
-"""The calendar of mailings and surveys: who is written to and when, what days are free, and a feed of it."""
+"""The calendar of mailings and surveys: who gets mail and when, which days are free, and a feed."""

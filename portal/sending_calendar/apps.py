@@ -1,4 +1,4 @@
-"""The calendar as an app: pages, a feed, and the arithmetic of windows."""
+"""The calendar app: its pages, its feed and the arithmetic of windows."""
 
 from portal.lib import registration
 

@@ -1,4 +1,4 @@
-"""What stands on the calendar, as the apps above it tell: each registers a source."""
+"""The bookings on the calendar. Each app that books days registers a source of them."""
 
 from datetime import date
 from typing import Protocol
@@ -14,10 +14,10 @@ class BookingSource(Protocol):
     def __call__(
         self, *, first: date | None = None, last: date | None = None, leave_out: ServiceRequest | None = None
     ) -> list[Booking]:
-        """The bookings that touch the days from `first` to `last`, both included; None sets no bound.
+        """Return the bookings that overlap the days from `first` to `last`, both included; None sets no bound.
 
-        `leave_out` is a request that is being checked: neither its own booking is returned, nor that of the permission
-        it came from.
+        `leave_out` is a request that is being checked: its own booking and that of the permission it changes are left
+        out.
         """
 
 
@@ -27,7 +27,7 @@ BOOKING_SOURCES: ExtensionPoint[BookingSource] = ExtensionPoint()
 def bookings(
     *, first: date | None = None, last: date | None = None, leave_out: ServiceRequest | None = None
 ) -> list[Booking]:
-    """The bookings of all sources between two days, in the order of the sources."""
+    """Return the bookings of all sources between two days, in the order of the sources (see `BookingSource`)."""
     return [
         booking
         for source in BOOKING_SOURCES

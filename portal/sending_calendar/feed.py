@@ -1,4 +1,4 @@
-"""The calendar as iCalendar (RFC 5545), behind a personal address whose token is kept as a hash alone."""
+"""The calendar as iCalendar (RFC 5545), at a personal address of whose token only the hash is stored."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,9 +11,9 @@ from portal.accounts.roles import Role
 from portal.institution import Blackout, institution
 from portal.lib.problems import NotAllowed
 from portal.lib.tokens import digest_of, new_token
+from portal.sending_calendar.labels import population_labels
 from portal.sending_calendar.models import CalendarToken
 from portal.sending_calendar.windows import Booking
-from portal.sending_calendar.words import labels_of
 
 if TYPE_CHECKING:
     from datetime import date
@@ -24,15 +24,18 @@ _NOTED_EVERY = timedelta(minutes=10)
 
 
 def may_subscribe(actor: "User") -> bool:
-    """Whether the feed is for `actor`: the CIO office."""
+    """Whether `actor` may have an address of the feed: the CIO office."""
     return actor.has_role(Role.CIO)
 
 
 @transaction.atomic
 def give_address(*, actor: "User") -> str:
-    """A new token for `actor`, which ends the one before; returned once and never again. Raises NotAllowed."""
+    """Create a token for `actor`, which replaces the one before, and return it. It cannot be read again.
+
+    Raises NotAllowed.
+    """
     if not may_subscribe(actor):
-        raise NotAllowed(f"The calendar’s address is for the {institution().cio_office}.")
+        raise NotAllowed(f"The calendar address is for the {institution().cio_office}.")
     token, digest, _ = new_token()
     CalendarToken.objects.update_or_create(
         person=actor,
@@ -42,12 +45,12 @@ def give_address(*, actor: "User") -> str:
 
 
 def take_address_back(*, actor: "User") -> None:
-    """End the actor's own address; nothing happens where there is none."""
+    """Delete the actor's own address, if there is one."""
     CalendarToken.objects.filter(person=actor).delete()
 
 
 def owner_of(token: str) -> "User | None":
-    """Whose token it is, as long as that person is active and of the CIO office; notes that it was used."""
+    """Return whose token it is, and record its use; None if it is unknown or its owner may not read the feed now."""
     row = CalendarToken.objects.select_related("person").filter(token_sha256=digest_of(token)).first()
     if row is None or not may_subscribe(row.person):
         return None
@@ -58,7 +61,10 @@ def owner_of(token: str) -> "User | None":
 
 
 def as_icalendar(bookings: list[Booking], *, now: datetime, base_url: str) -> bytes:
-    """Campaigns and blackouts as all-day events: days of the institution, the same in every zone and season."""
+    """Return bookings and blackouts as all-day events in iCalendar octets; they are the same days in every time zone.
+
+    `now` is the time stamp of the events, `base_url` the address of the portal for their links.
+    """
     place = institution()
     feed = Calendar()
     feed.add("prodid", f"-//{place.product}//campaigns//EN")
@@ -89,7 +95,7 @@ def _campaign(booking: Booking, now: datetime, base_url: str) -> Event:
 def _blackout(blackout: Blackout, now: datetime) -> Event:
     uid = f"blackout-{blackout.starts}@{institution().mail_domain}"
     event = _all_day(uid, blackout.starts, blackout.ends, now)
-    people = labels_of(frozenset(blackout.populations)) if blackout.populations else "Everybody"
+    people = population_labels(frozenset(blackout.populations)) if blackout.populations else "Everybody"
     event.add("summary", f"No campaigns: {blackout.label} ({people})")
     event.add("categories", ["Blackout"])
     return event
@@ -100,6 +106,8 @@ def _all_day(uid: str, starts: "date", ends: "date", now: datetime) -> Event:
     event.add("uid", uid)
     event.add("dtstamp", now)
     event.add("dtstart", starts)
-    event.add("dtend", ends + timedelta(days=1))  # RFC 5545 3.6.1: the end is the day after the last one.
+    event.add(
+        "dtend", ends + timedelta(days=1)
+    )  # RFC 5545 section 3.6.1: the end is the day after the last one.
     event.add("transp", "TRANSPARENT")
     return event

@@ -1,4 +1,4 @@
-"""What the calendar keeps of its own. The bookings are rows of other apps."""
+"""The calendar's own model. The bookings are rows of other apps."""
 
 from django.conf import settings
 from django.db import models
@@ -6,7 +6,7 @@ from django.utils import timezone
 
 
 class CalendarToken(models.Model):
-    """A person's address of the calendar feed. Only the hash is kept: the address is shown once."""
+    """A person's address of the calendar feed. Only the hash is stored; the address is shown once."""
 
     person = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="campaign_calendar_token"
@@ -16,5 +16,5 @@ class CalendarToken(models.Model):
     used_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        # The table is from the time when the calendar was a part of campaigns; renaming it would gain nothing.
+        # The table keeps the name from when the calendar was part of campaigns.
         db_table = "campaigns_calendartoken"

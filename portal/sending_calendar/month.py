@@ -1,4 +1,4 @@
-"""A month and an agenda of campaigns as days of the calendar: pure, for the pages and for tests."""
+"""A month of the calendar as weeks and days, without database."""
 
 import calendar
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from portal.sending_calendar.windows import Booking
 
 @dataclass(frozen=True)
 class Day:
-    """One day of a month's page."""
+    """One day on the page of a month."""
 
     day: date
     is_inside: bool
@@ -26,29 +26,29 @@ class Day:
 
 @dataclass(frozen=True)
 class Month:
-    """A month in whole weeks, Monday to Sunday, as the surveys' weeks are counted."""
+    """A month in whole weeks from Monday to Sunday, as weeks of surveys are counted."""
 
     first: date
     weeks: Sequence[Sequence[Day]]
 
     @property
     def last(self) -> date:
-        """The last day of the month."""
+        """Return the last day of the month."""
         return add_months(self.first, 1) - timedelta(days=1)
 
     @property
     def before(self) -> date:
-        """The first day of the month before."""
+        """Return the first day of the month before."""
         return add_months(self.first, -1)
 
     @property
     def after(self) -> date:
-        """The first day of the month after."""
+        """Return the first day of the month after."""
         return add_months(self.first, 1)
 
 
 def shown_days(first: date) -> tuple[date, date]:
-    """The first and the last day that the page of a month shows."""
+    """Return the first and the last day that the page of a month shows."""
     weeks = calendar.Calendar(firstweekday=0).monthdatescalendar(first.year, first.month)
     return weeks[0][0], weeks[-1][-1]
 
@@ -62,7 +62,7 @@ def month_of(
     today: date,
     population: str = "",
 ) -> Month:
-    """The month that begins on `first`, with the bookings and blackouts of its days."""
+    """Return the month that begins on `first`, with the bookings and blackouts of each day."""
     taken = [booking for booking in bookings if booking.takes_days]
     weeks = calendar.Calendar(firstweekday=0).monthdatescalendar(first.year, first.month)
     return Month(
@@ -85,7 +85,7 @@ def month_of(
 
 
 def blackouts_on(day: date, place: Institution, population: str = "") -> list[Blackout]:
-    """The blackouts of a day, for one population or for any."""
+    """Return the blackouts of a day, for one population or for any."""
     return [
         blackout
         for blackout in place.blackouts

@@ -1,4 +1,4 @@
-"""What this app adds to others."""
+"""What the calendar adds to other apps."""
 
 from portal.lib.navigation import NAVIGATION, NavigationEntry
 from portal.lib.registration import AppRegistration

@@ -1,4 +1,4 @@
-"""The calendar of campaigns: a month, an agenda, and the address by which calendar programs read it."""
+"""The calendar's pages: a month, an agenda, the personal address of the feed, and the feed."""
 
 import re
 from datetime import date
@@ -19,10 +19,10 @@ from portal.lib.dates import add_months
 from portal.lib.problems import NotAllowed
 from portal.sending_calendar import feed as feeds
 from portal.sending_calendar.bookings import bookings
+from portal.sending_calendar.labels import population_labels, window_label
 from portal.sending_calendar.models import CalendarToken
 from portal.sending_calendar.month import month_of, shown_days
 from portal.sending_calendar.windows import Booking, Window, budgets
-from portal.sending_calendar.words import labels_of, words_of
 from portal.workflow.calendar import business_calendar
 from portal.workflow.models import ServiceRequest
 
@@ -33,22 +33,22 @@ _MONTH = re.compile(r"(2\d{3})-(0?[1-9]|1[0-2])", re.ASCII)
 
 
 def _month_asked(request: HttpRequest) -> tuple[date, str]:
-    """The first day of the month in ?month=YYYY-MM, and a sentence where that is no month from 2000 to 2100."""
+    """Return the first day of the month in ?month=YYYY-MM, and a sentence if that is not a month from 2000 to 2100."""
     text, present = request.GET.get("month", ""), timezone.localdate().replace(day=1)
     if not text:
         return present, ""
     found = _MONTH.fullmatch(text)
     if found is None or int(found[1]) > 2100:
-        return present, f"“{text[:40]}” is no month from 2000-01 to 2100-12. This month is shown."
+        return present, f"“{text[:40]}” is not a month from 2000-01 to 2100-12. This month is shown."
     return date(int(found[1]), int(found[2]), 1), ""
 
 
 def _population_asked(request: HttpRequest) -> tuple[str, str]:
-    """The key of the population asked for, and a sentence where there is no such population."""
+    """Return the key of the population in ?population=, and a sentence if there is no such population."""
     text = request.GET.get("population", "")
     asked = institution().population(text)
     if text and asked is None:
-        return "", f"“{text[:40]}” is no population. Campaigns to everybody are shown."
+        return "", f"“{text[:40]}” is not a population. Campaigns to all populations are shown."
     return (asked.key if asked else ""), ""
 
 
@@ -70,7 +70,7 @@ def _common(request: HttpRequest, first: date, last: date) -> dict[str, Any]:
 
 
 def _that_may_be_opened(request: HttpRequest, rows: list[Booking]) -> set[str]:
-    """The references of the rows whose request this person may see; of the others the unit and days are shown."""
+    """Return the references of the bookings whose request this person may open; others show only unit and days."""
     ids = [booking.request_id for booking in rows]
     visible = ServiceRequest.objects.visible_to(person(request)).filter(pk__in=ids)
     seen = set(visible.values_list("pk", flat=True))
@@ -80,7 +80,7 @@ def _that_may_be_opened(request: HttpRequest, rows: list[Booking]) -> set[str]:
 @login_required
 @require_safe
 def month(request: HttpRequest) -> HttpResponse:
-    """One month, for all or for one population."""
+    """Show one month, for all populations or for one."""
     first, problem = _month_asked(request)
     begins, ends = shown_days(first)
     context = _common(request, begins, ends)
@@ -100,7 +100,7 @@ def month(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def agenda(request: HttpRequest) -> HttpResponse:
-    """What lies ahead, in order, with the blackouts and what is left of the surveys' budgets."""
+    """Show the coming bookings in order, the blackouts, and the use of the survey budgets."""
     today = timezone.localdate()
     last = add_months(today, AGENDA_MONTHS)
     context = _common(request, today, last)
@@ -109,11 +109,11 @@ def agenda(request: HttpRequest) -> HttpResponse:
     everything = bookings(first=add_months(today, -24))
     context |= {
         "items": [
-            {"booking": booking, "words": words_of(booking.window), "people": booking.people}
+            {"booking": booking, "words": window_label(booking.window), "people": booking.people}
             for booking in context["rows"]
         ],
         "blackouts": [
-            (entry.starts, entry.ends, entry, labels_of(frozenset(entry.populations)))
+            (entry.starts, entry.ends, entry, population_labels(frozenset(entry.populations)))
             for entry in place.blackouts
             if entry.ends >= today and entry.starts <= last
         ],
@@ -126,10 +126,10 @@ def agenda(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def address(request: HttpRequest) -> HttpResponse:
-    """The personal address of the feed: make a new one (shown once), or end it."""
+    """Create the personal address of the feed, which is shown once, or delete it."""
     actor = person(request)
     if not feeds.may_subscribe(actor):
-        raise NotAllowed(f"The calendar’s address is for the {institution().cio_office}.")
+        raise NotAllowed(f"The calendar address is for the {institution().cio_office}.")
     made = ""
     if request.method == "POST":
         if request.POST.get("what") == "end":
@@ -144,7 +144,7 @@ def address(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def feed(request: HttpRequest, token: str) -> HttpResponse:
-    """The calendar as iCalendar, for whoever holds the token; 404 for any other."""
+    """Return the calendar as iCalendar to whoever has a valid token; 404 for any other."""
     if feeds.owner_of(token) is None:
         raise Http404("There is no such calendar.")
     rows = bookings(first=add_months(timezone.localdate(), -12))

@@ -1,7 +1,7 @@
-"""Where a campaign's days may lie: conflicts, blackouts, lead time, budgets, and the next free window.
+"""Arithmetic of sending windows: conflicts, blackouts, lead time, survey budgets, and the next free window.
 
-Pure arithmetic on days of the institution's calendar: no moment, no zone, no database. A window is its first
-and its last day, both included.
+It works on days of the institution's calendar, without times, time zones or database. A window includes its first and its
+last day.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,12 +12,12 @@ from portal.institution import Blackout, Institution, Population
 from portal.lib.dates import BusinessCalendar, add_months
 
 FURTHEST_DAYS = 400
-"""How far ahead a free window is looked for."""
+"""How many days ahead a free window is searched for."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """What is wished for: from when to when, to whom, and whether it is a survey."""
+    """The days and the populations of a mailing, and whether it is a survey."""
 
     starts_on: date
     ends_on: date
@@ -25,13 +25,13 @@ class Window:
     is_survey: bool
 
     def moved_to(self, day: date) -> "Window":
-        """The same number of days, from `day` on."""
+        """Return a window of the same length that begins on `day`."""
         return replace(self, starts_on=day, ends_on=day + (self.ends_on - self.starts_on))
 
 
 @dataclass(frozen=True)
 class Booking:
-    """A campaign that has its days: approved, or waiting for its decision."""
+    """A mailing on the calendar, approved or waiting for a decision."""
 
     reference: str
     title: str
@@ -40,31 +40,31 @@ class Booking:
     window: Window
     is_approved: bool
     takes_days: bool = True
-    """False where it was stopped or is over: its days are free again."""
+    """False if it was stopped or is over, so that its days are free again."""
     counts: bool = True
-    """Whether it counts against its year's budget: not where it was stopped before its first day."""
+    """Whether it counts against the budget of its year; not if it was stopped before its first day."""
     request_id: int = 0
     people: str = ""
-    """The populations in words."""
+    """The names of the populations."""
 
     @property
     def starts_on(self) -> date:
-        """The first day."""
+        """Return the first day."""
         return self.window.starts_on
 
     @property
     def ends_on(self) -> date:
-        """The last day."""
+        """Return the last day."""
         return self.window.ends_on
 
     def covers(self, day: date) -> bool:
-        """Whether `day` lies in its window."""
+        """Whether `day` is in its window."""
         return self.starts_on <= day <= self.ends_on
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """Another campaign to some of the same people at the same time."""
+    """Another mailing to some of the same people at the same time."""
 
     booking: Booking
     populations: frozenset[str]
@@ -72,7 +72,7 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Budget:
-    """A population's surveys in one year of surveys: how many there may be, and how many there are."""
+    """The surveys of a population in one survey year: how many are allowed, and how many are approved."""
 
     population: Population
     year_starts_on: date
@@ -81,12 +81,12 @@ class Budget:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether there is no room for another."""
+        """Whether no further survey is allowed."""
         return 0 < self.population.survey_budget <= self.used
 
 
 def monday_of(day: date) -> date:
-    """The Monday of the week of `day`."""
+    """Return the Monday of the week of `day`."""
     return day - timedelta(days=day.weekday())
 
 
@@ -97,7 +97,7 @@ def _span(window: Window, *, by_week: bool) -> tuple[date, date]:
 
 
 def conflicts(window: Window, bookings: Iterable[Booking]) -> list[Conflict]:
-    """The bookings that share people and days; two surveys conflict in the same week already (S-7)."""
+    """Return the bookings that share people and days; two surveys conflict if they share a week (S-7)."""
     found = []
     for booking in bookings:
         shared = window.populations & booking.window.populations
@@ -109,7 +109,7 @@ def conflicts(window: Window, bookings: Iterable[Booking]) -> list[Conflict]:
 
 
 def blackouts(window: Window, place: Institution) -> list[Blackout]:
-    """The blackouts that touch the window and its people."""
+    """Return the blackouts that overlap the window and concern its populations."""
     return [
         blackout
         for blackout in place.blackouts
@@ -120,20 +120,20 @@ def blackouts(window: Window, place: Institution) -> list[Blackout]:
 
 
 def earliest_start(filed_on: date, place: Institution, calendar: BusinessCalendar) -> date:
-    """The first day that the lead time leaves, for a campaign filed on `filed_on`."""
+    """Return the first day of sending that the lead time allows for a request filed on `filed_on`."""
     return calendar.add(filed_on, place.campaign_lead_days)
 
 
 def survey_year(day: date, first_month: int) -> tuple[date, date]:
-    """The first and the last day of the year of surveys that `day` lies in."""
+    """Return the first and the last day of the survey year of `day`."""
     starts = date(day.year if day.month >= first_month else day.year - 1, first_month, 1)
     return starts, add_months(starts, 12) - timedelta(days=1)
 
 
 def budgets(window: Window, bookings: Sequence[Booking], place: Institution) -> list[Budget]:
-    """The budgets that a survey counts against: those of the year in which its window begins (S-7).
+    """Return the budgets that a survey counts against, in the survey year in which its window begins (S-7).
 
-    Approved surveys count; two that wait would else bar one another.
+    Only approved surveys count, because two that wait would otherwise bar each other.
     """
     if not window.is_survey:
         return []
@@ -158,7 +158,7 @@ def budgets(window: Window, bookings: Sequence[Booking], place: Institution) -> 
 
 
 def is_free(window: Window, bookings: Sequence[Booking], place: Institution) -> bool:
-    """Whether nothing stands against the window but perhaps its lead time."""
+    """Whether the window has no conflict, no blackout and budget left; its lead time is not checked."""
     return not (
         blackouts(window, place)
         or conflicts(window, bookings)
@@ -174,9 +174,10 @@ def next_free(
     *,
     not_before: date,
 ) -> Window | None:
-    """The first window of the same length from `not_before` or the wish's own start on; None for none in sight.
+    """Return the first free window of the same length; None if there is none within `FURTHEST_DAYS`.
 
-    It begins on a business day, so that somebody is there to see how it goes.
+    The search begins at the later of `not_before` and the window's own first day. A free window begins on a business
+    day, so that somebody is there to watch the delivery.
     """
     day = max(window.starts_on, not_before)
     for offset in range(FURTHEST_DAYS):

@@ -13,7 +13,7 @@ from campaigns.calendar_rules import next_free_window, window_of
 from portal.grants.models import Grant
 from portal.grants.states import GrantState
 from portal.outbox.models import Notification
-from portal.sending_calendar.words import words_of
+from portal.sending_calendar.labels import window_label
 from portal.workflow.models import Event, ServiceRequest
 from tests.access.conftest import senders_request
 from tests.campaigns.cast import campaign_draft, free_days, message, submitted
@@ -261,7 +261,9 @@ def test_the_proposed_window_is_taken_by_hand_and_is_free(
     page.get_by_label("First day of sending").fill(free.starts_on.isoformat())
     page.get_by_label("Last day of sending").fill(free.ends_on.isoformat())
     page.get_by_label("Last day of sending").blur()
-    expect(page.locator("#id_last_send_on_live")).to_contain_text(f"{words_of(free)} is free for students")
+    expect(page.locator("#id_last_send_on_live")).to_contain_text(
+        f"{window_label(free)} is free for students"
+    )
     go_on(page)
     page.wait_for_url(re.compile("answers"))
     assert window_of(ServiceRequest.objects.get(pk=draft.pk)) == free

@@ -17,8 +17,8 @@ from portal.accounts.models import User
 from portal.grants.models import Grant
 from portal.lib.problems import NotAllowed, WrongState
 from portal.outbox.models import Notification
+from portal.sending_calendar.labels import window_label
 from portal.sending_calendar.windows import Window
-from portal.sending_calendar.words import words_of
 from portal.workflow.models import Event, ServiceRequest
 from portal.workflow.policies import available_actions
 from portal.workflow.services import answering, requesting, reviewing
@@ -73,7 +73,7 @@ def test_the_case_is_one_page(cast: Cast) -> None:
         "How do you eat on campus?",
         "Students: 10",
         "Staff: 7",
-        words_of(Window(day, day + timedelta(days=2), frozenset(), True)),
+        window_label(Window(day, day + timedelta(days=2), frozenset(), True)),
         "Students get another survey that week",
         "It takes five minutes",
         "Dining Services",

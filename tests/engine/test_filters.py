@@ -155,9 +155,9 @@ def test_every_parameter_that_a_view_reads_is_in_the_table() -> None:
         ("/queue/?stage=moon&tab=all", "“moon” is no stage"),
         ("/queue/?sort=up", "“up” is no order"),
         ("/queue/?tab=theirs", "“theirs” is no tab"),
-        ("/calendar/?month=99999999999999999999-1", "is no month from 2000-01 to 2100-12"),
-        ("/calendar/?month=2026-13", "“2026-13” is no month"),
-        ("/calendar/?population=martians", "“martians” is no population"),
+        ("/calendar/?month=99999999999999999999-1", "is not a month from 2000-01 to 2100-12"),
+        ("/calendar/?month=2026-13", "“2026-13” is not a month"),
+        ("/calendar/?population=martians", "“martians” is not a population"),
     ],
 )
 def test_a_value_that_is_none_is_said(cast: Cast, path: str, sentence: str) -> None:

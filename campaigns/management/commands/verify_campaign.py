@@ -14,7 +14,7 @@ from campaigns.standing import CampaignStanding, StandingCode
 from portal.message_checks.parsing import UnreadableMessage
 
 DIFFERS = 1
-"""The exit status where the message is another. Errors of use end with 2."""
+"""The exit status for another message. Bad input ends with 2."""
 STATUS = {
     StandingCode.MAY_SEND: 0,
     StandingCode.BEFORE_WINDOW: 3,
@@ -30,7 +30,7 @@ STATUS = {
 
 
 class Command(BaseCommand):
-    """Compare a file with the message of an approval, and say whether it may be sent now."""
+    """Compare a file with the approved message of a campaign, and say whether it may be sent now."""
 
     help = (
         "Say whether FILE is the message that REF approves and may be sent now. Exit status: 0 it may be sent; "
@@ -40,7 +40,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The reference, the file, the form of the answer."""
+        """Add the reference, the file and the output format."""
         parser.add_argument(
             "reference", metavar="REF", help="The reference of the permission, such as TM-C-1042."
         )
@@ -50,7 +50,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="Answer as one JSON object.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the verdict, the differences, and whether it may be sent now."""
+        """Print whether it is the approved message, the differences, and whether it may be sent now."""
         permission = binding.permission_of(options["reference"])
         if permission is None:
             raise CommandError(f"There is no campaign permission {options['reference']}.", returncode=2)
