@@ -56,13 +56,6 @@ def bookings(
     return [*map(_granted_booking, granted), *map(_pending_booking, waiting)]
 
 
-def booking_of(service_request: ServiceRequest) -> Booking | None:
-    """Return the request's own booking; None until it has days."""
-    detail = CampaignRequest.objects.select_related("service_request").prefetch_related("audiences")
-    row = detail.get(service_request=service_request)
-    return _pending_booking(row) if row.first_send_on and row.last_send_on else None
-
-
 def _granted_booking(permission: CampaignPermission) -> Booking:
     grant = permission.grant
     populations = frozenset(row.population for row in permission.audiences.all())

@@ -197,11 +197,6 @@ def incident_rows(incident: Incident, number: int = 1) -> IncidentPage:
     return IncidentPage(shown, number, pages, **counts)
 
 
-def still_suspended(incident: Incident) -> int:
-    """How many of its permissions are suspended now."""
-    return incident.rows.filter(grant__state=GrantState.SUSPENDED).count()
-
-
 def requests_about(incident: Incident) -> Pending:
     """The requests in review that an open incident concerns; none once it is closed."""
     if not incident.is_open:
