@@ -13,6 +13,7 @@ ON_SQLITE: dict[str, str] = {
     "tests/engine/test_transition_table.py": "the guarded change, a conditional UPDATE whose rows are counted",
     "tests/enforcement/test_injection.py": "which characters a column takes",
     "tests/enforcement/test_restoring.py": "how the guard knows that the database is another one",
+    "tests/incidents/test_indexes.py": "lookups by index are written for each",
     "tests/incidents/test_finding.py": "searches by parts of addresses; rows that others hold",
     "tests/lib/test_throttle.py": "a cache in the database",
     "tests/outbox/test_queueing.py": "two deliverers at once",
@@ -21,6 +22,7 @@ ON_SQLITE: dict[str, str] = {
     "tests/policy_service/test_process.py": "the same by a process of its own",
     "tests/webhooks/test_delivering.py": "rows that others hold",
     # Migrations and the demo
+    "tests/campaigns/test_migrations.py": "data that migrations carry over",
     "tests/samples/test_migrations.py": "data that migrations carry over",
     "tests/accounts/test_demo.py": "`make run` loads it there",
     # Jobs on the broker of files
@@ -45,6 +47,7 @@ STORIES = {
 
 BY_ENGINE = {
     "portal/enforcement/guard.py": "tests/enforcement/test_restoring.py",
+    "portal/lib/domain_index.py": "tests/incidents/test_indexes.py",
     "portal/incidents/services.py": "tests/incidents/test_finding.py",
     "portal/policy_service/follower.py": "tests/policy_service/test_changes.py",
     "portal/policy_service/running.py": "tests/policy_service/test_process.py",
