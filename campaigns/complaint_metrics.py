@@ -5,18 +5,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from django.db import transaction
 from django.db.models import Max, Sum
 from django.utils import timezone
 
 from campaigns.models import CampaignPermission, ComplaintMetrics
+from portal.accounts.models import User
 from portal.institution import institution
 from portal.lib.dates import parse_day
-
-if TYPE_CHECKING:
-    from portal.accounts.models import User
 
 COLUMNS = ("campaign", "day", "sent", "complaints", "hard_bounces")
 MOST_ROWS = 10_000
@@ -154,7 +152,7 @@ def checked(metrics: DailyMetrics) -> DailyMetrics:
 
 
 @transaction.atomic
-def save_metrics(*, rows: Sequence[DailyMetrics], actor: "User | None") -> list[CampaignPermission]:
+def save_metrics(*, rows: Sequence[DailyMetrics], actor: User | None) -> list[CampaignPermission]:
     """Save metrics and return the campaigns they are about; a row for a day that is known replaces it.
 
     Raises MetricsRefused, and saves nothing, if a row names no approved campaign.

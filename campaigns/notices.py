@@ -1,13 +1,13 @@
 """Notices about approved campaigns and who gets them. Services call these inside their transactions."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.utils import timezone
 
 from campaigns import selectors
 from campaigns.models import CampaignPermission, CampaignRequest, ListUse, StopProposal
 from campaigns.standing import SENDERS
-from portal.accounts.models import people_with_role
+from portal.accounts.models import User, people_with_role
 from portal.accounts.roles import Role
 from portal.grants import notices as grant_notices
 from portal.grants.models import Grant, GrantEvent
@@ -15,9 +15,6 @@ from portal.grants.policies import is_holder
 from portal.institution import institution
 from portal.outbox.services import enqueue
 from portal.ui.moments import exact_in_words
-
-if TYPE_CHECKING:
-    from portal.accounts.models import User
 
 
 def _office() -> list[str]:
@@ -53,7 +50,7 @@ def suspended(*, grant: Grant, event: GrantEvent) -> None:
     grant_notices.changed(grant=grant, event=event)
 
 
-def stopped(*, permission: CampaignPermission, actor: "User | None", reason: str) -> None:
+def stopped(*, permission: CampaignPermission, actor: User | None, reason: str) -> None:
     """Tell the others who are concerned: the sponsor, the person who can stop it, the CIO office and IT."""
     sponsor = permission.grant.latest_request.sponsor
     people = [permission.stopper.email, *([sponsor.email] if sponsor else []), *_office(), *_it()]

@@ -1,6 +1,6 @@
 """What campaigns add to the pages of permissions and above the queue."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.urls import reverse
 from django.utils import timezone
@@ -8,11 +8,9 @@ from django.utils import timezone
 from campaigns import delegation, lists, selectors
 from campaigns.models import CampaignPermission, DelegationScope, ListUse, StopProposal
 from campaigns.standing import SENDERS
+from portal.accounts.models import User
 from portal.grants.models import Grant
 from portal.ui.panels import Panel
-
-if TYPE_CHECKING:
-    from portal.accounts.models import User
 
 
 def _verification(grant: Grant) -> dict[str, str]:
@@ -21,7 +19,7 @@ def _verification(grant: Grant) -> dict[str, str]:
     return {"address": reverse("campaign_verify", args=[grant.reference])}
 
 
-def _delegated(actor: "User") -> dict[str, Any]:
+def _delegated(actor: User) -> dict[str, Any]:
     if not actor.has_role(*delegation.ELIGIBLE):
         return {}
     held = delegation.delegations_of(actor, timezone.localdate())

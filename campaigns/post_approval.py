@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -11,6 +10,7 @@ from django.utils import timezone
 
 from campaigns import complaint_metrics, notices
 from campaigns.models import CampaignPermission, CampaignResults, StopProposal
+from portal.accounts.models import User
 from portal.accounts.roles import Role
 from portal.grants.models import Grant
 from portal.grants.policies import MANAGERS, is_holder, is_manager
@@ -22,14 +22,11 @@ from portal.institution import institution
 from portal.lib.problems import NotAllowed, WrongState
 from portal.ui.moments import day_in_words
 
-if TYPE_CHECKING:
-    from portal.accounts.models import User
-
 logger = logging.getLogger(__name__)
 
 
 # ---------------------------------------------------------------- stop now
-def may_stop(permission: CampaignPermission, actor: "User") -> bool:
+def may_stop(permission: CampaignPermission, actor: User) -> bool:
     """Whether `actor` may stop it: owner, co-owner, the person the request names for it, IT review, the CIO office."""
     if not actor.is_active:
         return False
@@ -41,7 +38,7 @@ def may_stop(permission: CampaignPermission, actor: "User") -> bool:
 
 
 @transaction.atomic
-def stop_now(*, permission: CampaignPermission, actor: "User", reason: str) -> Grant:
+def stop_now(*, permission: CampaignPermission, actor: User, reason: str) -> Grant:
     """Stop a campaign now and return its grant: nothing more may be sent. An owner ends it, anyone else suspends it.
 
     Raises NotAllowed; WrongState if it is over or already stopped; ValidationError keyed `reason` without a reason.
@@ -71,12 +68,12 @@ def stop_now(*, permission: CampaignPermission, actor: "User", reason: str) -> G
 
 
 # ---------------------------------------------------------------- complaint metrics
-def may_enter_metrics(actor: "User") -> bool:
+def may_enter_metrics(actor: User) -> bool:
     """Whether `actor` may enter complaint metrics: IT review."""
     return actor.has_role(Role.REVIEWER, Role.POSTMASTER)
 
 
-def import_metrics(*, rows: Sequence[complaint_metrics.DailyMetrics], actor: "User | None") -> int:
+def import_metrics(*, rows: Sequence[complaint_metrics.DailyMetrics], actor: User | None) -> int:
     """Save metrics, judge each campaign they are about, and return how many those are.
 
     `actor` is None for the command. Raises NotAllowed; MetricsRefused, after which nothing is saved.
@@ -117,13 +114,13 @@ def judge(*, permission: CampaignPermission) -> StopProposal | None:
     return proposal
 
 
-def may_decide_stop(permission: CampaignPermission, actor: "User") -> bool:
+def may_decide_stop(permission: CampaignPermission, actor: User) -> bool:
     """Whether `actor` may decide on a stop proposal: the CIO office and IT review, but not on their own campaigns."""
     return actor.has_role(*MANAGERS) and is_manager(permission.grant, actor)
 
 
 @transaction.atomic
-def decide_stop_proposal(*, proposal: StopProposal, actor: "User", revoke: bool, reason: str) -> StopProposal:
+def decide_stop_proposal(*, proposal: StopProposal, actor: User, revoke: bool, reason: str) -> StopProposal:
     """Revoke the campaign with its metrics as evidence, or let it continue; both need a reason (MKT-5).
 
     Returns the proposal. Raises NotAllowed; WrongState if it is already decided; ValidationError keyed `reason`.
@@ -139,7 +136,7 @@ def decide_stop_proposal(*, proposal: StopProposal, actor: "User", revoke: bool,
     return proposal
 
 
-def _close_proposal(proposal: StopProposal, actor: "User | None", *, was_revoked: bool, reason: str) -> None:
+def _close_proposal(proposal: StopProposal, actor: User | None, *, was_revoked: bool, reason: str) -> None:
     columns = {
         "answered_at": timezone.now(),
         "answered_by": actor,
@@ -152,7 +149,7 @@ def _close_proposal(proposal: StopProposal, actor: "User | None", *, was_revoked
         setattr(proposal, name, value)
 
 
-def _revoke(permission: CampaignPermission, actor: "User | None", reason: str) -> None:
+def _revoke(permission: CampaignPermission, actor: User | None, reason: str) -> None:
     grant = permission.grant
     if actor is not None:
         change_state(grant=grant, action=GrantAction.REVOKE, actor=actor, reason=reason)
@@ -172,7 +169,7 @@ def is_over(permission: CampaignPermission, today: date) -> bool:
     return permission.grant.ends_on < today or permission.grant.state not in OPEN_STATES
 
 
-def may_record_results(permission: CampaignPermission, actor: "User") -> bool:
+def may_record_results(permission: CampaignPermission, actor: User) -> bool:
     """Whether `actor` may record results: the owner and the co-owner."""
     return actor.is_active and is_holder(permission.grant, actor)
 
@@ -181,7 +178,7 @@ def may_record_results(permission: CampaignPermission, actor: "User") -> bool:
 def record_results(
     *,
     permission: CampaignPermission,
-    actor: "User",
+    actor: User,
     sent: int,
     opened: int | None,
     complaints: int,

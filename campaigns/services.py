@@ -1,7 +1,6 @@
 """Services of campaign requests and permissions, and the small reads that forms and rules share."""
 
 from email.headerregistry import Address
-from typing import TYPE_CHECKING
 
 from campaigns.models import (
     CampaignMessage,
@@ -9,17 +8,15 @@ from campaigns.models import (
     CampaignRequest,
     PermittedAudience,
 )
+from portal.accounts.models import User
+from portal.grants.models import Grant
 from portal.grants.services import permitting
 from portal.message_checks.canonical import canonical_sha256
 from portal.message_checks.composing import compose_message
 from portal.message_checks.parsing import parse_message
+from portal.workflow.kinds import Terms
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import answering
-
-if TYPE_CHECKING:
-    from portal.accounts.models import User
-    from portal.grants.models import Grant
-    from portal.workflow.kinds import Terms
 
 
 def audience_of(service_request: ServiceRequest) -> dict[str, int]:
@@ -30,7 +27,7 @@ def audience_of(service_request: ServiceRequest) -> dict[str, int]:
 def add_message(
     *,
     service_request: ServiceRequest,
-    added_by: "User",
+    added_by: User,
     raw: bytes,
     file_name: str = "",
     subject: str = "",
@@ -73,7 +70,7 @@ def sender_of(detail: CampaignRequest) -> str:
 
 
 def compose(
-    *, service_request: ServiceRequest, added_by: "User", subject: str, html: str, text: str
+    *, service_request: ServiceRequest, added_by: User, subject: str, html: str, text: str
 ) -> CampaignMessage:
     """Make the message of the parts, with From of the sender's page, the request's message."""
     raw = compose_message(subject, html, text, sender_of(CampaignRequest.of(service_request)))
@@ -82,7 +79,7 @@ def compose(
     )
 
 
-def compose_again(*, service_request: ServiceRequest, added_by: "User") -> None:
+def compose_again(*, service_request: ServiceRequest, added_by: User) -> None:
     """After a change of the sender: a composed message gets the new From; a file stays as it was handed in."""
     message = CampaignRequest.of(service_request).message
     if message is not None and not message.file_name:
@@ -95,9 +92,7 @@ def compose_again(*, service_request: ServiceRequest, added_by: "User") -> None:
         )
 
 
-def write_permission(
-    *, grant: "Grant", service_request: ServiceRequest, terms: "Terms"
-) -> CampaignPermission:
+def write_permission(*, grant: Grant, service_request: ServiceRequest, terms: Terms) -> CampaignPermission:
     """Bind the grant to the exact message, its audience (less what was cut), platform and stop limits."""
     detail = CampaignRequest.of(service_request)
     message = detail.message

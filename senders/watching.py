@@ -11,13 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from portal.accounts.models import User
 from portal.accounts.roles import Role
 from portal.grants import publication
 from portal.grants.models import Grant
@@ -41,9 +42,6 @@ from senders.dns_records import (
 from senders.dns_text import planned_records_of
 from senders.models import Alarm, PlannedRecord, Purpose, RecordState
 from senders.observing import Observed, Question, observe_all, unanswered
-
-if TYPE_CHECKING:
-    from portal.accounts.models import User
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 8
@@ -282,13 +280,13 @@ def _is_due(entry: Listed, today: date) -> bool:
 
 
 # ---------------------------------------------------------------- a person's word
-def may_confirm(grant: Grant, actor: "User") -> bool:
+def may_confirm(grant: Grant, actor: User) -> bool:
     """Whether the actor may vouch for a target: a reviewer, and no holder of the permission."""
     return actor.has_role(*CONFIRMERS) and not is_holder(grant, actor)
 
 
 @transaction.atomic
-def confirm_target(*, record: PlannedRecord, actor: "User", reason: str) -> None:
+def confirm_target(*, record: PlannedRecord, actor: User, reason: str) -> None:
     """Take a person's word that the vendor holds the target's domain again, so that the record may stand.
 
     Raises NotAllowed; WrongState where nothing is in doubt, or the target still does not resolve; ValidationError,

@@ -1,8 +1,8 @@
 """Writes of the whitelist room, and the small reads that its forms and rules share."""
 
-from typing import TYPE_CHECKING
-
+from portal.grants.models import Grant
 from portal.grants.services import permitting
+from portal.workflow.kinds import Terms
 from portal.workflow.models import ServiceRequest
 from whitelist.models import (
     EntryKind,
@@ -10,10 +10,6 @@ from whitelist.models import (
     WhitelistPermission,
     WhitelistRequest,
 )
-
-if TYPE_CHECKING:
-    from portal.grants.models import Grant
-    from portal.workflow.kinds import Terms
 
 
 def addresses_of(service_request: ServiceRequest) -> list[str]:
@@ -30,9 +26,7 @@ def _values(service_request: ServiceRequest, kind: EntryKind) -> list[str]:
     return [row.value for row in WhitelistRequest.of(service_request).entries.all() if row.kind == kind]
 
 
-def write_permission(
-    *, grant: "Grant", service_request: ServiceRequest, terms: "Terms"
-) -> WhitelistPermission:
+def write_permission(*, grant: Grant, service_request: ServiceRequest, terms: Terms) -> WhitelistPermission:
     """Write what a grant allows: the request's entries, less what the reviewer cut."""
     detail = WhitelistRequest.of(service_request)
     permission = permitting.write_permission(model=WhitelistPermission, grant=grant, detail=detail)

@@ -7,18 +7,15 @@ the policy service judge last days by it. What people do acts at once.
 
 import logging
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
 
-from portal.grants.models import TrustedDate
+from portal.grants.models import Grant, TrustedDate
 from portal.grants.states import GrantState
 from portal.institution import institution
 from portal.outbox.services import enqueue
-
-if TYPE_CHECKING:
-    from portal.grants.models import Grant
 
 logger = logging.getLogger(__name__)
 LONGEST_GAP = timedelta(days=3)
@@ -41,13 +38,13 @@ class Today(NamedTuple):
         """Whether the date jumped and nobody confirmed it."""
         return self.day != self.trusted
 
-    def is_in_force(self, grant: "Grant") -> bool:
+    def is_in_force(self, grant: Grant) -> bool:
         """Whether `grant` is in force; while the date is in doubt its last day is judged by the last day in order."""
         has_begun = grant.starts_on <= max(self.day, self.trusted)
         is_over = grant.ends_on < self.trusted and grant.held_open_by_id is None
         return grant.state == GrantState.ACTIVE and has_begun and not is_over
 
-    def is_kept(self, grant: "Grant") -> bool:
+    def is_kept(self, grant: Grant) -> bool:
         """Whether `grant` is in force for the sole reason that the date is in doubt."""
         return self.is_doubtful and self.is_in_force(grant) and not grant.is_in_force(self.day)
 

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
+from portal.accounts.models import User
 from portal.grants.registry import granting_kind
 from portal.grants.states import OPEN_STATES, GrantState
 from portal.institution import institution
@@ -18,7 +19,6 @@ from portal.ui.links import path_of
 from portal.workflow.models import Intention, ServiceRequest
 
 if TYPE_CHECKING:
-    from portal.accounts.models import User
     from portal.grants.kinds import GrantingKind
 
 USER = settings.AUTH_USER_MODEL
@@ -27,7 +27,7 @@ USER = settings.AUTH_USER_MODEL
 class GrantQuerySet(models.QuerySet["Grant"]):
     """Queries for grants: by actor, and by what is in force."""
 
-    def visible_to(self, actor: "User") -> "GrantQuerySet":
+    def visible_to(self, actor: User) -> "GrantQuerySet":
         """The grants `actor` owns, co-owns or is offered; reviewers and auditors see all."""
         if not actor.is_active:
             return self.none()

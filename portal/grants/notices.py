@@ -1,21 +1,18 @@
 """Notices about changes of grants. Called by services, inside their transactions."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import Any
 
 from django.db.models import Q
 
+from portal.accounts.models import User
 from portal.grants import publication
 from portal.grants.models import Grant, GrantEvent, Handover
 from portal.institution import institution
 from portal.lib.registration import ExtensionPoint
 from portal.outbox.services import enqueue
 from portal.workflow.models import Part, Participation
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from portal.accounts.models import User
 
 WORDS = {
     "suspend": "Suspended",
@@ -115,7 +112,7 @@ def changed(*, grant: Grant, event: GrantEvent) -> None:
     _tell("grant_changed", grant, str(event.pk), people_of(grant), **context)
 
 
-def reminder(*, grant: Grant, due_on: "date", days_left: int) -> None:
+def reminder(*, grant: Grant, due_on: date, days_left: int) -> None:
     """Remind of the end of the term; `days_left` counts from today."""
     others = [address for more in REMINDED_TOO for address in more(grant)]
     recipients = list(dict.fromkeys([*people_of(grant), *others]))
@@ -127,7 +124,7 @@ def lapsed(*, grant: Grant, event: GrantEvent) -> None:
     _tell("grant_lapsed", grant, str(event.pk), people_of(grant))
 
 
-def drifted(*, grant: Grant, event: GrantEvent, suspended_on: "date | None") -> None:
+def drifted(*, grant: Grant, event: GrantEvent, suspended_on: date | None) -> None:
     """Notify of a changed fact that the permission was approved on; `suspended_on` is None if it will not be
     suspended.
     """
@@ -135,7 +132,7 @@ def drifted(*, grant: Grant, event: GrantEvent, suspended_on: "date | None") -> 
     _tell("grant_drift", grant, str(event.pk), recipients, fact=event.reason, suspended_on=suspended_on)
 
 
-def offer_withdrawn(*, grant: Grant, handover: Handover, actor: "User") -> None:
+def offer_withdrawn(*, grant: Grant, handover: Handover, actor: User) -> None:
     """Notify the person that the offer is withdrawn."""
     _tell(
         "grant_offer_withdrawn", grant, f"offer:{handover.pk}", [handover.offered_to.email], actor=str(actor)

@@ -7,24 +7,22 @@ nothing is published.
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.utils import timezone
 
 from portal.grants import dating
+from portal.grants.dating import Today
+from portal.grants.models import Grant, GrantEvent
 from portal.grants.registry import standings_of
 from portal.lib.announcements import Announcement
 from portal.lib.registration import ExtensionPoint
-
-if TYPE_CHECKING:
-    from portal.grants.dating import Today
-    from portal.grants.models import Grant, GrantEvent
 
 permissions_changed: Announcement[None] = Announcement()
 """Something changed in what the mail system should hold; announced inside the transaction that changes it."""
 
 
-def follow(event: "GrantEvent") -> None:
+def follow(event: GrantEvent) -> None:
     """Any event of a grant may change what the mail system should hold."""
     changed()
 
@@ -74,7 +72,7 @@ class Status:
 class Carrier:
     """The provider of the publication status, by reference, and of whether a kind is exported at all."""
 
-    statuses: Callable[[Collection["Grant"]], dict[str, Status]]
+    statuses: Callable[[Collection[Grant]], dict[str, Status]]
     carries: Callable[[str], bool]
 
 
@@ -86,7 +84,7 @@ def is_carried(kind: str) -> bool:
     return any(carrier.carries(kind) for carrier in CARRIERS)
 
 
-def statuses(grants: "Collection[Grant]") -> dict[str, Status]:
+def statuses(grants: Collection[Grant]) -> dict[str, Status]:
     """The publication status of each of `grants`, by reference; a fixed number of queries."""
     found: dict[str, Status] = {}
     for carrier in CARRIERS:
@@ -99,7 +97,7 @@ def statuses(grants: "Collection[Grant]") -> dict[str, Status]:
     return found
 
 
-def _by_kind(grants: "Collection[Grant]") -> dict[str, Status]:
+def _by_kind(grants: Collection[Grant]) -> dict[str, Status]:
     """The status of grants whose kind defines one beyond state and term."""
     standings = standings_of(grants)
     return {
@@ -109,19 +107,19 @@ def _by_kind(grants: "Collection[Grant]") -> dict[str, Status]:
     }
 
 
-def status_of(grant: "Grant") -> Status:
+def status_of(grant: Grant) -> Status:
     """The publication status of one grant."""
     return statuses([grant])[grant.reference]
 
 
-def by_portal_alone(grant: "Grant", today: "Today") -> Status:
+def by_portal_alone(grant: Grant, today: Today) -> Status:
     """The status of a permission that no mail host holds, from its state and term."""
     if today.is_in_force(grant):
         return Status(Reach.ACTIVE, "Active", kept_words(grant) if today.is_kept(grant) else "")
     return Status(Reach.OUT, state_words(grant))
 
 
-def kept_words(grant: "Grant") -> str:
+def kept_words(grant: Grant) -> str:
     """Why a permission is in force past its last day, or before its first, while the date is in doubt."""
     return (
         f"its term is {grant.starts_on:%b %-d, %Y} to {grant.ends_on:%b %-d, %Y}. The portal’s date is in doubt, "
@@ -129,7 +127,7 @@ def kept_words(grant: "Grant") -> str:
     )
 
 
-def state_words(grant: "Grant") -> str:
+def state_words(grant: Grant) -> str:
     """The state of a permission that is not active today."""
     if grant.state != "active":
         return str(grant.get_state_display())

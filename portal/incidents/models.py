@@ -1,19 +1,15 @@
 """An incident, and its effect on each permission."""
 
-from typing import TYPE_CHECKING
-
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from portal.accounts.models import User
 from portal.grants.models import Grant
 
 USER = settings.AUTH_USER_MODEL
-
-if TYPE_CHECKING:
-    from portal.accounts.models import User
 
 
 class About(models.TextChoices):
@@ -29,7 +25,7 @@ class About(models.TextChoices):
 class IncidentQuerySet(models.QuerySet["Incident"]):
     """Incidents, for those who may read them."""
 
-    def visible_to(self, actor: "User") -> "IncidentQuerySet":
+    def visible_to(self, actor: User) -> "IncidentQuerySet":
         """All of them for reviewers, the CIO office, auditors and administrators; none for others."""
         return self.all() if actor.is_active and actor.sees_everything else self.none()
 

@@ -3,12 +3,13 @@
 import logging
 import time
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
+from portal.accounts.models import User
 from portal.grants.notices import people_of
 from portal.grants.services.locking import locked_grant
 from portal.grants.services.managing import change_state
@@ -23,11 +24,6 @@ from portal.incidents.search import MOST_GRANTS, Matches, permissions_about
 from portal.lib import dispatch
 from portal.lib.problems import NotAllowed, Stale, WrongState
 
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
-    from portal.accounts.models import User
-
 logger = logging.getLogger(__name__)
 AT_ONCE_SECONDS = 8.0
 """How long the web request itself suspends permissions; a worker does the rest."""
@@ -36,7 +32,7 @@ SWEEP_SECONDS = 50.0
 
 def open_incident(
     *,
-    actor: "User",
+    actor: User,
     about: About,
     subject: str,
     reason: str,
@@ -68,7 +64,7 @@ def open_incident(
 
 
 def extend_incident(
-    *, incident: Incident, actor: "User", seen: str, chosen: Collection[int] | None = None
+    *, incident: Incident, actor: User, seen: str, chosen: Collection[int] | None = None
 ) -> int:
     """Suspend the permissions that the subject of an open incident concerns now and that are not part of it;
     return how many.
@@ -90,7 +86,7 @@ def extend_incident(
     return len(wanted)
 
 
-def _check_is_open(incidents: "QuerySet[Incident]") -> None:
+def _check_is_open(incidents: QuerySet[Incident]) -> None:
     if not incidents.filter(closed_at__isnull=True).exists():
         raise WrongState("This incident is closed. Open a new one.")
 
@@ -113,7 +109,7 @@ def _wanted(found: Matches, seen: str, chosen: Collection[int] | None) -> list[i
     return wanted
 
 
-def _create(actor: "User", about: About, subject: str, reason: str) -> Incident:
+def _create(actor: User, about: About, subject: str, reason: str) -> Incident:
     try:
         with transaction.atomic():
             return Incident.objects.create(
@@ -126,7 +122,7 @@ def _create(actor: "User", about: About, subject: str, reason: str) -> Incident:
 
 
 def _add_rows(
-    incident: Incident, found: Matches, wanted: Collection[int], *, added_by: "User | None" = None
+    incident: Incident, found: Matches, wanted: Collection[int], *, added_by: User | None = None
 ) -> None:
     for keys in in_chunks(wanted):
         IncidentGrant.objects.bulk_create(
@@ -208,7 +204,7 @@ def _reason(incident: Incident) -> str:
 
 
 @transaction.atomic
-def close_incident(*, incident: Incident, actor: "User", outcome: str) -> Incident:
+def close_incident(*, incident: Incident, actor: User, outcome: str) -> Incident:
     """Close an incident and record its outcome. Resumes nothing: that is decided for each permission.
 
     Raises NotAllowed; ValidationError, keyed `outcome`; WrongState where it is closed, or still suspends.

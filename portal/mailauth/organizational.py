@@ -6,10 +6,9 @@ Receivers are of both schools for years to come, so both answers are always give
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from publicsuffixlist import PublicSuffixList
+from publicsuffixlist import PublicSuffixList
 
 LONGEST_WALK = 8
 """DNS queries of one tree walk (RFC 9989 section 4.10)."""
@@ -64,9 +63,7 @@ def by_tree_walk(domain: str, steps: Sequence[WalkStep]) -> str:
 
 
 @cache
-def _public_suffixes() -> "PublicSuffixList":
-    from publicsuffixlist import PublicSuffixList  # noqa: PLC0415 - 10,000 rules: read where first needed, not at start
-
+def _public_suffixes() -> PublicSuffixList:
     return PublicSuffixList()
 
 

@@ -1,13 +1,9 @@
 """Who may handle mail that could not be delivered."""
 
-from typing import TYPE_CHECKING
-
+from portal.accounts.models import User
 from portal.accounts.roles import Role
 
-if TYPE_CHECKING:
-    from portal.accounts.models import User
 
-
-def may_handle_mail(actor: "User") -> bool:
+def may_handle_mail(actor: User) -> bool:
     """Whether the person may see, retry and discard messages that were given up; they show recipients."""
     return actor.has_role(Role.ADMINISTRATOR, Role.REVIEWER, Role.POSTMASTER)

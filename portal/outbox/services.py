@@ -4,11 +4,12 @@ import hashlib
 import logging
 import uuid
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
+from portal.accounts.models import User
 from portal.institution import institution
 from portal.lib import dispatch
 from portal.lib.problems import NotAllowed, WrongState
@@ -16,9 +17,6 @@ from portal.lib.text import truncate
 from portal.outbox.models import Delivery, Notification
 from portal.outbox.policies import may_handle_mail
 from portal.outbox.rendering import render_email
-
-if TYPE_CHECKING:
-    from portal.accounts.models import User
 
 logger = logging.getLogger(__name__)
 
@@ -85,18 +83,18 @@ def _deliver_soon() -> None:
     dispatch.after_commit("portal.outbox.tasks.deliver_outbox", otherwise="the sweep will deliver")
 
 
-def retry(*, message: Notification, actor: "User") -> None:
+def retry(*, message: Notification, actor: User) -> None:
     """Queue a dead message again, with its old Message-ID. Raises NotAllowed or WrongState."""
     _change_dead(message, actor, state=Delivery.QUEUED, attempts=0, next_attempt_at=timezone.now())
     _deliver_soon()
 
 
-def discard(*, message: Notification, actor: "User") -> None:
+def discard(*, message: Notification, actor: User) -> None:
     """Take a dead message off the list without sending it. Raises NotAllowed or WrongState."""
     _change_dead(message, actor, state=Delivery.DISCARDED)
 
 
-def _change_dead(message: Notification, actor: "User", **columns: Any) -> None:
+def _change_dead(message: Notification, actor: User, **columns: Any) -> None:
     if not may_handle_mail(actor):
         raise NotAllowed("Only administrators and reviewers handle mail that could not be delivered.")
     if Notification.objects.filter(pk=message.pk, state=Delivery.DEAD).update(**columns) != 1:

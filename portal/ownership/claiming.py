@@ -5,14 +5,14 @@ who reads the functional mailbox of the grant, or the head of its department.
 """
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from portal.accounts.models import DirectoryAddress
+from portal.accounts.models import DirectoryAddress, User
 from portal.accounts.presence import is_gone
 from portal.grants import notices as grant_notices
 from portal.grants.models import Grant, GrantEvent, Handover
@@ -23,9 +23,6 @@ from portal.institution import institution
 from portal.lib.problems import NotAllowed, WrongState
 from portal.ownership.models import OwnerSearch
 from portal.ownership.stages import SearchStage
-
-if TYPE_CHECKING:
-    from portal.accounts.models import User
 
 _SALT = "portal.leaving.claim"  # the old name of this app: links that were sent stay valid
 SETTLED = "This is no longer needed: the permission has an owner, or has ended."
@@ -50,7 +47,7 @@ def read_token(token: str) -> tuple[int, SearchStage] | None:
     return int(pk), SearchStage(stage)
 
 
-def may_claim(search: OwnerSearch, actor: "User", stage: SearchStage) -> bool:
+def may_claim(search: OwnerSearch, actor: User, stage: SearchStage) -> bool:
     """Whether the link of `stage` is for `actor`: the head it was sent to, or a person of the department of the
     permission or of its mailbox, by the directory.
 
@@ -70,7 +67,7 @@ def may_claim(search: OwnerSearch, actor: "User", stage: SearchStage) -> bool:
     return not named or (row.department or actor.department).strip().casefold() in named
 
 
-def check_may_claim(search: OwnerSearch, actor: "User", stage: SearchStage) -> None:
+def check_may_claim(search: OwnerSearch, actor: User, stage: SearchStage) -> None:
     """Raise NotAllowed unless the link is for `actor`, who then may also see the permission."""
     if actor.pk == search.owner_id or not may_claim(search, actor, stage):
         raise NotAllowed(
@@ -80,7 +77,7 @@ def check_may_claim(search: OwnerSearch, actor: "User", stage: SearchStage) -> N
 
 
 @transaction.atomic
-def claim(*, search: OwnerSearch, actor: "User", stage: SearchStage) -> Grant:
+def claim(*, search: OwnerSearch, actor: User, stage: SearchStage) -> Grant:
     """Make `actor`, who opened the link of `stage`, the owner. Raises NotAllowed or WrongState."""
     grant = locked_grant(search.grant_id)
     if not OwnerSearch.objects.running().filter(pk=search.pk).exists():
@@ -100,7 +97,7 @@ def claim(*, search: OwnerSearch, actor: "User", stage: SearchStage) -> Grant:
 
 
 @transaction.atomic
-def offer(*, search: OwnerSearch, actor: "User", to: "User", note: str = "") -> Handover:
+def offer(*, search: OwnerSearch, actor: User, to: User, note: str = "") -> Handover:
     """Offer the grant to a person on behalf of IT, in place of any earlier offer. Raises NotAllowed, WrongState, or
     ValidationError, keyed `to`.
     """
@@ -128,12 +125,12 @@ def offer(*, search: OwnerSearch, actor: "User", to: "User", note: str = "") -> 
     return made
 
 
-def may_offer(grant: Grant, actor: "User") -> bool:
+def may_offer(grant: Grant, actor: User) -> bool:
     """Whether `actor` may offer the grant to a new owner: those who may suspend it."""
     return actor.has_role(*MANAGERS) and not is_holder(grant, actor)
 
 
-def offer_to_co_owner(*, search: OwnerSearch, to: "User") -> None:
+def offer_to_co_owner(*, search: OwnerSearch, to: User) -> None:
     """Offer the grant to the co-owner on behalf of the portal, unless there is an open offer."""
     grant = search.grant
     if Handover.objects.filter(grant=grant, closed_at__isnull=True).exists():
@@ -160,10 +157,6 @@ def _withdraw_offer(grant: Grant) -> None:
     _close(grant.handovers.all())
 
 
-def _close(offers: "QuerySet[Handover]") -> None:
+def _close(offers: QuerySet[Handover]) -> None:
     # Neither accepted nor declined: nobody answered it.
     offers.filter(closed_at__isnull=True).update(closed_at=timezone.now(), accepted=None)
-
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet

@@ -1,17 +1,13 @@
 """The search for a new owner of a grant, and who was asked."""
 
-from typing import TYPE_CHECKING
-
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from portal.accounts.models import User
 from portal.grants.models import Grant
 from portal.grants.states import OPEN_STATES
 from portal.ownership.stages import SearchStage
-
-if TYPE_CHECKING:
-    from portal.accounts.models import User
 
 USER = settings.AUTH_USER_MODEL
 
@@ -31,7 +27,7 @@ class OwnerSearchQuerySet(models.QuerySet["OwnerSearch"]):
         """Searches whose grant still has the owner who left, and may still be in force."""
         return self.filter(closed_at__isnull=True, grant__owner=F("owner"), grant__state__in=OPEN_STATES)
 
-    def visible_to(self, actor: "User") -> "OwnerSearchQuerySet":
+    def visible_to(self, actor: User) -> "OwnerSearchQuerySet":
         """Searches for grants that `actor` may see."""
         return self.filter(grant__in=Grant.objects.visible_to(actor))
 

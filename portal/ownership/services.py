@@ -5,12 +5,12 @@ stop the others.
 """
 
 from datetime import date
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from portal.accounts.announcements import ImportReport
 from portal.accounts.presence import is_gone
 from portal.grants.models import Grant, GrantEvent
 from portal.grants.services.locking import locked_grant
@@ -22,9 +22,6 @@ from portal.ownership.models import OwnerSearch, OwnerSearchStep, SearchOutcome
 from portal.ownership.selectors import candidates, unowned_grants
 from portal.ownership.stages import SearchStage, rank, stage_due
 
-if TYPE_CHECKING:
-    from portal.accounts.announcements import ImportReport
-
 
 def reassign_unowned(*, today: date) -> int:
     """Start searches for unowned grants, contact the people due on `today`, and close finished searches; return
@@ -35,7 +32,7 @@ def reassign_unowned(*, today: date) -> int:
     return changed + sum(guarded(_follow, pk, today) for pk in ids_of(running))
 
 
-def after_import(report: "ImportReport") -> None:
+def after_import(report: ImportReport) -> None:
     """Update searches as soon as an import is committed."""
     transaction.on_commit(lambda: reassign_unowned(today=trusted_day()), robust=True)
 

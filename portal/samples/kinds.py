@@ -7,24 +7,22 @@ for afterwards (`proves_signing`).
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.urls import reverse
 
 from portal.grants.kinds import GrantingKind
+from portal.grants.models import Grant
+from portal.lib.outcome import Outcome
 from portal.lib.text import sentence_list
+from portal.mailauth.message_intake import Message
+from portal.mailauth.message_report import MessageReport
+from portal.samples.models import SignedSample
 from portal.samples.probe import give_token, probe_address
 from portal.workflow import registry
+from portal.workflow.details import Detail
+from portal.workflow.models import ServiceRequest
 from portal.workflow.states import State
-
-if TYPE_CHECKING:
-    from portal.grants.models import Grant
-    from portal.lib.outcome import Outcome
-    from portal.mailauth.message_intake import Message
-    from portal.mailauth.message_report import MessageReport
-    from portal.samples.models import SignedSample
-    from portal.workflow.details import Detail
-    from portal.workflow.models import ServiceRequest
 
 
 @dataclass(frozen=True)
@@ -62,47 +60,47 @@ class SampledKind(GrantingKind):
     samples_template = ""
     """A template of the kind's own below the samples, with what `samples_context` gives; "" for none."""
 
-    def new_detail(self, service_request: "ServiceRequest") -> "Detail":
+    def new_detail(self, service_request: ServiceRequest) -> Detail:
         """The empty detail row, and a probe address."""
         give_token(service_request=service_request)
         return super().new_detail(service_request)
 
     @abstractmethod
-    def wanted(self, service_request: "ServiceRequest", grant: "Grant | None") -> Wanted:
+    def wanted(self, service_request: ServiceRequest, grant: Grant | None) -> Wanted:
         """What a sample of the request must show; of its grant, once there is one."""
 
     def closer_verdict(
-        self, *, sample: "SignedSample", grant: "Grant | None", message: "Message", report: "MessageReport"
-    ) -> "tuple[Outcome, str] | None":
+        self, *, sample: SignedSample, grant: Grant | None, message: Message, report: MessageReport
+    ) -> tuple[Outcome, str] | None:
         """What the kind says of a message that shows what is `wanted`; None where that is enough. No queries of the DNS."""
         return None
 
-    def proof_instructions(self, grant: "Grant") -> list[tuple[str, str]]:
+    def proof_instructions(self, grant: Grant) -> list[tuple[str, str]]:
         """(label, value) of what the owner needs to prove the permission: for its page, and for the reminders."""
         return [("Probe address", probe_address(grant.latest_request))]
 
-    def on_judged(self, *, sample: "SignedSample", grant: "Grant | None", wanted: Wanted) -> None:
+    def on_judged(self, *, sample: SignedSample, grant: Grant | None, wanted: Wanted) -> None:
         """A sample was judged against `wanted`. Outside transactions."""
 
-    def on_disproved(self, *, sample: "SignedSample", grant: "Grant") -> bool:
+    def on_disproved(self, *, sample: SignedSample, grant: Grant) -> bool:
         """A sample that once counted as proof of `grant` proves nothing by today's rules. Outside transactions.
 
         Returns False where it could not be told what that means for the grant: then it is asked again.
         """
         return True
 
-    def samples_context(self, service_request: "ServiceRequest", grant: "Grant | None") -> Mapping[str, Any]:
+    def samples_context(self, service_request: ServiceRequest, grant: Grant | None) -> Mapping[str, Any]:
         """What `samples_template` shows."""
         return {}
 
-    def links(self, service_request: "ServiceRequest") -> list[tuple[str, str]]:
+    def links(self, service_request: ServiceRequest) -> list[tuple[str, str]]:
         """The grant, and the page of samples; where mail flows only after the approval, from then on."""
         if self.proves_signing and service_request.state != State.APPROVED:
             return super().links(service_request)
         page = reverse("samples", args=[service_request.reference])
         return [*super().links(service_request), (self.samples_title, page)]
 
-    def grant_links(self, grant: "Grant") -> list[tuple[str, str]]:
+    def grant_links(self, grant: Grant) -> list[tuple[str, str]]:
         """The page of samples of the latest request."""
         return [(self.samples_title, reverse("samples", args=[grant.latest_request.reference]))]
 

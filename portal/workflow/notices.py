@@ -1,10 +1,11 @@
 """Who is told what, when a request moves. Called by services, inside their transactions."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.utils import timezone
 
+from portal.accounts.models import User
 from portal.institution import institution
 from portal.lib.throttle import Rate, seconds_to_wait
 from portal.outbox.services import enqueue
@@ -12,15 +13,11 @@ from portal.workflow.models import Event, FieldChange, Participation, ServiceReq
 from portal.workflow.policies import NAMED, bar_of, parts_of, people_who_may_decide
 from portal.workflow.states import State
 
-if TYPE_CHECKING:
-    from portal.accounts.models import User
-
-
 NAMINGS = Rate(times=20, seconds=86_400)
 """How many people one person's requests tell by email, a day, that they were named."""
 
 
-def _asking_people(service_request: ServiceRequest) -> "list[User]":
+def _asking_people(service_request: ServiceRequest) -> list[User]:
     """The requester, and a co-owner who accepted to be one: nobody gets email because somebody else named them."""
     people = [service_request.requester]
     if service_request.co_owner is not None and _has_accepted(service_request, service_request.co_owner):
@@ -28,7 +25,7 @@ def _asking_people(service_request: ServiceRequest) -> "list[User]":
     return [person for person in people if person.is_active]
 
 
-def _has_accepted(service_request: ServiceRequest, person: "User") -> bool:
+def _has_accepted(service_request: ServiceRequest, person: User) -> bool:
     return any(row.accepted_at is not None for row in parts_of(service_request, person) if row.part in NAMED)
 
 
@@ -41,7 +38,7 @@ def _deciders(service_request: ServiceRequest) -> list[str]:
     return [person.email for person in people] or [institution().contact_email]
 
 
-def named(*, service_request: ServiceRequest, actor: "User") -> None:
+def named(*, service_request: ServiceRequest, actor: User) -> None:
     """One notice to each person who was named as co-owner or sponsor; the rest of the email waits until they accept.
 
     Beyond `NAMINGS` a day nobody is told by email: the request is among their requests all the same.

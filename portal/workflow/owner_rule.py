@@ -1,19 +1,15 @@
 """The rule of all kinds: whoever asks is a person whom the directory has."""
 
-from typing import TYPE_CHECKING
-
 from portal.accounts.directory import DirectoryUnavailable, directory
+from portal.accounts.models import User
 from portal.lib.outcome import Outcome
 from portal.workflow.findings import Finding
-
-if TYPE_CHECKING:
-    from portal.accounts.models import User
-    from portal.workflow.models import ServiceRequest
+from portal.workflow.models import ServiceRequest
 
 RULE = "requester-here"
 
 
-def is_known(person: "User") -> bool | None:
+def is_known(person: User) -> bool | None:
     """Whether the account is open and the directory has its address; None where the directory does not answer."""
     if not person.is_active:
         return False
@@ -23,7 +19,7 @@ def is_known(person: "User") -> bool | None:
         return None
 
 
-def owner_finding(service_request: "ServiceRequest") -> Finding:
+def owner_finding(service_request: ServiceRequest) -> Finding:
     """What the directory says of the requester. A must: a permission has an owner, by the clause that the kind names."""
     person, clause = service_request.requester, service_request.kind_entry.owner_clause
     known = is_known(person)
@@ -43,11 +39,11 @@ def owner_finding(service_request: "ServiceRequest") -> Finding:
     )
 
 
-def _who_is_gone(person: "User") -> str:
+def _who_is_gone(person: User) -> str:
     return f"{person} ({person.email}) is not in the directory, so nobody would answer for the permission."
 
 
-def _remedy(service_request: "ServiceRequest") -> str:
+def _remedy(service_request: ServiceRequest) -> str:
     if service_request.co_owner is not None and is_known(service_request.co_owner):
         return f"The co-owner, {service_request.co_owner}, can take the request over on this page."
     return "Somebody else of the department has to file it."

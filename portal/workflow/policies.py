@@ -1,26 +1,20 @@
 """Who may do what to a request. The buttons and the guards both ask `available_actions`."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from datetime import datetime
 
 from django.utils import timezone
 
-from portal.accounts.models import people_with_role
+from portal.accounts.models import User, people_with_role
 from portal.accounts.roles import Role
 from portal.institution import institution
 from portal.lib.problems import NotAllowed, WrongState
 from portal.workflow import stand_ins
-from portal.workflow.models import Part, Participation
+from portal.workflow.models import Part, Participation, ServiceRequest
 from portal.workflow.states import BY_ACTION, TRANSITIONS, Action, Party, State
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
 
-    from portal.accounts.models import User
-    from portal.workflow.models import ServiceRequest
-
-
-def is_party_to(service_request: "ServiceRequest", actor: "User") -> bool:
+def is_party_to(service_request: ServiceRequest, actor: User) -> bool:
     """Whether the request is the actor's own, co-owned or sponsored now; `bar_of` knows who ever was a party."""
     return actor.pk in (
         service_request.requester_id,
@@ -33,7 +27,7 @@ NAMED = (Part.CO_OWNER, Part.SPONSOR)
 """Parts that somebody is given by another, and accepts."""
 
 
-def may_accept_part(service_request: "ServiceRequest", actor: "User") -> bool:
+def may_accept_part(service_request: ServiceRequest, actor: User) -> bool:
     """Whether the actor is named as co-owner or sponsor of a request that was sent, and has not accepted that yet."""
     if not actor.is_active or service_request.submitted_at is None:
         return False
@@ -43,12 +37,12 @@ def may_accept_part(service_request: "ServiceRequest", actor: "User") -> bool:
     return any(row.accepted_at is None for row in named)
 
 
-def is_requester(service_request: "ServiceRequest", actor: "User") -> bool:
+def is_requester(service_request: ServiceRequest, actor: User) -> bool:
     """Whether the actor may answer for the request: the requester or the co-owner."""
     return actor.pk in (service_request.requester_id, service_request.co_owner_id)
 
 
-def is_decider(service_request: "ServiceRequest", actor: "User") -> bool:
+def is_decider(service_request: ServiceRequest, actor: User) -> bool:
     """Whether the current stage is the actor's to decide: the stage's role, and four eyes by history.
 
     Of a closed request it is the stage that had it last: its people learn that it is closed (409), not that
@@ -57,7 +51,7 @@ def is_decider(service_request: "ServiceRequest", actor: "User") -> bool:
     return sits_at_stage(service_request, actor) and not bar_of(service_request, actor)
 
 
-def sits_at_stage(service_request: "ServiceRequest", actor: "User") -> bool:
+def sits_at_stage(service_request: ServiceRequest, actor: User) -> bool:
     """Whether the actor holds the role of the current stage or stands in for it, whatever part they have in it."""
     role = service_request.stage_role or _role_of_last_stage(service_request)
     if not role or not actor.is_active:
@@ -75,7 +69,7 @@ _WORDS = {
 }
 
 
-def parts_of(service_request: "ServiceRequest", actor: "User") -> "list[Participation]":
+def parts_of(service_request: ServiceRequest, actor: User) -> list[Participation]:
     """The parts that `actor` has or had in the request, oldest first; asked once for an instance."""
     cached = _cached_parts(service_request)
     if actor.pk not in cached:
@@ -85,7 +79,7 @@ def parts_of(service_request: "ServiceRequest", actor: "User") -> "list[Particip
     return cached[actor.pk]
 
 
-def load_parts(rows: "Iterable[ServiceRequest]", actor: "User") -> None:
+def load_parts(rows: Iterable[ServiceRequest], actor: User) -> None:
     """Ask for the actor's parts in all `rows` by one query, for lists that then ask each row."""
     by_pk = {row.pk: row for row in rows}
     if not by_pk:
@@ -96,17 +90,17 @@ def load_parts(rows: "Iterable[ServiceRequest]", actor: "User") -> None:
         _cached_parts(by_pk[part.service_request_id])[actor.pk].append(part)
 
 
-def forget_parts(service_request: "ServiceRequest") -> None:
+def forget_parts(service_request: ServiceRequest) -> None:
     """Ask the database again for everybody's parts."""
     service_request.__dict__.pop("_parts", None)
 
 
-def _cached_parts(service_request: "ServiceRequest") -> "dict[int, list[Participation]]":
+def _cached_parts(service_request: ServiceRequest) -> dict[int, list[Participation]]:
     cached: dict[int, list[Participation]] = service_request.__dict__.setdefault("_parts", {})
     return cached
 
 
-def bar_of(service_request: "ServiceRequest", actor: "User", stage: str | None = None) -> str:
+def bar_of(service_request: ServiceRequest, actor: User, stage: str | None = None) -> str:
     """Why four eyes keep `actor` from deciding, in a sentence; "" where they do not.
 
     Whoever ever had a part in the request (DESIGN, four eyes) never decides it, and, unless the institution switched it
@@ -126,22 +120,22 @@ def bar_of(service_request: "ServiceRequest", actor: "User", stage: str | None =
     return ""
 
 
-def _day(moment: "datetime") -> str:
+def _day(moment: datetime) -> str:
     return f"{timezone.localtime(moment):%b %-d, %Y}"
 
 
-def _stage_label(service_request: "ServiceRequest", key: str) -> str:
+def _stage_label(service_request: ServiceRequest, key: str) -> str:
     return next((stage.label for stage in service_request.kind_entry.stages if stage.key == key), key)
 
 
-def check_four_eyes(service_request: "ServiceRequest", actor: "User", stage: str) -> None:
+def check_four_eyes(service_request: ServiceRequest, actor: User, stage: str) -> None:
     """Raise NotAllowed where four eyes keep `actor` from `stage`, as the database stands at this moment."""
     forget_parts(service_request)
     if reason := bar_of(service_request, actor, stage):
         raise NotAllowed(reason)
 
 
-def people_who_may_decide(service_request: "ServiceRequest") -> "list[User]":
+def people_who_may_decide(service_request: ServiceRequest) -> list[User]:
     """Everybody who may decide the present stage: its people and their deputies, less those whom four eyes bar."""
     if not service_request.stage_role:
         return []
@@ -155,7 +149,7 @@ def people_who_may_decide(service_request: "ServiceRequest") -> "list[User]":
     return [person for person in people.values() if not bar_of(service_request, person)]
 
 
-def capacity_of(service_request: "ServiceRequest", actor: "User") -> str:
+def capacity_of(service_request: ServiceRequest, actor: User) -> str:
     """In whose stead a decider acts, such as "for the CIO"; "" for the people of the stage themselves."""
     role = service_request.stage_role or _role_of_last_stage(service_request)
     if not role or actor.has_role(Role(role)):
@@ -163,22 +157,22 @@ def capacity_of(service_request: "ServiceRequest", actor: "User") -> str:
     return stand_ins.capacity(service_request, actor)
 
 
-def _role_of_last_stage(service_request: "ServiceRequest") -> str:
+def _role_of_last_stage(service_request: ServiceRequest) -> str:
     stage = service_request.current_stage
     return str(stage.role) if stage is not None else ""
 
 
-def may_recheck(service_request: "ServiceRequest", actor: "User") -> bool:
+def may_recheck(service_request: ServiceRequest, actor: User) -> bool:
     """Whether the actor may have the checks run again: who answers for the request, and who decides its stage."""
     return actor.is_active and (is_requester(service_request, actor) or is_decider(service_request, actor))
 
 
-def may_read_internal(actor: "User") -> bool:
+def may_read_internal(actor: User) -> bool:
     """Whether the actor reads the notes that are for reviewers only."""
     return actor.sees_everything
 
 
-def _has_part(party: Party, service_request: "ServiceRequest", actor: "User") -> bool:
+def _has_part(party: Party, service_request: ServiceRequest, actor: User) -> bool:
     if not actor.is_active:
         return False
     if party is Party.REQUESTER:
@@ -188,7 +182,7 @@ def _has_part(party: Party, service_request: "ServiceRequest", actor: "User") ->
     return is_party_to(service_request, actor) or actor.is_decider
 
 
-def _fits(action: Action, service_request: "ServiceRequest", actor: "User") -> bool:
+def _fits(action: Action, service_request: ServiceRequest, actor: User) -> bool:
     if action == Action.TAKE:
         return service_request.assignee_id != actor.pk
     if action == Action.RELEASE:
@@ -204,7 +198,7 @@ def _fits(action: Action, service_request: "ServiceRequest", actor: "User") -> b
     return True
 
 
-def available_actions(service_request: "ServiceRequest", actor: "User") -> list[Action]:
+def available_actions(service_request: ServiceRequest, actor: User) -> list[Action]:
     """The actions that `actor` may take on `service_request` as it stands, in the table's order."""
     return [
         row.action
@@ -215,7 +209,7 @@ def available_actions(service_request: "ServiceRequest", actor: "User") -> list[
     ]
 
 
-def check_action(action: Action, service_request: "ServiceRequest", actor: "User") -> None:
+def check_action(action: Action, service_request: ServiceRequest, actor: User) -> None:
     """Raise NotAllowed or WrongState unless `action` is among the actor's available actions."""
     row = BY_ACTION[action]
     if not _has_part(row.party, service_request, actor):

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
+from portal.accounts.models import User
 from portal.institution import institution
 
 if TYPE_CHECKING:
-    from portal.accounts.models import User
     from portal.workflow.models import ServiceRequest  # noqa: F401
 
 
@@ -38,7 +38,7 @@ _ROW_COLUMNS = (
 class ServiceRequestQuerySet(models.QuerySet["ServiceRequest"]):
     """Requests, narrowed to those a person may know of."""
 
-    def visible_to(self, actor: "User") -> "ServiceRequestQuerySet":
+    def visible_to(self, actor: User) -> "ServiceRequestQuerySet":
         """The requests `actor` may see: own, co-owned and sponsored ones; deciders and auditors all that were sent.
 
         A draft, and a draft that was withdrawn, is nobody else's.
@@ -52,7 +52,7 @@ class ServiceRequestQuerySet(models.QuerySet["ServiceRequest"]):
             return self.filter(own | sent)
         return self.filter(own | sponsored)
 
-    def decidable_by(self, actor: "User") -> "ServiceRequestQuerySet":
+    def decidable_by(self, actor: User) -> "ServiceRequestQuerySet":
         """The requests at a stage whose role `actor` holds, without those that four eyes keep from them."""
         from portal.workflow.models import Part, Participation  # noqa: PLC0415 - models have these query sets
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.cache import cache
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import F, Q, Subquery
+from django.db.models import F, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from portal.accounts.models import User, people_with_role
@@ -28,9 +28,6 @@ from portal.workflow.models import (
 from portal.workflow.policies import may_read_internal
 from portal.workflow.querysets import ServiceRequestQuerySet
 from portal.workflow.states import LIVE_STATES, Action, State
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
 
 PAGE_SIZE = 25
 COUNT_CAP = 1000
@@ -132,7 +129,7 @@ def queue(actor: User, filters: QueueFilters) -> ServiceRequestQuerySet:
     return rows
 
 
-def found_by(query: str) -> "QuerySet[SearchTerm, int]":
+def found_by(query: str) -> QuerySet[SearchTerm, int]:
     """The ids of requests that have a word beginning with `query`."""
     term = query.strip().lower()
     return SearchTerm.objects.filter(term__startswith=term).values_list("service_request_id", flat=True)

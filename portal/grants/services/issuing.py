@@ -1,9 +1,10 @@
 """Issuing, renewing and changing grants, and extending one while its renewal is open."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import transaction
 
+from portal.accounts.models import User
 from portal.grants import announcements, dating
 from portal.grants.models import Grant, GrantEvent, GrantRequest
 from portal.grants.policies import check_grant_action, has_open_request, open_handover
@@ -15,11 +16,8 @@ from portal.workflow.kinds import Terms
 from portal.workflow.models import DraftStep, Intention, ServiceRequest
 from portal.workflow.services import requesting, taking_part
 
-if TYPE_CHECKING:
-    from portal.accounts.models import User
 
-
-def issue(*, service_request: ServiceRequest, actor: "User", terms: Terms) -> Grant:
+def issue(*, service_request: ServiceRequest, actor: User, terms: Terms) -> Grant:
     """Make the approved request take effect: a new grant, or a renewal or change of the one it is about.
 
     Runs inside the approval's transaction, so that an approval without its grant cannot exist. Raises
@@ -31,7 +29,7 @@ def issue(*, service_request: ServiceRequest, actor: "User", terms: Terms) -> Gr
     return _apply_to(about.grant, service_request, actor, terms)
 
 
-def _issue_new(service_request: ServiceRequest, actor: "User", terms: Terms) -> Grant:
+def _issue_new(service_request: ServiceRequest, actor: User, terms: Terms) -> Grant:
     kind = granting_kind(service_request.kind)
     grant = Grant.objects.create(
         kind=service_request.kind,
@@ -54,7 +52,7 @@ def _issue_new(service_request: ServiceRequest, actor: "User", terms: Terms) -> 
     return grant
 
 
-def _apply_to(grant: Grant, service_request: ServiceRequest, actor: "User", terms: Terms) -> Grant:
+def _apply_to(grant: Grant, service_request: ServiceRequest, actor: User, terms: Terms) -> Grant:
     renews = service_request.intention == Intention.RENEWAL
     if grant.state in FINAL_STATES:
         raise WrongState(
@@ -101,7 +99,7 @@ def _suspension_at_its_end(grant: Grant) -> str:
     return suspension.reason if suspension and suspension.reason else "The reason is in its history."
 
 
-def _co_owner(grant: Grant, service_request: ServiceRequest) -> "User | None":
+def _co_owner(grant: Grant, service_request: ServiceRequest) -> User | None:
     """The other person of the request. If the co-owner renews, the owner stays the owner."""
     if service_request.co_owner_id != grant.owner_id:
         return service_request.co_owner
@@ -126,14 +124,14 @@ def release_hold(*, service_request: ServiceRequest) -> None:
         change_grant(grant=grant, action="release", actor=None, held_open_by=None)
 
 
-def _sponsor(grant: Grant, actor: "User") -> "User | None":
+def _sponsor(grant: Grant, actor: User) -> User | None:
     """The sponsor of the last request, unless that person files this one: a sponsor must be another person."""
     sponsor = grant.latest_request.sponsor
     return None if sponsor is None or sponsor.pk == actor.pk else sponsor
 
 
 @transaction.atomic
-def begin_renewal(*, grant: Grant, actor: "User", intention: Intention = Intention.RENEWAL) -> ServiceRequest:
+def begin_renewal(*, grant: Grant, actor: User, intention: Intention = Intention.RENEWAL) -> ServiceRequest:
     """Start a renewal or change: a draft with the present answers. Raises NotAllowed or WrongState."""
     check_grant_action(
         GrantAction.RENEW if intention == Intention.RENEWAL else GrantAction.CHANGE, grant, actor

@@ -1,11 +1,12 @@
 """Suspend, resume, revoke, end or hand over a grant."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from portal.accounts.models import User
 from portal.grants import notices
 from portal.grants.models import Grant, GrantEvent, Handover
 from portal.grants.policies import check_grant_action, open_handover
@@ -17,15 +18,12 @@ from portal.lib.problems import WrongState
 from portal.lib.throttle import Rate
 from portal.workflow.services.limits import refuse_too_often
 
-if TYPE_CHECKING:
-    from portal.accounts.models import User
-
 OFFERS_OF_ONE_PERSON = Rate(times=20, seconds=86_400)
 
 
 @transaction.atomic
 def change_state(
-    *, grant: Grant, action: GrantAction, actor: "User", reason: str, revision: int | None = None
+    *, grant: Grant, action: GrantAction, actor: User, reason: str, revision: int | None = None
 ) -> GrantEvent:
     """Suspend, resume, revoke or end a grant, with a reason.
 
@@ -57,7 +55,7 @@ def change_state(
 
 
 @transaction.atomic
-def hand_over(*, grant: Grant, actor: "User", to: "User", note: str = "") -> Handover:
+def hand_over(*, grant: Grant, actor: User, to: User, note: str = "") -> Handover:
     """Offer the grant to another person. Raises NotAllowed, WrongState, TooOften, or
     ValidationError, keyed `to`.
     """
@@ -85,7 +83,7 @@ def hand_over(*, grant: Grant, actor: "User", to: "User", note: str = "") -> Han
 
 
 @transaction.atomic
-def answer_offer(*, grant: Grant, actor: "User", accept: bool) -> Handover:
+def answer_offer(*, grant: Grant, actor: User, accept: bool) -> Handover:
     """Accept or decline an offer. Raises NotAllowed, WrongState or Stale."""
     action = GrantAction.ACCEPT if accept else GrantAction.DECLINE
     check_grant_action(action, grant, actor)
@@ -102,7 +100,7 @@ def answer_offer(*, grant: Grant, actor: "User", accept: bool) -> Handover:
 
 
 @transaction.atomic
-def withdraw_offer(*, grant: Grant, actor: "User") -> Handover:
+def withdraw_offer(*, grant: Grant, actor: User) -> Handover:
     """Withdraw the unanswered offer of the owner or co-owner. Raises NotAllowed or WrongState."""
     check_grant_action(GrantAction.WITHDRAW_OFFER, grant, actor)
     handover = open_handover(grant)

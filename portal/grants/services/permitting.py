@@ -1,18 +1,17 @@
 """Writing what a grant allows: the columns that a kind's permission shares with its answers."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from django.db import models
 
-if TYPE_CHECKING:
-    from portal.grants.models import Grant
-    from portal.workflow.details import Detail
+from portal.grants.models import Grant
+from portal.workflow.details import Detail
 
 Permission = TypeVar("Permission", bound=models.Model)
 
 
-def shared_columns(model: type[models.Model], detail: "type[Detail]") -> list[str]:
+def shared_columns(model: type[models.Model], detail: type[Detail]) -> list[str]:
     """The names of the columns that a permission has in common with the kind's answers."""
     answered = set(detail.columns())
     return [field.name for field in model._meta.concrete_fields if field.name in answered]
@@ -21,8 +20,8 @@ def shared_columns(model: type[models.Model], detail: "type[Detail]") -> list[st
 def write_permission(
     *,
     model: type[Permission],
-    grant: "Grant",
-    detail: "Detail",
+    grant: Grant,
+    detail: Detail,
     instead: Mapping[str, Any] | None = None,
 ) -> Permission:
     """Write the permission of a grant as it was asked for, with `instead` where a reviewer cut something; returns it.

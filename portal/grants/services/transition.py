@@ -1,11 +1,12 @@
 """How a grant changes: a conditional UPDATE and an event, which is announced."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 from simple_history.utils import bulk_update_with_history
 
+from portal.accounts.models import User
 from portal.grants import announcements
 from portal.grants.models import Grant, GrantEvent
 from portal.lib.problems import Stale
@@ -13,15 +14,12 @@ from portal.workflow.models import Part
 from portal.workflow.services.taking_part import note_part
 from portal.workflow.states import OPEN_STATES
 
-if TYPE_CHECKING:
-    from portal.accounts.models import User
-
 
 def change_grant(
     *,
     grant: Grant,
     action: str,
-    actor: "User | None",
+    actor: User | None,
     reason: str = "",
     revision: int | None = None,
     **columns: Any,
@@ -55,7 +53,7 @@ def change_grant(
     return event
 
 
-def note_holders(grant: Grant, *people: "User | None") -> None:
+def note_holders(grant: Grant, *people: User | None) -> None:
     """Record that `people` hold, or are offered, the permission: they may not decide an open request about it
     (four eyes).
     """
@@ -67,6 +65,6 @@ def note_holders(grant: Grant, *people: "User | None") -> None:
                 note_part(service_request=about.service_request, person=person, part=Part.HOLDER)
 
 
-def _record_history(grant: Grant, actor: "User | None") -> None:
+def _record_history(grant: Grant, actor: User | None) -> None:
     # A conditional UPDATE bypasses save(), so the auditors' row is written here by name.
     bulk_update_with_history([grant], Grant, ["revision"], default_user=actor)

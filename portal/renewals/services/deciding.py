@@ -8,7 +8,7 @@ import logging
 import uuid
 from collections.abc import Sequence
 from time import monotonic
-from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -27,9 +27,6 @@ from portal.workflow.policies import check_action
 from portal.workflow.services import reviewing
 from portal.workflow.states import Action
 
-if TYPE_CHECKING:
-    from uuid import UUID
-
 logger = logging.getLogger(__name__)
 AT_ONCE = 3
 """Rows that are decided within the request; more go to a worker."""
@@ -40,7 +37,7 @@ Chosen = tuple[str, int]
 """A reference, and the revision of the request that the list showed."""
 
 
-def approve_chosen(*, actor: "User", key: "UUID", reason: str, chosen: Sequence[Chosen]) -> BulkRun:
+def approve_chosen(*, actor: User, key: UUID, reason: str, chosen: Sequence[Chosen]) -> BulkRun:
     """Begin a run over `chosen` and, if it is short, carry it out; the same `key` again returns the same run.
 
     Raises NotAllowed, or ValidationError, keyed `reason` or `chosen`.
@@ -54,7 +51,7 @@ def approve_chosen(*, actor: "User", key: "UUID", reason: str, chosen: Sequence[
     return run
 
 
-def _begin(actor: "User", key: "UUID", reason: str, chosen: Sequence[Chosen]) -> tuple[BulkRun, bool]:
+def _begin(actor: User, key: UUID, reason: str, chosen: Sequence[Chosen]) -> tuple[BulkRun, bool]:
     if not actor.is_decider:
         raise NotAllowed("Renewals are decided by reviewers.")
     if (begun := BulkRun.objects.filter(actor=actor, key=key).first()) is not None:
@@ -69,7 +66,7 @@ def _begin(actor: "User", key: "UUID", reason: str, chosen: Sequence[Chosen]) ->
     return run, is_new
 
 
-def _rows(actor: "User", reason: str, chosen: Sequence[Chosen]) -> list[BulkRow]:
+def _rows(actor: User, reason: str, chosen: Sequence[Chosen]) -> list[BulkRow]:
     seen = dict(chosen)
     if not reason.strip():
         raise ValidationError({"reason": "Say why they are approved. Each owner reads it."})

@@ -1,12 +1,13 @@
 """The owner's two ways to renew: confirm as it is, or go through the form. Two clicks file one renewal."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import QueryDict
 
+from portal.accounts.models import User
 from portal.grants.kinds import GrantingKind
 from portal.grants.models import Grant
 from portal.grants.policies import check_grant_action, is_holder
@@ -24,10 +25,6 @@ from portal.workflow.models import Counter, ServiceRequest
 from portal.workflow.services import requesting
 from portal.workflow.states import State
 
-if TYPE_CHECKING:
-    from portal.accounts.models import User
-
-
 OF_ONE_GRANT = Rate(times=6, seconds=60)
 """How often a confirmation looks at one grant afresh: other people's name servers answer."""
 
@@ -40,7 +37,7 @@ class NotConfirmable(WrongState):
         super().__init__("Something changed since it was approved. Read it below, then go through the form.")
 
 
-def confirm(*, grant: Grant, actor: "User", revision: int) -> ServiceRequest:
+def confirm(*, grant: Grant, actor: User, revision: int) -> ServiceRequest:
     """File a renewal that changes nothing; returns it. Whoever confirms again gets the same one.
 
     `revision` is the grant's when the page was drawn. Asks the DNS, outside any transaction. Raises NotAllowed,
@@ -59,7 +56,7 @@ def confirm(*, grant: Grant, actor: "User", revision: int) -> ServiceRequest:
     return service_request
 
 
-def begin(*, grant: Grant, actor: "User") -> ServiceRequest:
+def begin(*, grant: Grant, actor: User) -> ServiceRequest:
     """Begin a renewal by its form; returns the draft. Raises NotAllowed or WrongState, which says what is under way."""
     with transaction.atomic():
         held = _locked(grant)
@@ -67,7 +64,7 @@ def begin(*, grant: Grant, actor: "User") -> ServiceRequest:
         return issuing.begin_renewal(grant=held, actor=actor)
 
 
-def confirmed_before(*, grant: Grant, actor: "User") -> ServiceRequest | None:
+def confirmed_before(*, grant: Grant, actor: User) -> ServiceRequest | None:
     """The actor's own confirmed renewal that is under way, if there is one: its receipt answers a second click."""
     under_way = renewal_under_way(grant)
     if under_way is None:
@@ -83,7 +80,7 @@ def _locked(grant: Grant) -> Grant:
     return locked_grant(grant.pk)
 
 
-def _check_may_renew(grant: Grant, actor: "User") -> None:
+def _check_may_renew(grant: Grant, actor: User) -> None:
     under_way = renewal_under_way(grant) if is_holder(grant, actor) else None
     if under_way is not None:
         what = under_way.get_intention_display().lower()
@@ -96,7 +93,7 @@ def _refuse_too_often(grant: Grant) -> None:
 
 
 @transaction.atomic
-def _draft(grant: Grant, actor: "User", revision: int) -> ServiceRequest:
+def _draft(grant: Grant, actor: User, revision: int) -> ServiceRequest:
     held = _locked(grant)
     if (again := confirmed_before(grant=held, actor=actor)) is not None:
         return again  # another click was quicker
@@ -110,7 +107,7 @@ def _draft(grant: Grant, actor: "User", revision: int) -> ServiceRequest:
     return draft
 
 
-def _submit(draft: ServiceRequest, actor: "User") -> None:
+def _submit(draft: ServiceRequest, actor: User) -> None:
     try:
         requesting.submit(service_request=draft, actor=actor, revision=draft.revision)
     except (Stale, WrongState):
@@ -132,7 +129,7 @@ def statements_of(kind: GrantingKind) -> list[str]:
     return [str(field.label) for field in fields if isinstance(field, forms.BooleanField) and field.required]
 
 
-def _state(draft: ServiceRequest, actor: "User", step: Step) -> None:
+def _state(draft: ServiceRequest, actor: User, step: Step) -> None:
     form = step.form_class(draft, _as_typed(step, step.form_class(draft)))
     if not form.is_valid():
         fields = [str(form.fields[name].label) for name in form.errors if name in form.fields]

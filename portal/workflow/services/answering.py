@@ -1,13 +1,11 @@
 """Saving answers where their fields say that they are kept, and copying them to a renewal."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from portal.workflow.answers import DetailColumn, RequestColumn, Store, declared_of
 from portal.workflow.details import Detail
-
-if TYPE_CHECKING:
-    from portal.workflow.models import ServiceRequest
+from portal.workflow.models import ServiceRequest
 
 
 def write_columns(*, detail: Detail, columns: Mapping[str, Any]) -> None:
@@ -17,7 +15,7 @@ def write_columns(*, detail: Detail, columns: Mapping[str, Any]) -> None:
     detail.save(update_fields=list(columns))
 
 
-def write(*, service_request: "ServiceRequest", values: Iterable[tuple[Store, Any]]) -> None:
+def write(*, service_request: ServiceRequest, values: Iterable[tuple[Store, Any]]) -> None:
     """Save values where they are kept: the detail row's columns at once, then each list of rows.
 
     A column of the request itself is set on the instance, which the caller saves.
@@ -32,13 +30,13 @@ def write(*, service_request: "ServiceRequest", values: Iterable[tuple[Store, An
             store.write(service_request, value)
 
 
-def write_answers(*, service_request: "ServiceRequest", answers: Mapping[str, Any]) -> None:
+def write_answers(*, service_request: ServiceRequest, answers: Mapping[str, Any]) -> None:
     """Save answers by the names of their fields, unchecked: for what the portal itself fills in. KeyError for no field."""
     stores = {name: one.stored for name, one in declared_of(service_request.kind_entry)}
     write(service_request=service_request, values=[(stores[name], value) for name, value in answers.items()])
 
 
-def copy_answers(*, source: "ServiceRequest", target: "ServiceRequest", instead: Mapping[str, Any]) -> None:
+def copy_answers(*, source: ServiceRequest, target: ServiceRequest, instead: Mapping[str, Any]) -> None:
     """Copy the answers of one request to another of its kind; `instead` has other values, by the fields' names.
 
     What the requester states is stated anew, and the columns that all kinds share are the caller's.

@@ -4,7 +4,6 @@ import hashlib
 import struct
 import zlib
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile
 
 import puremagic
@@ -14,6 +13,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from portal.accounts.models import User
 from portal.lib.problems import NotAllowed, WrongState
 from portal.lib.text import one_line
 from portal.lib.throttle import Rate
@@ -23,9 +23,6 @@ from portal.workflow.services.limits import refuse_too_often
 from portal.workflow.services.taking_part import note_part
 from portal.workflow.services.transition import change_files
 from portal.workflow.states import OPEN_STATES
-
-if TYPE_CHECKING:
-    from portal.accounts.models import User
 
 ALLOWED = {
     ".pdf": "application/pdf",
@@ -92,7 +89,7 @@ def _signature(head: bytes) -> str:
     return extension if extension in (".pdf", ".png", ".jpg", ".jpeg", ".jfif", ".zip", ".exe") else ""
 
 
-def may_attach(service_request: ServiceRequest, actor: "User") -> bool:
+def may_attach(service_request: ServiceRequest, actor: User) -> bool:
     """Whether the actor may add or remove files now: the requester or a person of the stage, while it is open.
 
     A person of the stage who does so becomes a party, and somebody else decides.
@@ -100,20 +97,20 @@ def may_attach(service_request: ServiceRequest, actor: "User") -> bool:
     return _has_part(service_request, actor) and service_request.state in OPEN_STATES
 
 
-def _has_part(service_request: ServiceRequest, actor: "User") -> bool:
+def _has_part(service_request: ServiceRequest, actor: User) -> bool:
     if is_requester(service_request, actor):
         return actor.is_active
     return sits_at_stage(service_request, actor) and not is_party_to(service_request, actor)
 
 
-def _check_may_attach(service_request: ServiceRequest, actor: "User") -> None:
+def _check_may_attach(service_request: ServiceRequest, actor: User) -> None:
     if not _has_part(service_request, actor):
         raise NotAllowed("Only the requester, the co-owner and the people of this stage add or remove files.")
     if service_request.state not in OPEN_STATES:
         raise WrongState(f"Request {service_request.reference} is closed; its files stay as they are.")
 
 
-def attach(*, service_request: ServiceRequest, actor: "User", upload: UploadedFile) -> Attachment:
+def attach(*, service_request: ServiceRequest, actor: User, upload: UploadedFile) -> Attachment:
     """Store a file with the request; once the request was submitted this is a revision of it.
 
     Raises NotAllowed, WrongState, TooOften, or ValidationError for a file that is too large, one too many, of a kind
@@ -169,7 +166,7 @@ def _has_small_directory(upload: UploadedFile) -> bool:
     return int(struct.unpack_from("<L", tail, at + 12)[0]) <= _LARGEST_DIRECTORY
 
 
-def _locked(service_request: ServiceRequest, actor: "User") -> ServiceRequest:
+def _locked(service_request: ServiceRequest, actor: User) -> ServiceRequest:
     """The request's row, locked, if its files may still change; the caller's object follows it."""
     held = ServiceRequest.objects.select_for_update(of=("self",)).get(pk=service_request.pk)
     _check_may_attach(held, actor)
@@ -178,7 +175,7 @@ def _locked(service_request: ServiceRequest, actor: "User") -> ServiceRequest:
     return service_request
 
 
-def _changed(service_request: ServiceRequest, actor: "User", action: str, name: str) -> None:
+def _changed(service_request: ServiceRequest, actor: User, action: str, name: str) -> None:
     """Keep that `actor` changed the files, and make that a revision once the request was submitted."""
     note_part(service_request=service_request, person=actor, part=Part.EDITOR)
     if service_request.submitted_at is not None:
@@ -187,7 +184,7 @@ def _changed(service_request: ServiceRequest, actor: "User", action: str, name: 
 
 
 def _store(
-    service_request: ServiceRequest, actor: "User", upload: UploadedFile, name: str, content_type: str
+    service_request: ServiceRequest, actor: User, upload: UploadedFile, name: str, content_type: str
 ) -> Attachment:
     digest = hashlib.sha256()
     upload.seek(0)
@@ -226,7 +223,7 @@ def _refuse_too_many(service_request: ServiceRequest) -> None:
 
 
 @transaction.atomic
-def detach(*, attachment: Attachment, actor: "User") -> None:
+def detach(*, attachment: Attachment, actor: User) -> None:
     """Remove a file that the actor may remove; its name stays in the timeline. Raises NotAllowed, WrongState.
 
     Of a draft the file is deleted. Once the request was submitted the row and the file stay for those who decide, and
@@ -244,7 +241,7 @@ def detach(*, attachment: Attachment, actor: "User") -> None:
     _changed(service_request, actor, "detach", attachment.name)
 
 
-def _note(service_request: ServiceRequest, actor: "User", action: str, name: str) -> None:
+def _note(service_request: ServiceRequest, actor: User, action: str, name: str) -> None:
     Event.objects.create(
         service_request=service_request,
         actor=actor,

@@ -1,11 +1,11 @@
 """Running a kind's checks and keeping what they found."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from portal.accounts.models import User
 from portal.lib.outcome import Outcome
 from portal.lib.problems import NotAllowed, WrongState
 from portal.lib.text import storable
@@ -17,16 +17,13 @@ from portal.workflow.policies import is_decider, may_recheck
 from portal.workflow.services.limits import refuse_too_often
 from portal.workflow.states import LIVE_STATES, State
 
-if TYPE_CHECKING:
-    from portal.accounts.models import User
-
 OF_ONE_REQUEST = Rate(times=6, seconds=60)
 OF_ONE_PERSON = Rate(times=20, seconds=600)
 LIVE_OF_ONE_PERSON = Rate(times=120, seconds=120)
 """How often checks run again because somebody asked: other people's name servers answer them."""
 
 
-def refuse_live_check(*, service_request: ServiceRequest, actor: "User") -> None:
+def refuse_live_check(*, service_request: ServiceRequest, actor: User) -> None:
     """Count one live check of a field. Raises TooOften where a person could not have typed so much."""
     refuse_too_often(
         "live",
@@ -91,7 +88,7 @@ def unwaived(*, service_request: ServiceRequest, found: Sequence[Finding]) -> li
     return [finding for finding in blocking(found) if not (finding.waivable and finding.rule in waived)]
 
 
-def recheck(*, service_request: ServiceRequest, actor: "User") -> CheckRun:
+def recheck(*, service_request: ServiceRequest, actor: User) -> CheckRun:
     """Run the checks again and keep the run, for the people of the request and of its stage.
 
     Of an approved request what its permission rests on is asked again; the evidence of the decision stays as it
@@ -128,7 +125,7 @@ def _run_checks_now(service_request: ServiceRequest) -> list[Finding]:
     return found
 
 
-def _refuse_too_often(service_request: ServiceRequest, actor: "User") -> None:
+def _refuse_too_often(service_request: ServiceRequest, actor: User) -> None:
     refuse_over(
         (f"recheck:request:{service_request.pk}", OF_ONE_REQUEST),
         (f"recheck:person:{actor.pk}", OF_ONE_PERSON),
@@ -136,7 +133,7 @@ def _refuse_too_often(service_request: ServiceRequest, actor: "User") -> None:
     )
 
 
-def check_waiving(service_request: ServiceRequest, actor: "User") -> None:
+def check_waiving(service_request: ServiceRequest, actor: User) -> None:
     """Raise NotAllowed or WrongState unless `actor` may waive clauses of the request now."""
     if not is_decider(service_request, actor):
         raise NotAllowed("Only the people of this stage may waive a clause.")
@@ -144,7 +141,7 @@ def check_waiving(service_request: ServiceRequest, actor: "User") -> None:
         raise WrongState(f"Request {service_request.reference} is not in review.")
 
 
-def waive(*, service_request: ServiceRequest, actor: "User", rule: str, reason: str) -> Waiver:
+def waive(*, service_request: ServiceRequest, actor: User, rule: str, reason: str) -> Waiver:
     """Set aside one waivable finding of the newest run, by name and with a reason.
 
     Raises NotAllowed, WrongState, or ValidationError where the reason is missing or the finding cannot be
@@ -194,7 +191,7 @@ def as_finding(finding: StoredFinding) -> Finding:
 
 def _note(
     service_request: ServiceRequest,
-    actor: "User",
+    actor: User,
     action: str,
     *,
     comment: str = "",

@@ -1,9 +1,8 @@
 """Comments: for everybody who sees the request, or for reviewers only."""
 
-from typing import TYPE_CHECKING
-
 from django.db import transaction
 
+from portal.accounts.models import User
 from portal.lib.problems import NotAllowed
 from portal.lib.throttle import Rate
 from portal.workflow import notices
@@ -13,9 +12,6 @@ from portal.workflow.services.limits import refuse_too_often
 from portal.workflow.services.transition import check_form
 from portal.workflow.states import Action
 
-if TYPE_CHECKING:
-    from portal.accounts.models import User
-
 COMMENTS_OF_ONE_PERSON = Rate(times=15, seconds=300)
 COMMENTS_OF_ONE_REQUEST = Rate(times=30, seconds=600)
 
@@ -24,7 +20,7 @@ COMMENTS_OF_ONE_REQUEST = Rate(times=30, seconds=600)
 def comment(
     *,
     service_request: ServiceRequest,
-    actor: "User",
+    actor: User,
     text: str,
     visibility: Visibility = Visibility.PUBLIC,
 ) -> Event:
@@ -59,7 +55,7 @@ def comment(
     return event
 
 
-def note_program(*, service_request: ServiceRequest, actor: "User", name: str) -> Event:
+def note_program(*, service_request: ServiceRequest, actor: User, name: str) -> Event:
     """Say on the timeline that the program `name` acted for `actor`."""
     return Event.objects.create(
         service_request=service_request,

@@ -1,18 +1,14 @@
 """Limits that no person meets: how often one person, and everybody together, may do a thing to one request."""
 
-from typing import TYPE_CHECKING
-
+from portal.accounts.models import User
 from portal.lib.throttle import Rate, refuse_over
-
-if TYPE_CHECKING:
-    from portal.accounts.models import User
-    from portal.workflow.models import ServiceRequest
+from portal.workflow.models import ServiceRequest
 
 
 def refuse_too_often(
     what: str,
-    service_request: "ServiceRequest | None",
-    actor: "User",
+    service_request: ServiceRequest | None,
+    actor: User,
     *,
     of_person: Rate,
     of_request: Rate | None = None,

@@ -1,17 +1,19 @@
 """What a requester does: begin, answer, submit, send back, withdraw."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from portal.accounts.models import User
 from portal.institution import institution
 from portal.lib.problems import NotAllowed, Stale, WrongState
 from portal.lib.throttle import Rate
 from portal.workflow import calendar, notices
+from portal.workflow.forms import StepForm
 from portal.workflow.kinds import Kind, Stage
 from portal.workflow.models import (
     CheckRun,
@@ -31,10 +33,6 @@ from portal.workflow.services.limits import refuse_too_often
 from portal.workflow.services.transition import apply_transition
 from portal.workflow.states import Action, State
 
-if TYPE_CHECKING:
-    from portal.accounts.models import User
-    from portal.workflow.forms import StepForm
-
 DRAFTS_OF_ONE_PERSON = Rate(times=100, seconds=3600)
 SAVES_OF_ONE_PERSON = Rate(times=180, seconds=300)
 """Pages save themselves two seconds after a pause, and a person may have several open."""
@@ -53,7 +51,7 @@ def next_reference(kind: Kind) -> str:
 def create_draft(
     *,
     kind: Kind,
-    requester: "User",
+    requester: User,
     intention: Intention = Intention.NEW,
     prefill: str = "",
     **columns: Any,
@@ -87,7 +85,7 @@ def create_draft(
     return service_request
 
 
-def check_editable(service_request: ServiceRequest, actor: "User") -> None:
+def check_editable(service_request: ServiceRequest, actor: User) -> None:
     """Raise NotAllowed or WrongState unless `actor` may change the answers now."""
     if not is_requester(service_request, actor):
         raise NotAllowed("Only the requester and the co-owner change the answers.")
@@ -102,7 +100,7 @@ def check_editable(service_request: ServiceRequest, actor: "User") -> None:
 def save_late(
     *,
     service_request: ServiceRequest,
-    actor: "User",
+    actor: User,
     step: str,
     typed: Mapping[str, list[str]],
     revision: int,
@@ -121,7 +119,7 @@ def save_late(
 
 
 def save_typed(
-    *, service_request: ServiceRequest, actor: "User", step: str, typed: Mapping[str, list[str]]
+    *, service_request: ServiceRequest, actor: User, step: str, typed: Mapping[str, list[str]]
 ) -> DraftStep:
     """Keep what was typed on one page, right or wrong.
 
@@ -147,7 +145,7 @@ def save_typed(
 
 @transaction.atomic
 def save_step(
-    *, service_request: ServiceRequest, actor: "User", step: str, form: "StepForm", revision: int
+    *, service_request: ServiceRequest, actor: User, step: str, form: StepForm, revision: int
 ) -> None:
     """Write the valid answers of one page. Raises NotAllowed, WrongState, or Stale for an old page."""
     check_editable(service_request, actor)
@@ -192,7 +190,7 @@ def missing_steps(service_request: ServiceRequest) -> list[str]:
     ]
 
 
-def submit(*, service_request: ServiceRequest, actor: "User", revision: int) -> Event:
+def submit(*, service_request: ServiceRequest, actor: User, revision: int) -> Event:
     """Submit a draft: check, route to the first stage, tell people.
 
     Raises NotAllowed, WrongState, Stale, or ValidationError where a page is not answered yet.
@@ -218,7 +216,7 @@ def _require_pages(service_request: ServiceRequest) -> None:
 def resubmit(
     *,
     service_request: ServiceRequest,
-    actor: "User",
+    actor: User,
     revision: int,
     answers: Mapping[int, str],
     comment: str = "",
@@ -277,7 +275,7 @@ def _send_to_review(
     *,
     action: Action,
     service_request: ServiceRequest,
-    actor: "User",
+    actor: User,
     revision: int,
     stage: Stage,
     due_on: Any,
@@ -362,7 +360,7 @@ def differences(before: list[dict[str, str]], after: list[dict[str, str]]) -> li
 
 
 @transaction.atomic
-def withdraw(*, service_request: ServiceRequest, actor: "User", revision: int, comment: str = "") -> Event:
+def withdraw(*, service_request: ServiceRequest, actor: User, revision: int, comment: str = "") -> Event:
     """Take the request back. Raises NotAllowed, WrongState or Stale."""
     event = apply_transition(
         action=Action.WITHDRAW,

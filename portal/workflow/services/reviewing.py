@@ -1,12 +1,13 @@
 """What the people of a stage do: take, ask, pass on, approve, deny."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from portal.accounts.models import User
 from portal.workflow import calendar, notices
 from portal.workflow.findings import Finding
 from portal.workflow.kinds import Cut, Terms
@@ -16,9 +17,6 @@ from portal.workflow.services import checking
 from portal.workflow.services.requesting import stage_target
 from portal.workflow.services.transition import apply_transition, check_form
 from portal.workflow.states import Action
-
-if TYPE_CHECKING:
-    from portal.accounts.models import User
 
 
 class ApprovalBlocked(ValidationError):
@@ -33,7 +31,7 @@ class ApprovalBlocked(ValidationError):
 
 
 @transaction.atomic
-def take(*, service_request: ServiceRequest, actor: "User", revision: int) -> Event:
+def take(*, service_request: ServiceRequest, actor: User, revision: int) -> Event:
     """Make the actor the request's assignee. Raises NotAllowed, WrongState or Stale."""
     return apply_transition(
         action=Action.TAKE, service_request=service_request, actor=actor, revision=revision, assignee=actor
@@ -41,7 +39,7 @@ def take(*, service_request: ServiceRequest, actor: "User", revision: int) -> Ev
 
 
 @transaction.atomic
-def release(*, service_request: ServiceRequest, actor: "User", revision: int) -> Event:
+def release(*, service_request: ServiceRequest, actor: User, revision: int) -> Event:
     """Give up the assignment. Raises NotAllowed, WrongState or Stale."""
     return apply_transition(
         action=Action.RELEASE, service_request=service_request, actor=actor, revision=revision, assignee=None
@@ -52,7 +50,7 @@ def release(*, service_request: ServiceRequest, actor: "User", revision: int) ->
 def ask(
     *,
     service_request: ServiceRequest,
-    actor: "User",
+    actor: User,
     revision: int,
     questions: Sequence[tuple[str, str]],
     comment: str = "",
@@ -80,7 +78,7 @@ def ask(
     return event
 
 
-def advance(*, service_request: ServiceRequest, actor: "User", revision: int, comment: str = "") -> Event:
+def advance(*, service_request: ServiceRequest, actor: User, revision: int, comment: str = "") -> Event:
     """Pass the request to its next stage, on fresh evidence.
 
     Raises NotAllowed, WrongState, Stale, or ApprovalBlocked: what cannot be approved is not passed on.
@@ -113,7 +111,7 @@ def advance(*, service_request: ServiceRequest, actor: "User", revision: int, co
 def approve(
     *,
     service_request: ServiceRequest,
-    actor: "User",
+    actor: User,
     revision: int,
     comment: str,
     terms: Terms,
@@ -177,7 +175,7 @@ def _freeze(service_request: ServiceRequest, found: Sequence[Finding]) -> CheckR
 def deny(
     *,
     service_request: ServiceRequest,
-    actor: "User",
+    actor: User,
     revision: int,
     comment: str,
     clauses: Sequence[str],

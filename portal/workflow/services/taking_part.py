@@ -1,11 +1,11 @@
 """Who has a part in a request: kept as rows that are never removed, accepted by the people themselves."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
 
+from portal.accounts.models import User
 from portal.lib.problems import NotAllowed, WrongState
 from portal.workflow.models import Event, Part, Participation, ServiceRequest
 from portal.workflow.owner_rule import is_known
@@ -14,13 +14,10 @@ from portal.workflow.services import searching
 from portal.workflow.services.transition import change_people
 from portal.workflow.states import LIVE_STATES
 
-if TYPE_CHECKING:
-    from portal.accounts.models import User
-
 _ACCEPTED_BY_ACTING = (Part.REQUESTER, Part.EDITOR)
 
 
-def note_part(*, service_request: ServiceRequest, person: "User", part: Part) -> None:
+def note_part(*, service_request: ServiceRequest, person: User, part: Part) -> None:
     """Keep that `person` has `part` in the request; the first time counts. Who edits it has accepted their part."""
     Participation.objects.bulk_create(
         [Participation(service_request=service_request, person=person, part=part)], ignore_conflicts=True
@@ -71,7 +68,7 @@ def accept_for(*, service_request: ServiceRequest, people: Iterable[int]) -> Non
 
 
 @transaction.atomic
-def accept(*, service_request: ServiceRequest, actor: "User") -> None:
+def accept(*, service_request: ServiceRequest, actor: User) -> None:
     """Accept to be the co-owner or sponsor that one was named as; email of the request comes from now on.
 
     Raises NotAllowed where the actor is not named, or WrongState where it was accepted before.
@@ -84,7 +81,7 @@ def accept(*, service_request: ServiceRequest, actor: "User") -> None:
     _note(service_request, actor, "accept_part")
 
 
-def take_over(*, service_request: ServiceRequest, actor: "User", revision: int) -> Event:
+def take_over(*, service_request: ServiceRequest, actor: User, revision: int) -> Event:
     """Make the co-owner the requester, where the directory has the requester no more. Asks the directory.
 
     Raises NotAllowed, WrongState, or Stale.
@@ -103,7 +100,7 @@ def take_over(*, service_request: ServiceRequest, actor: "User", revision: int) 
         return _note(service_request, actor, "take_over")
 
 
-def _note(service_request: ServiceRequest, actor: "User", action: str) -> Event:
+def _note(service_request: ServiceRequest, actor: User, action: str) -> Event:
     return Event.objects.create(
         service_request=service_request,
         actor=actor,

@@ -5,21 +5,18 @@ Look up -> policy -> conditional UPDATE that names the state and revision it was
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from portal.accounts.models import User
 from portal.lib.problems import Stale, WrongState
 from portal.workflow import announcements
 from portal.workflow.models import CheckRun, Event, Part, Participation, ServiceRequest, Visibility
 from portal.workflow.policies import capacity_of, check_action, check_four_eyes, forget_parts
 from portal.workflow.states import BY_ACTION, Action, Party, State
-
-if TYPE_CHECKING:
-    from portal.accounts.models import User
-
 
 DECISIONS = (Action.ADVANCE, Action.APPROVE, Action.DENY)
 
@@ -39,7 +36,7 @@ def apply_transition(
     *,
     action: Action,
     service_request: ServiceRequest,
-    actor: "User",
+    actor: User,
     revision: int | None = None,
     comment: str = "",
     clauses: Sequence[str] = (),
@@ -87,7 +84,7 @@ def apply_transition(
     return event
 
 
-def _note_decider(service_request: ServiceRequest, actor: "User", stage: str) -> None:
+def _note_decider(service_request: ServiceRequest, actor: User, stage: str) -> None:
     Participation.objects.bulk_create(
         [
             Participation(

@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import template
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -15,9 +16,6 @@ from django.utils.text import slugify
 from portal.ui import moments
 from portal.ui.icons import icon
 from portal.ui.links import url_or_none
-
-if TYPE_CHECKING:
-    from django.http import QueryDict
 
 register = template.Library()
 

@@ -1,19 +1,17 @@
 """The page on which a person agrees, or not, that mail is sent as their own address or their shared mailbox."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from portal.accounts.signed_in import person
 from portal.workflow.services import consenting
 
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
 
-
-def consent_page(request: HttpRequest, rows: "QuerySet[Any]", pk: int) -> HttpResponse:
+def consent_page(request: HttpRequest, rows: QuerySet[Any], pk: int) -> HttpResponse:
     """Show what is asked; a signed-in POST answers. 404 for everybody who was not asked."""
     actor = person(request)
     row = rows.filter(pk=pk, asked_of=actor.email).first()
