@@ -4,14 +4,10 @@ import ast
 from pathlib import Path
 from typing import Any
 
-import pytest
 from django.conf import settings
 
 from portal.mailauth.configured import configured_resolver
 from portal.mailauth.servers import Server
-
-pytestmark = pytest.mark.once
-
 
 ASKING = ("dns.resolver", "dns.asyncresolver", "dns.query", "dns.asyncquery", "checkdmarc", "aiodns")
 """Modules that send questions; `dns.zone` and the like only read text."""
