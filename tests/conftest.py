@@ -4,6 +4,7 @@ import ipaddress
 import os
 import shutil
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -33,15 +34,32 @@ def pytest_configure(config: pytest.Config) -> None:
     socket.socket.connect = connect  # type: ignore[method-assign, assignment]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what drives a browser, and what runs on SQLite as well (`tests.passes`)."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark what drives a browser, and what runs on SQLite as well (`tests.passes`). What takes long comes first.
+
+    A file runs in one process: a long one that began last would keep the others waiting at the end.
+    """
     for item in items:
         names = getattr(item, "fixturenames", ())
         if "browser" in names:
             item.add_marker(pytest.mark.browser)
         if "postgres" not in names and item.path.relative_to(ROOT).as_posix() in ON_SQLITE:
             item.add_marker(pytest.mark.sqlite)
+    yield  # `-m` takes its pick, and pytest-django puts the tests that commit last.
+    weights = Counter[Path]()
+    for item in items:
+        weights[item.path] += _weight(item)
+    items.sort(key=lambda item: -weights[item.path])
+
+
+def _weight(item: pytest.Item) -> int:
+    """About how long a test takes, beside others: a story, a page in a browser, a server of its own, or none of it."""
+    names = getattr(item, "fixturenames", ())
+    if "browser" in names:
+        return 100 if item.path.parent.name == "browser" else 20
+    starts = {"PolicyService", "PostfixServer", "WebServer", "Worker"} & set(vars(item.module))
+    return 10 if starts else 2 if {"db", "transactional_db"} & set(names) else 1
 
 
 def _numeric(host: str) -> str:
