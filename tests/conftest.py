@@ -57,9 +57,9 @@ def _weight(item: pytest.Item) -> int:
     """About how long a test takes, beside others: a story, a page in a browser, a server of its own, or none of it."""
     names = getattr(item, "fixturenames", ())
     if "browser" in names:
-        return 100 if item.path.parent.name == "browser" else 20
-    starts = {"PolicyService", "PostfixServer", "WebServer", "Worker"} & set(vars(item.module))
-    return 10 if starts else 2 if {"db", "transactional_db"} & set(names) else 1
+        return 300 if item.path.parent.name == "browser" else 60
+    module = vars(getattr(item, "module", None) or type)
+    return 30 if {"PolicyService", "PostfixServer", "WebServer", "Worker"} & set(module) else 1
 
 
 def _numeric(host: str) -> str:

@@ -9,7 +9,7 @@ from portal.grants.services import rechecking
 from portal.workflow.services import checking
 from tests.cast import Cast, fresh
 from tests.senders.cast import active, submitted
-from tests.support.browser import assert_accessible, picture, sign_in
+from tests.support.browser import assert_accessible, assert_accessible_in_both_schemes, picture, sign_in
 from tests.support.dns_server import DnsServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,37 +28,35 @@ def broken(names: DnsServer) -> None:
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_evidence_of_a_request_in_review(
-    published: DnsServer, cast: Cast, live_server: Any, browser: Any, scheme: Any
+    published: DnsServer, cast: Cast, live_server: Any, browser: Any
 ) -> None:
     broken(published)
     request = submitted(cast, keys=KEYS, **TREE)
     published.remove("s1._domainkey.crm.ttu.edu", "CNAME")
     checking.recheck(service_request=request, actor=cast.reviewer)
-    page = sign_in(browser, live_server.url, cast.reviewer, color_scheme=scheme)
+    page = sign_in(browser, live_server.url, cast.reviewer)
     page.goto(request.get_absolute_url())
     page.evaluate("document.querySelectorAll('details.fold').forEach((fold) => { fold.open = true; })")
-    assert_accessible(page, f"evidence-review-{scheme}")
+    assert_accessible_in_both_schemes(page, "evidence-review")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_records_then_and_now_after_the_decision(
-    published: DnsServer, cast: Cast, live_server: Any, browser: Any, scheme: Any
+    published: DnsServer, cast: Cast, live_server: Any, browser: Any
 ) -> None:
     grant = active(cast)
     published.remove("s1.dkim.crmvendor.example", "TXT")
     published.txt("s1.dkim.crmvendor.example", "v=DKIM1; k=rsa; p=")
-    page = sign_in(browser, live_server.url, cast.requester, color_scheme=scheme)
+    page = sign_in(browser, live_server.url, cast.requester)
     rechecking.recheck_grants(today=timezone.localdate())
     page.goto(grant.get_absolute_url())
     assert page.locator(".key-way").count() == 1
-    assert_accessible(page, f"evidence-drift-{scheme}")
+    assert_accessible_in_both_schemes(page, "evidence-drift")
     page.get_by_role("link", name="Records then and now").click()
     page.get_by_role("button", name="Check how it stands now").click()
     page.get_by_role("heading", name="Then and now").wait_for()
     assert page.locator(".differences .key-way").count() == 1
-    assert_accessible(page, f"evidence-after-{scheme}")
+    assert_accessible_in_both_schemes(page, "evidence-after")
 
 
 def test_checking_again_swaps_the_evidence_alone_and_keeps_the_focus(

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import html5lib
 from axe_playwright_python.sync_playwright import Axe
@@ -26,6 +26,7 @@ PATIENCE_MILLISECONDS = 60_000
 """A slow machine is no fault of a page; how fast pages are is measured in benchmarks."""
 expect.set_options(timeout=PATIENCE_MILLISECONDS)
 WIDTHS = (1280, 390)
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 NARROW = 320
 
 
@@ -50,11 +51,29 @@ def _fail(sentence: str) -> None:
 
 def assert_accessible(page: Page, name: str) -> None:
     """axe finds nothing, ids and references are whole, nothing scrolls sideways at 320 pixels; keeps pictures."""
+    _assert_without_violations(page, name)
+    _assert_whole(page, name)
+
+
+def assert_accessible_in_both_schemes(page: Page, name: str) -> None:
+    """The same in light and in dark, on one visit: the schemes differ in their colors alone."""
+    for scheme in SCHEMES:
+        # At once: axe would measure the contrast of colors halfway between the two.
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        _assert_without_violations(page, f"{name}-{scheme}")
+        _assert_whole(page, f"{name}-{scheme}")
+    page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+
+
+def _assert_without_violations(page: Page, name: str) -> None:
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         picture(page, f"{name}-{width}")
         found = Axe().run(page)
         assert found.violations_count == 0, f"{name} at {width}: {found.generate_report()}"
+
+
+def _assert_whole(page: Page, name: str) -> None:
     page.set_viewport_size({"width": NARROW, "height": 800})
     overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert overflow <= 0, f"{name} scrolls sideways by {overflow} pixels at {NARROW}"
