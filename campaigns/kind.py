@@ -24,7 +24,7 @@ from campaigns.guide import guide
 from campaigns.letter import SIGNED_OFF, decision_of
 from campaigns.lists import lists_sentence
 from campaigns.message_form import MessageStep
-from campaigns.models import CampaignKind, CampaignRequest, Runner
+from campaigns.models import CampaignKind, CampaignPermission, CampaignRequest, Runner
 from portal.accounts.roles import Role
 from portal.grants.kinds import GrantingKind, GrantStanding
 from portal.grants.selectors import grant_of
@@ -72,6 +72,7 @@ class CampaignsKind(GrantingKind):
     owner_clause = "MKT-4"
     subject_label = "Audience"
     detail_model = CampaignRequest
+    permission_model = CampaignPermission
     steps = (
         Step("sort", "What it is", forms.SortStep),
         Step("content", "What it says", forms.ContentStep),
@@ -124,6 +125,9 @@ class CampaignsKind(GrantingKind):
         detail = CampaignRequest.of(service_request)
         window = calendar_rules.detail_window(detail)
         return _sentence(detail.sender_of_record, services.audience_of(service_request), window)
+
+    def term_months(self) -> None:
+        """None: a campaign lasts as long as its window."""
 
     def default_terms(self, service_request: ServiceRequest, today: date) -> Terms:
         """The window asked for; of a window that has begun, the rest."""

@@ -4,8 +4,6 @@ from portal.api.filing import Filing
 
 FILING = Filing(
     kind="relay",
-    path="/relay-requests",
-    name="file_relay_request",
     summary="File a relay request",
     description="Files at once what the page files in six steps; every refusal is the page's own, by field.",
     examples={

@@ -25,7 +25,7 @@ from portal.workflow.demo import DemoRequest
 from portal.workflow.findings import Finding
 from portal.workflow.forms import PeopleStep
 from portal.workflow.guide import Branch
-from portal.workflow.kinds import Choice, Cut, Limit, Stage, Step, Terms
+from portal.workflow.kinds import Choice, Cut, Stage, Step, Terms
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import answering
 from relay import forms, proving, rules, services, subjects, together, volume
@@ -66,6 +66,7 @@ class RelayKind(SampledKind):
     owner_clause = "REL-1"
     subject_label = "Host"
     detail_model = RelayRequest
+    permission_model = RelayPermission
     steps = (
         Step("system", "The system", forms.SystemStep),
         Step("network", "Where it is", forms.NetworkStep),
@@ -129,20 +130,6 @@ class RelayKind(SampledKind):
             Choice("recipient_domains", "Other domains", domains),
         ]
         return [choice for choice in wanted if len(choice.values) > 1]
-
-    def limits(self, service_request: ServiceRequest) -> list[Limit]:
-        """A reviewer may lower how much is sent."""
-        detail = RelayRequest.of(service_request)
-        asked = [
-            ("per_day", "Most recipients on one day", volume.per_day(detail)),
-            (
-                "external_per_day",
-                f"Of these, outside {institution().mail_domain}",
-                volume.external_per_day(detail),
-            ),
-            ("peak_per_hour", "Most messages in one hour", detail.peak_per_hour),
-        ]
-        return [Limit(field, label, most) for field, label, most in asked if most]
 
     def cuts(self, service_request: ServiceRequest, terms: Terms) -> list[Cut]:
         """What the decision leaves out, in the words of the answers, so that a renewal can be compared with them."""

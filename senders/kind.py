@@ -60,6 +60,7 @@ class SendersKind(SampledKind):
     subject_label = "Domain"
     needs_proof = True
     detail_model = SenderRequest
+    permission_model = SenderAuthorization
     steps = (
         Step("service", "The service", forms.ServiceStep),
         Step("agreement", "The agreement", forms.AgreementStep),
@@ -101,6 +102,9 @@ class SendersKind(SampledKind):
         """Who would send as whom."""
         detail = SenderRequest.of(service_request)
         return _sentence(detail, services.addresses_of(service_request))
+
+    def term_months(self) -> None:
+        """None: the contract says how long."""
 
     def default_terms(self, service_request: ServiceRequest, today: date) -> Terms:
         """From today, or the contract's first day where that is later, to its end within the institution's limit.

@@ -25,7 +25,7 @@ from whitelist import forms, proof, rules, services, subjects
 from whitelist.demo import demo_requests
 from whitelist.entries import domain_of
 from whitelist.guide import guide
-from whitelist.models import Affected, EntryKind, WhitelistRequest
+from whitelist.models import Affected, EntryKind, WhitelistPermission, WhitelistRequest
 
 
 def _has_domain(service_request: ServiceRequest) -> bool:
@@ -44,6 +44,7 @@ class WhitelistKind(SampledKind):
     owner_clause = "WHT-2"
     subject_label = "Domain"
     detail_model = WhitelistRequest
+    permission_model = WhitelistPermission
     steps = (
         Step("sender", "The sender", forms.SenderStep),
         Step("affected", "Who misses it", forms.AffectedStep),

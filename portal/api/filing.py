@@ -32,14 +32,20 @@ class Filing:
     """That programs may file requests of a kind, and how the document of the API describes it."""
 
     kind: str
-    path: str
-    """Below `/api/v1`."""
-    name: str
-    """Of the operation, for programs that are written from the document."""
     summary: str
-    description: str
+    description: str = "Files at once what the pages file; every refusal is the page's own, by field."
     examples: Mapping[str, Any] = made_by(default_factory=dict)
     """Of the answers, by the names of the forms' fields."""
+
+    @property
+    def path(self) -> str:
+        """Where requests are filed, below `/api/v1`."""
+        return f"/{self.kind}-requests"
+
+    @property
+    def name(self) -> str:
+        """The operation's name, for programs that are written from the document."""
+        return f"file_{self.kind}_request"
 
     def answers(self) -> type[Schema]:
         """What the document says of the answers: the fields of the kind's pages. The forms judge what is sent."""
@@ -82,7 +88,7 @@ def _choices(field: forms.ChoiceField) -> Iterable[tuple[Any, Any]]:
     yield from choices
 
 
-FILINGS: ExtensionPoint[Filing] = ExtensionPoint(lambda filing: filing.kind, lambda filing: filing.path)
+FILINGS: ExtensionPoint[Filing] = ExtensionPoint(lambda filing: filing.kind)
 
 REFUSED = "Some answers are missing or refused. Each is named under errors; nothing was filed."
 

@@ -13,10 +13,9 @@ from django.db.models import Max, Q
 from django.utils import timezone
 
 from portal.grants import dating
-from portal.grants.kinds import GrantingKind
 from portal.grants.models import Grant, GrantEvent
 from portal.grants.relay_rules import REMEMBERED_DAYS, RelayRule
-from portal.workflow import registry
+from portal.policy_service.kinds import relaying_kinds
 
 LOOK_BACK = 500
 """Numbers below the first one seen that may belong to transactions still open then."""
@@ -65,9 +64,8 @@ def all_rules() -> Iterator[RelayRule]:
     # By the last day in order: a clock that jumped by years takes no rule away.
     since = dating.judged(timezone.localdate()).trusted - timedelta(days=REMEMBERED_DAYS)
     grants = Grant.objects.filter(Q(ends_on__gte=since) | Q(held_open_by__isnull=False))
-    for kind in registry.kinds():
-        if isinstance(kind, GrantingKind):
-            yield from kind.relay_rules(grants.filter(kind=kind.key))
+    for kind in relaying_kinds():
+        yield from kind.relay_rules(grants.filter(kind=kind.key))
 
 
 def rules_for(grant_ids: Iterable[int]) -> dict[int, RelayRule | None]:
@@ -76,8 +74,7 @@ def rules_for(grant_ids: Iterable[int]) -> dict[int, RelayRule | None]:
     found: dict[int, RelayRule | None] = dict.fromkeys(wanted)
     for start in range(0, len(wanted), CHUNK):
         part = Grant.objects.filter(pk__in=wanted[start : start + CHUNK])
-        for kind in registry.kinds():
-            if isinstance(kind, GrantingKind):
-                rules = kind.relay_rules(part.filter(kind=kind.key))
-                found.update((rule.grant_id, rule) for rule in rules)
+        for kind in relaying_kinds():
+            rules = kind.relay_rules(part.filter(kind=kind.key))
+            found.update((rule.grant_id, rule) for rule in rules)
     return found

@@ -6,9 +6,9 @@ from datetime import date, datetime, timedelta
 from django.db.models import Max, Min, Q, Sum
 from django.utils import timezone
 
-from portal.grants.kinds import GrantingKind
 from portal.grants.models import Grant
 from portal.institution import institution
+from portal.policy_service.kinds import RelayingKind
 from portal.policy_service.models import AuthorUse, CountedDay, DailyUse, MilterHost, SenderUse
 
 MILTER_DAYS = 30
@@ -125,4 +125,4 @@ def panel_of(grant: Grant) -> Usage | None:
 
 def is_counted(grant: Grant) -> bool:
     """Whether the service counts mail of the grant's kind at all."""
-    return type(grant.kind_entry).relay_rules is not GrantingKind.relay_rules
+    return isinstance(grant.kind_entry, RelayingKind)

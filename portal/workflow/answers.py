@@ -22,7 +22,7 @@ from portal.workflow.kinds import Answer
 
 if TYPE_CHECKING:
     from portal.workflow.forms import StepForm
-    from portal.workflow.kinds import Kind
+    from portal.workflow.kinds import Form
     from portal.workflow.models import ServiceRequest
 
 Field = TypeVar("Field", bound=forms.Field)
@@ -305,7 +305,7 @@ def declared(form_class: "type[StepForm]") -> Iterator[tuple[str, Declaration]]:
             yield name, declaration
 
 
-def declared_of(kind: "Kind") -> Iterator[tuple[str, Declaration]]:
+def declared_of(kind: "Form") -> Iterator[tuple[str, Declaration]]:
     """The same of all pages of a kind."""
     for step in kind.steps:
         yield from declared(step.form_class)
@@ -319,7 +319,7 @@ def answers_of(form_class: "type[StepForm]", service_request: "ServiceRequest") 
             yield Answer(one.key or name, one.label, text, one.is_code)
 
 
-def problems_of(kind: "Kind") -> list[str]:
+def problems_of(kind: "Form") -> list[str]:
     """What the pages of a kind forgot, in sentences: a field that is kept nowhere, a column that is never asked for."""
     problems = [
         f"{step.form_class.__name__}.{name} is not declared: use field_for, declare, or name it in `undeclared`."

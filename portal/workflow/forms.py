@@ -14,7 +14,7 @@ from portal.lib.addresses import MailboxRefused, parse_mailbox
 from portal.workflow.answers import Declaration, RequestColumn, answers_of, declare, declared
 from portal.workflow.fields import PersonField, RowsWidget
 from portal.workflow.findings import Finding
-from portal.workflow.kinds import Answer, Choice, Limit, Terms
+from portal.workflow.kinds import Answer, Choice, Terms
 from portal.workflow.models import Visibility
 from portal.workflow.services import answering
 
@@ -291,23 +291,18 @@ class ApproveForm(RevisionForm):
     )
 
     def __init__(
-        self, *args: Any, terms: Terms, choices: Sequence[Choice], limits: Sequence[Limit] = (), **kwargs: Any
+        self,
+        *args: Any,
+        service_request: "ServiceRequest",
+        terms: Terms,
+        choices: Sequence[Choice],
+        **kwargs: Any,
     ) -> None:
-        """`terms` are those asked for; `choices` are what may be cut, `limits` what may be lowered."""
+        """`terms` are those asked for, `choices` what may be cut."""
         super().__init__(*args, **kwargs)
-        self.terms, self.choices, self.limits = terms, choices, limits
+        self.service_request, self.terms, self.choices = service_request, terms, choices
         self.fields["ends_on"].initial = terms.ends_on
         self._add_choices(choices)
-        for limit in limits:
-            self.fields[f"most_{limit.field}"] = forms.IntegerField(
-                label=limit.label,
-                min_value=1,
-                max_value=limit.most,
-                initial=limit.most,
-                required=False,
-                help_text="You may lower it; you cannot raise it. Empty grants what was asked for.",
-                error_messages={"max_value": f"At most {limit.most:,}, which is what was asked for."},
-            )
 
     def _add_choices(self, choices: Sequence[Choice]) -> None:
         for choice in choices:
@@ -346,8 +341,7 @@ class ApproveForm(RevisionForm):
             choice.field: [data[f"keep_{choice.field}"]] if choice.is_single else data[f"keep_{choice.field}"]
             for choice in self.choices
         }
-        at_most = {limit.field: data[f"most_{limit.field}"] or limit.most for limit in self.limits}
-        return Terms(self.terms.starts_on, data["ends_on"], keep, at_most)
+        return Terms(self.terms.starts_on, data["ends_on"], keep)
 
 
 class WaiveForm(forms.Form):

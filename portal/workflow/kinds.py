@@ -1,7 +1,8 @@
-"""What a kind of request brings: its form, its checks, its stages and what an approval does.
+"""What a kind of request brings, in four parts: its form, its checks, its route and what an approval allows.
 
-A kind is one folder. It subclasses `Kind`, registers an instance in its `AppConfig.ready`, and everything
-else - screens, queue, timeline, decision - works on it. `portal.grants.kinds.GrantingKind` adds the grant.
+Each part is a small protocol that has what most kinds do. A kind is one folder: it subclasses `Kind`, which is all four, and
+is listed in its app's `registration.py`. Screens, queue, timeline and decision work on that. A kind whose approvals leave a
+permission subclasses `portal.grants.kinds.GrantingKind`.
 """
 
 from abc import ABC, abstractmethod
@@ -9,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as made_by
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from portal.accounts.roles import Role
 from portal.workflow.findings import Finding
-from portal.workflow.guide import Branch
+from portal.workflow.guide import Answer as GuideAnswer
+from portal.workflow.guide import Branch, Option
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -102,16 +104,6 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Limit:
-    """A figure that a reviewer may lower on the decision page and never raise, such as messages a day."""
-
-    field: str
-    label: str
-    most: int
-    """What was asked for."""
-
-
-@dataclass(frozen=True)
 class Cut:
     """What a decision left out: an answer as it was asked for, and as it was granted."""
 
@@ -133,34 +125,14 @@ def _listed(choice: Choice, values: Sequence[str]) -> str:
     return "\n".join(choice.labels.get(value, value) for value in choice.values if value in values)
 
 
-class Kind(ABC):
-    """The registry's entry for one kind of request."""
+class Form(Protocol):
+    """What is asked: the pages, the row that keeps their answers, and how the answers are read."""
 
-    key: str
-    """In URLs and tables: "relay"."""
-    prefix: str
-    """In references: "R" gives TM-R-1042."""
-    label: str
-    """For people: "SMTP relay"."""
-    summary: str
-    """One sentence: what a person gets by it."""
-    icon: str
-    """The name of a heroicon (outline)."""
-    clauses: tuple[str, ...]
-    """The clauses a decision may cite."""
-    owner_clause: str
-    """The clause by which a permission of this kind has an owner at the institution."""
-    subject_label: str
-    """What `subject_key` is: "Host", "Domain"."""
-    steps: tuple[Step, ...]
-    stages: tuple[Stage, ...]
-
-    leaves_permission = False
-    """Whether an approval leaves a permission, as `portal.grants.kinds.GrantingKind` does."""
-
-    # ------------------------------------------------------------------ the form
     detail_model: "type[Detail]"
     """The kind's own row of a request, whose columns the pages ask for."""
+    steps: tuple[Step, ...]
+    subject_label: str
+    """What `subject_key` is: "Host", "Domain"."""
 
     def new_detail(self, service_request: "ServiceRequest") -> "Detail":
         """Create and return the kind's empty detail row for a new draft."""
@@ -188,7 +160,13 @@ class Kind(ABC):
     def summarise(self, service_request: "ServiceRequest") -> tuple[str, str]:
         """(title, subject_key) for lists, from the answers."""
 
-    # ------------------------------------------------------------------ the checks
+    def prefill(self, service_request: "ServiceRequest", answers: str) -> None:
+        """Carry an answer of the guide into a fresh draft; unknown words are ignored."""
+
+
+class Checks(Protocol):
+    """What is established about the answers."""
+
     @abstractmethod
     def check(self, service_request: "ServiceRequest") -> list[Finding]:
         """Run every check over the answers as saved. May ask the DNS within its deadline; never raises."""
@@ -202,7 +180,12 @@ class Kind(ABC):
         """What the approval rests on, asked again; None where nothing hangs on it any more. May ask the DNS."""
         return None
 
-    # ------------------------------------------------------------------ the route
+
+class Route(Protocol):
+    """Whom a request passes on its way to a decision."""
+
+    stages: tuple[Stage, ...]
+
     def before_review(self, service_request: "ServiceRequest") -> None:
         """Gather what the route rests on, before it is chosen at a submission. Outside transactions: may ask the DNS."""
 
@@ -211,7 +194,12 @@ class Kind(ABC):
         stages = [stage for stage in self.stages if stage.applies(service_request)]
         return stages or [self.stages[0]]
 
-    # ------------------------------------------------------------------ the decision
+
+class Approval(Protocol):
+    """What an approval allows. `portal.grants.kinds.Permission` makes a permission of it."""
+
+    clauses: tuple[str, ...]
+    """The clauses a decision may cite."""
     approve_form_class: "type[ApproveForm] | None" = None
     """The form of an approval, where the kind asks for more than the engine's; `clauses` in it are kept."""
 
@@ -227,10 +215,6 @@ class Kind(ABC):
         """What a reviewer may cut; empty for kinds where there is nothing to cut."""
         return []
 
-    def limits(self, service_request: "ServiceRequest") -> list[Limit]:
-        """The figures that a reviewer may lower."""
-        return []
-
     def cuts(self, service_request: "ServiceRequest", terms: Terms) -> list[Cut]:
         """What `terms` leave out of what is asked for: values, figures, days. Called before the approval."""
         asked = self.default_terms(service_request, terms.starts_on)
@@ -238,11 +222,6 @@ class Kind(ABC):
             Cut(choice.field, choice.label, _listed(choice, _asked(choice)), _listed(choice, kept))
             for choice in self.choices(service_request)
             if (kept := terms.keep.get(choice.field)) is not None and set(kept) != set(_asked(choice))
-        ]
-        cuts += [
-            Cut(limit.field, limit.label, f"{limit.most:,}", f"{terms.at_most[limit.field]:,}")
-            for limit in self.limits(service_request)
-            if terms.at_most.get(limit.field, limit.most) < limit.most
         ]
         if terms.ends_on < asked.ends_on:
             cuts.append(Cut(TERM, "Last day", f"{asked.ends_on:%b %-d, %Y}", f"{terms.ends_on:%b %-d, %Y}"))
@@ -260,7 +239,6 @@ class Kind(ABC):
         """How to connect what was approved, a line each, for the letter of a decision."""
         return []
 
-    # ------------------------------------------------------------------ hooks, inside the transaction
     def on_submitted(self, *, service_request: "ServiceRequest", actor: "User") -> None:
         """A request was submitted or sent back to review."""
 
@@ -270,17 +248,33 @@ class Kind(ABC):
     def on_closed(self, *, service_request: "ServiceRequest", actor: "User | None") -> None:
         """Denied or withdrawn."""
 
-    # ------------------------------------------------------------------ for the screens
+
+class Kind(Form, Checks, Route, Approval, ABC):
+    """The registry's entry for one kind of request: its four parts, and what its screens say."""
+
+    key: str
+    """In URLs and tables: "relay"."""
+    prefix: str
+    """In references: "R" gives TM-R-1042."""
+    label: str
+    """For people: "SMTP relay"."""
+    summary: str
+    """One sentence: what a person gets by it."""
+    icon: str
+    """The name of a heroicon (outline)."""
+    owner_clause: str
+    """The clause by which a permission of this kind has an owner at the institution."""
+    leaves_permission = False
+    """Whether an approval leaves a permission, as `portal.grants.kinds.GrantingKind` does."""
+
     def demo_requests(self, people: "Mapping[str, User]") -> "Sequence[DemoRequest]":
         """Requests for the demonstration, in DEBUG alone; `people` are its accounts by local part."""
         return []
 
     def guide(self) -> Branch:
-        """What this kind adds to the guide before the forms."""
-        return Branch()
-
-    def prefill(self, service_request: "ServiceRequest", answers: str) -> None:
-        """Carry an answer of the guide into a fresh draft; unknown words are ignored."""
+        """What this kind adds to the guide before the forms: a choice that leads to the form, or questions before it."""
+        answer = GuideAnswer(self.label, (self.summary,), clause=self.clauses[0], kind=self.key)
+        return Branch((Option(self.summary.removesuffix("."), self.key),), {self.key: answer})
 
     def links(self, service_request: "ServiceRequest") -> list[tuple[str, str]]:
         """(label, address) of pages that belong to the request, such as its grant's."""

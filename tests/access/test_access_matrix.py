@@ -16,6 +16,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from portal.accounts.models import User
+from portal.api.filing import FILINGS
 from tests.access.conftest import ROLES, World
 from tests.cast import client_of
 
@@ -273,7 +274,8 @@ TABLE: dict[str, Row] = {
     "get_events": Row("/api/v1/requests/{request}/events", "401", "415"),
     "list_grants": Row("/api/v1/grants", "401", "415"),
     "get_grant": Row("/api/v1/grants/{grant}", "401", "415"),
-    "file_relay_request": Row("/api/v1/relay-requests", "405", "415"),
+    # Programs file every kind that offers it in the same way.
+    **{filing.name: Row(f"/api/v1{filing.path}", "405", "415") for filing in FILINGS},
     "file_renewal": Row("/api/v1/grants/{grant}/renewals", "405", "415"),
     "campaign_preview": Row(
         "/campaigns/{campaign}/preview/", "302 200 200 404 200 200 200 200 200", "302 | 405"

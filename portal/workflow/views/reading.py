@@ -287,7 +287,7 @@ def approve_form(service_request: ServiceRequest, data: Any = None) -> ApproveFo
         initial={"revision": service_request.revision},
         terms=kind.default_terms(service_request, timezone.localdate()),
         choices=kind.choices(service_request),
-        limits=kind.limits(service_request),
+        service_request=service_request,
         prefix="approve",
     )
 
