@@ -129,6 +129,7 @@ def test_every_answer_with_a_label_is_read_under_it(cast: Cast, kind: Kind) -> N
 @pytest.mark.django_db
 def test_what_is_read_of_each_sort_of_value(cast: Cast) -> None:
     draft = relay_draft(cast)
+    answering.write_answers(service_request=draft, answers={"most_per_day": 1000})
     read = {row["field"]: row["value"] for row in requesting.answers_of(draft)}
     assert read["system_kind"] == "A copier or scanner"  # a choice by its label
     assert read["most_per_day"] == "1,000"
