@@ -42,7 +42,7 @@ BUSY, BUSY_CLIENT, BUSY_SENDER = "TM-R-BUSY", "127.0.0.1", "noreply-busy@ttu.edu
 
 
 def address_of(number: int) -> str:
-    """The address of grant `number`: a third IPv4 while the campus has room, the others IPv6."""
+    """The address of grant `number`: a third IPv4 while the campus has addresses, the others IPv6."""
     if number % 3 == 0 and number < 120_000:
         host = 256 + number // 3
         return f"129.118.{host >> 8}.{host & 255}"

@@ -19,8 +19,8 @@ _OPT_OUT = "https://lists.ttu.edu/u/3f9c1e7a5b2d48c6"
 def demo_requests(people: Mapping[str, User]) -> list[DemoRequest]:
     """Return a survey of students in the next free window, waiting for the CIO office."""
     place, calendar, today = institution(), business_calendar(), timezone.localdate()
-    wish = Window(today, today + timedelta(days=_DAYS - 1), frozenset({"students"}), is_survey=True)
-    window = next_free(wish, [], place, calendar, not_before=earliest_start(today, place, calendar))
+    wanted = Window(today, today + timedelta(days=_DAYS - 1), frozenset({"students"}), is_survey=True)
+    window = next_free(wanted, [], place, calendar, not_before=earliest_start(today, place, calendar))
     if window is None:
         return []  # An institution whose calendar is closed for a year shows no campaign.
     text = (

@@ -117,7 +117,7 @@ class CampaignsKind(GrantingKind):
 
     # ------------------------------------------------------------------ checks and decision
     def check(self, service_request: ServiceRequest) -> list[Finding]:
-        """Every rule of the room."""
+        """Run every rule of the kind."""
         return rules.check(service_request)
 
     def would_allow(self, service_request: ServiceRequest) -> str:

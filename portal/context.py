@@ -11,7 +11,7 @@ from portal.ui.navigation import Item, navigation
 
 
 class Frame:
-    """The frame of one page: its navigation and its colour scheme."""
+    """The frame of one page: its navigation and its color scheme."""
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request

@@ -237,7 +237,7 @@ class Institution:
     idle_days: Days = 180
     """Days without mail after which a permission counts as unused; shorter silence proves nothing."""
     compliance_grace_days: Days = 7
-    """Days between the letter about a grant out of compliance and its suspension."""
+    """Days between the email about a grant out of compliance and its suspension."""
     suspends_when_broken: Mapping[str, Yes] = field(default_factory=dict)
     """By kind ("relay", "whitelist", ...), whether such a grant is suspended at all, where that differs."""
     one_person_one_stage: Yes = True

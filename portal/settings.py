@@ -174,7 +174,7 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FOR_DECIDERS = (not DEBUG) if _env.MFA_FOR_DECIDERS is None else _env.MFA_FOR_DECIDERS
 
-# ---------------------------------------------------------------- mail out
+# ---------------------------------------------------------------- outbound email
 DEFAULT_FROM_EMAIL = _env.MAIL_FROM or f"{INSTITUTION.product} <no-reply@{INSTITUTION.mail_domain}>"
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_HOST = _env.SMTP_HOST or "localhost"

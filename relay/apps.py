@@ -1,4 +1,4 @@
-"""The relay room: a system may relay as named senders, for a year."""
+"""The relay app: a system may relay as named senders, for a year."""
 
 from portal.lib import registration
 

@@ -16,7 +16,7 @@ def demo_requests(people: Mapping[str, User]) -> list[DemoRequest]:
         return []
     domain = institution().mail_domain
 
-    def wish(address: str, host: str, sender: str, **more: str) -> dict[str, str | Sequence[str]]:
+    def answers(address: str, host: str, sender: str, **more: str) -> dict[str, str | Sequence[str]]:
         return {
             "system_kind": "copier",
             "capability": "neither",
@@ -39,13 +39,13 @@ def demo_requests(people: Mapping[str, User]) -> list[DemoRequest]:
 
     return [
         DemoRequest(
-            wish(ADDRESSES[0], "copier-7", "physics-copier"),
+            answers(ADDRESSES[0], "copier-7", "physics-copier"),
             Standing.APPROVED,
             days_left=12,
             reason="The copier cannot sign in, and its address is fixed.",
         ),
         DemoRequest(
-            wish(
+            answers(
                 ADDRESSES[1],
                 "plasma-lab",
                 "noreply-lab",
@@ -56,7 +56,7 @@ def demo_requests(people: Mapping[str, User]) -> list[DemoRequest]:
             reason="Sends to our own people alone, a few dozen messages a day.",
         ),
         DemoRequest(
-            wish(
+            answers(
                 ADDRESSES[2],
                 "alerts-2",
                 "alerts",
@@ -65,7 +65,7 @@ def demo_requests(people: Mapping[str, User]) -> list[DemoRequest]:
             ),
         ),
         DemoRequest(
-            wish(
+            answers(
                 ADDRESSES[3],
                 "print-3",
                 "printing",
@@ -76,7 +76,7 @@ def demo_requests(people: Mapping[str, User]) -> list[DemoRequest]:
             question=("hostname", "The host name is not in the DNS yet. Who will add it, and when?"),
         ),
         DemoRequest(
-            wish(ADDRESSES[0], "web-9", "noreply-lab", system_kind="web_site"),
+            answers(ADDRESSES[0], "web-9", "noreply-lab", system_kind="web_site"),
             Standing.DRAFT,
             unanswered=frozenset({"network", "senders", "mail", "people", "statement"}),
         ),

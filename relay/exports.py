@@ -185,7 +185,7 @@ def _ungranted(live: Sequence[Permitted]) -> str:
     for permission in live:
         for sender in permission.senders:
             holders.setdefault(sender, []).append(permission.reference)
-    lines = _head("Senders of the grants, for addresses that have none")
+    lines = _head("Senders of permissions, for addresses that have none")
     for address, references in sorted(holders.items()):
         text = f"{address} is for {' and '.join(references[:3])} and this system has no part in it. {_ask_link()}"
         lines.append(f"{address}\t{_reply(text)}")

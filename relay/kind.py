@@ -99,7 +99,7 @@ class RelayKind(SampledKind):
 
     # ------------------------------------------------------------------ checks and decision
     def check(self, service_request: ServiceRequest) -> list[Finding]:
-        """Every rule of the room."""
+        """Run every rule of the kind."""
         return rules.check(service_request)
 
     def would_allow(self, service_request: ServiceRequest) -> str:

@@ -1,4 +1,4 @@
-"""Writes of the relay room, and the small reads that its forms and rules share."""
+"""Services of relay requests, and small queries that their forms and rules share."""
 
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
@@ -158,7 +158,7 @@ def copy_consents(*, source: ServiceRequest, target: ServiceRequest) -> None:
 
 
 def _mail_in_force(permission: RelayPermission, old: RelayRequest) -> dict[str, Any]:
-    """To whom and how much a permission allows, as answers: what was granted, and not what was wished."""
+    """The recipients and volume that a permission allows, as answers: what was approved, not what was requested."""
     columns: dict[str, Any] = {
         "recipients": permission.recipients,
         "recipient_domains": permission.recipient_domains,

@@ -28,7 +28,7 @@ def _senders(permission: RelayPermission) -> Finding:
             "directory",
             Outcome.FAIL,
             "REL-3: the directory no longer knows "
-            f"{sentence_list(gone)}. Ask for a change of the permission.",
+            f"{sentence_list(gone)}. Request a change of the permission.",
         )
     return Finding("REL-3", "directory", Outcome.PASS, "The directory knows every sender.")
 
@@ -45,4 +45,4 @@ def _host(permission: RelayPermission) -> Finding:
     if any(ip_address(address) in network for address in forward for network in networks):
         return found(Outcome.PASS, f"{permission.hostname} leads to the system.")
     leads = f"now leads to {sentence_list(forward)}" if forward else "no longer leads to any address"
-    return found(Outcome.WARN, f"{permission.hostname} {leads}. Ask for a change if the system moved.")
+    return found(Outcome.WARN, f"{permission.hostname} {leads}. Request a change if the system moved.")

@@ -14,7 +14,7 @@ TYPICAL_TIMES = 2
 def per_day(detail: RelayRequest) -> int | None:
     """The most recipients on one day: as stated, else by a typical day; None where that is not answered either.
 
-    A limit that nobody stated never makes large-volume mail out of a typical day that is none.
+    A limit that nobody stated never turns a typical day into large-volume mail.
     """
     if detail.most_per_day is not None or detail.typical_per_day is None:
         return detail.most_per_day

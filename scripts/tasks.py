@@ -117,7 +117,7 @@ def run() -> None:
 
 # ---------------------------------------------------------------- check and test
 def check() -> None:
-    """Style, types, templates, layers, deployment settings, missing migrations."""
+    """Style, types, templates, layers, words, deployment settings, missing migrations."""
     setup()
     secret = {"SECRET_KEY": secrets.token_urlsafe(60)}
     call([BIN / "ruff", "check", "--quiet", "."])
@@ -126,9 +126,12 @@ def check() -> None:
     call([BIN / "djlint", "templates", "--lint", "--quiet"])
     call([BIN / "djlint", "templates", "--check", "--quiet"])
     call([PYTHON, "scripts/import_layers.py"], secret)
+    call([PYTHON, "scripts/check_words.py"])
     manage("check", "--deploy", "--fail-level", "WARNING", extra=PRODUCTION | secret)
     manage("makemigrations", "--check", "--dry-run", extra=PRODUCTION | secret)
-    print("check: ruff, mypy, djlint, import layers, check --deploy and migrations are clean", flush=True)
+    print(
+        "check: ruff, mypy, djlint, import layers, words, check --deploy and migrations are clean", flush=True
+    )
 
 
 def packages() -> list[str]:

@@ -1,1 +1,1 @@
-"""The room of sender authorizations; `apps.py` says what it is."""
+"""The senders app; see `apps.py`."""

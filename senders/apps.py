@@ -1,4 +1,4 @@
-"""The senders room: a vendor's service sends as one of our domains, once its DKIM signature is seen."""
+"""The senders app: a vendor's service sends as one of our domains, once its DKIM signature is proven."""
 
 from portal.lib import registration
 

@@ -55,7 +55,7 @@ def asked_of(query: Mapping[str, str]) -> Asked:
 
 
 def narrowed(lists: Lists, query: str) -> Lists:
-    """The records with `query` in name, value or permission, in any case of letters."""
+    """The records with `query` in name, value or permission, compared without case."""
     words = query.casefold().rstrip(".")
     if not words:
         return lists

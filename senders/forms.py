@@ -18,7 +18,7 @@ from portal.workflow.findings import Finding
 from portal.workflow.forms import SponsoredStep, StepForm, sponsor_field
 from portal.workflow.mailbox_rules import can_wait
 from senders import rules, services
-from senders.models import Agreement, FromAddress, Identity, SelectorWish, SenderRequest
+from senders.models import Agreement, FromAddress, Identity, RequestedSelector, SenderRequest
 from senders.plan import LONGEST_ROW, KeyPlan, parse_key_plan
 
 MOST_ADDRESSES = 10
@@ -235,7 +235,7 @@ class DkimStep(StepForm):
             help_text="One in each row: the selector, a blank, and the vendor’s name for it, such as "
             "s1 s1.dkim.vendor.example. Or the key itself: s1 v=DKIM1; k=rsa; p=…",
         ),
-        Rows(SelectorWish, services.key_of, asdict),
+        Rows(RequestedSelector, services.key_of, asdict),
         "DKIM keys",
         is_code=True,
     )

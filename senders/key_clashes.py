@@ -16,7 +16,7 @@ from portal.workflow.findings import Finding, rule_for
 from portal.workflow.models import ServiceRequest
 from portal.workflow.selectors import filed_earlier
 from portal.workflow.states import LIVE_STATES
-from senders.models import AuthorizedSelector, SelectorWish
+from senders.models import AuthorizedSelector, RequestedSelector
 from senders.plan import KeyPlan, Plan
 
 CLAUSE = "AUT-3"
@@ -152,25 +152,25 @@ def _uses(service_request: ServiceRequest, plan: Plan) -> Iterator[_Use]:
             row.authorization.vendor,
         )
         yield _Use(grant.reference, *facts, people, is_asked=False)
-    asked = SelectorWish.objects.filter(
+    asked = RequestedSelector.objects.filter(
         filed_earlier("sender_request__service_request__", service_request),
         sender_request__service_request__state__in=LIVE_STATES,
     )
     keys = _fresh(plan, service_request)
     asked = asked.filter(_concerned(keys, plan.signing_domain, "sender_request__")).order_by("pk")
-    for wish in asked.select_related("sender_request__service_request__about_grant"):
-        request = wish.sender_request.service_request
+    for other in asked.select_related("sender_request__service_request__about_grant"):
+        request = other.sender_request.service_request
         about = getattr(request, "about_grant", None)
         if own is not None and about is not None and about.grant_id == own.pk:
             continue  # Of two requests about one permission only one can be approved.
         people = frozenset(pk for pk in (request.requester_id, request.co_owner_id) if pk is not None)
-        detail = wish.sender_request
+        detail = other.sender_request
         yield _Use(
             request.reference,
-            wish.selector,
+            other.selector,
             detail.signing_domain,
-            wish.kind,
-            wish.value,
+            other.kind,
+            other.value,
             detail.vendor,
             people,
             is_asked=True,

@@ -116,7 +116,7 @@ class FromAddress(AddressConsent):
         return reverse("senders_consent", args=[self.pk])
 
 
-class SelectorWish(models.Model):
+class RequestedSelector(models.Model):
     """One DKIM selector of the plan: where its key is, or the key itself."""
 
     sender_request = models.ForeignKey(SenderRequest, on_delete=models.CASCADE, related_name="selectors")
@@ -125,6 +125,7 @@ class SelectorWish(models.Model):
     value = models.CharField(max_length=2000)
 
     class Meta:
+        db_table = "senders_selectorwish"
         ordering = ("id",)
 
 

@@ -1,4 +1,4 @@
-"""Writes of the senders room, and the small reads that its forms and rules share."""
+"""Services of sender requests, and small queries that their forms and rules share."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from senders.models import (
     AuthorizedSelector,
     FromAddress,
     Identity,
-    SelectorWish,
+    RequestedSelector,
     SenderAuthorization,
     SenderRequest,
 )
@@ -34,11 +34,11 @@ def keys_of(service_request: ServiceRequest) -> list[KeyPlan]:
     return _keys(SenderRequest.of(service_request).selectors.all())
 
 
-def _keys(rows: Iterable[SelectorWish] | Iterable[AuthorizedSelector]) -> list[KeyPlan]:
+def _keys(rows: Iterable[RequestedSelector] | Iterable[AuthorizedSelector]) -> list[KeyPlan]:
     return [key_of(row) for row in rows]
 
 
-def key_of(row: SelectorWish | AuthorizedSelector) -> KeyPlan:
+def key_of(row: RequestedSelector | AuthorizedSelector) -> KeyPlan:
     """One key of a plan, as a plain value."""
     return KeyPlan(row.selector, row.kind, row.value)
 

@@ -36,7 +36,7 @@ from senders.models import (
     AuthorizedSelector,
     FromAddress,
     KeyKind,
-    SelectorWish,
+    RequestedSelector,
     SenderAuthorization,
     SenderRequest,
 )
@@ -71,7 +71,7 @@ def _asked() -> _Rows:
     return _Rows(
         SenderRequest.objects.filter(service_request__state__in=LIVE_STATES),
         FromAddress.objects.filter(**of),
-        SelectorWish.objects.filter(**of),
+        RequestedSelector.objects.filter(**of),
         "sender_request",
     )
 

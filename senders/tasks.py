@@ -1,4 +1,4 @@
-"""Celery tasks for the services of the senders room."""
+"""Celery tasks of the senders app."""
 
 from celery import shared_task
 

@@ -49,7 +49,7 @@ AT_ONCE = 8
 CHUNK = 200
 RUN_SECONDS = 1800.0
 """How long one run goes on; who was not reached comes first the next time."""
-MOST_IN_A_LETTER = 50
+MOST_IN_AN_EMAIL = 50
 CONFIRMERS = (Role.REVIEWER, Role.POSTMASTER)
 
 
@@ -134,7 +134,7 @@ def _look_at(keys: Sequence[int], today: date, looked: Looked, pool: ThreadPoolE
         try:
             _write(pk, seen, today, looked)
         except Exception:
-            logger.exception("The DNS records of grant %s could not be written; the others go on.", pk)
+            logger.exception("The DNS records of permission %s could not be written; the others go on.", pk)
 
 
 def _questions(keys: Sequence[int], today: date) -> dict[int, list[Question]]:
@@ -160,7 +160,9 @@ def _spf_terms(domains: Iterable[str], today: date) -> Mapping[str, tuple[str, .
 
 
 def _ask(questions: list[Question]) -> list[Observed]:
-    """Ask the DNS within the portal's deadline; whatever goes wrong is no answer. Runs in a thread, without database."""
+    """Ask the DNS within the portal's deadline; whatever goes wrong is no answer. Runs in a thread, without
+    database.
+    """
     try:
         return configured_resolver().run(lambda session: observe_all(questions, session))
     except Exception:
@@ -263,7 +265,7 @@ def remind_of_removals(*, today: date) -> int:
     entries = listed(planned_records().filter(name__in=names), today)
     due = [entry for entry in entries if entry.is_to_go and _is_due(entry, today)]
     due.sort(key=lambda entry: (entry.removal.since if entry.removal else today, entry.row.pk))
-    named = due[:MOST_IN_A_LETTER]
+    named = due[:MOST_IN_AN_EMAIL]
     if not named or not notices.removals_due(entries=named, more=len(due) - len(named), today=today):
         return 0
     PlannedRecord.objects.filter(pk__in=[entry.row.pk for entry in named]).update(

@@ -1,1 +1,1 @@
-"""The room of whitelist requests; `apps.py` says what it is."""
+"""The whitelist app; see `apps.py`."""

@@ -1,4 +1,4 @@
-"""The whitelist room: a vendor's address skips the content filter, for a year."""
+"""The whitelist app: a vendor's address skips the content filter, for a year."""
 
 from portal.lib import registration
 

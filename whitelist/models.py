@@ -24,7 +24,7 @@ class Affected(models.TextChoices):
     SYSTEM = "system", "A shared mailbox or a system that has no safe-sender list"
 
 
-class Verdict(models.TextChoices):
+class Disposition(models.TextChoices):
     """What became of the vendor's message."""
 
     JUNK = "junk", "It was put into the junk folder"
@@ -46,7 +46,7 @@ class WhitelistRequest(Detail):
     safelist_reason = models.TextField(max_length=1000, blank=True)
     observed_on = models.DateField(null=True, blank=True)
     observed_recipient = models.EmailField(blank=True)
-    observed_verdict = models.CharField(max_length=12, choices=Verdict.choices, blank=True)
+    observed_verdict = models.CharField(max_length=12, choices=Disposition.choices, blank=True)
     message_id = models.CharField(max_length=998, blank=True)
     """RFC 5322 section 2.1.1 bounds a line, and so a Message-ID, at 998 characters."""
     vendor = models.CharField(max_length=150, blank=True)

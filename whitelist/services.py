@@ -1,4 +1,4 @@
-"""Writes of the whitelist room, and the small reads that its forms and rules share."""
+"""Services of whitelist requests, and small queries that their forms and rules share."""
 
 from portal.grants.models import Grant
 from portal.grants.services import permitting

@@ -1,1 +1,1 @@
-"""The room’s commands."""
+"""Management commands of the app."""

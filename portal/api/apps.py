@@ -1,4 +1,4 @@
-"""The API's room: above grants, enforcement and renewals."""
+"""The API app: `/api/v1/` for programs."""
 
 from portal.lib import registration
 

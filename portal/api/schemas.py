@@ -47,14 +47,14 @@ class RequestOut(Schema):
     kind: str = Field(examples=["relay"])
     intention: str = Field(description="new, renewal or change")
     state: str = Field(description="draft, in_review, needs_information, approved, denied or withdrawn")
-    stage: str = Field(description="The desk it lies on; empty where it lies on none.")
+    stage: str = Field(description="The current stage; empty if the request is at none.")
     title: str
     subject: str = Field(description="The host, domain or address that it is about.")
     department: str
     requester: str = Field(description="The requester's address.")
     submitted_at: datetime | None = Field(description="UTC.")
     updated_at: datetime = Field(description="UTC.")
-    due_on: date | None = Field(description="The day by which the desk wants to be done with it.")
+    due_on: date | None = Field(description="The day by which the stage should be finished.")
     url: str = Field(description="Its page for people.")
 
 

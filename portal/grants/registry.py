@@ -17,7 +17,7 @@ def granting_kind(key: str) -> "GrantingKind":
     """The registry's entry for `key`. Raises TypeError if that kind creates no grants."""
     kind = registry.get(key)
     if not kind.leaves_permission:
-        raise TypeError(f"Kind {key!r} leaves no grant.")
+        raise TypeError(f"Kind {key!r} creates no permissions.")
     return cast("GrantingKind", kind)
 
 

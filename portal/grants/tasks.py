@@ -20,5 +20,5 @@ def lapse_grants() -> None:
 
 @shared_task
 def recheck_grants() -> None:
-    """Check again what grants were approved on."""
+    """Check again what permissions were approved on."""
     rechecking.recheck_grants(today=trusted_day())

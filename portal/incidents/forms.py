@@ -64,11 +64,11 @@ def normalised(about: About, text: str) -> str:
 
 
 class CloseForm(forms.Form):
-    """What came of it."""
+    """The outcome."""
 
     outcome = forms.CharField(
-        label="What came of it?",
+        label="What was the outcome?",
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 3}),
-        error_messages={"required": "Say what came of it."},
+        error_messages={"required": "Say what the outcome was."},
     )

@@ -211,7 +211,7 @@ def close_incident(*, incident: Incident, actor: User, outcome: str) -> Incident
     """
     check_may_handle(actor)
     if not outcome.strip():
-        raise ValidationError({"outcome": "Say what came of it."})
+        raise ValidationError({"outcome": "Say what the outcome was."})
     held = Incident.objects.select_for_update().filter(pk=incident.pk)
     if held.filter(rows__result=Result.WAITING).exists():
         raise WrongState("Permissions of this incident are still being suspended. Close it in a minute.")

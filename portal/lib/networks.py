@@ -101,7 +101,7 @@ def _refuse_special(network: Network) -> None:
     if network.prefixlen == 0 or any(end.is_unspecified or end.is_multicast for end in ends):
         raise NetworkRefused("This address does not belong to one system. Enter the system's own address.")
     if isinstance(network, IPv6Network) and any(network.overlaps(other) for other in _IPV4_INSIDE):
-        raise NetworkRefused("This is an IPv4 address in IPv6 clothes. Write it as plain IPv4.")
+        raise NetworkRefused("This is an IPv4 address in IPv6 notation. Write it as plain IPv4.")
     if any(end.is_link_local for end in ends):
         raise NetworkRefused(
             "This address counts on one cable only (link-local). Enter the address that the campus knows."

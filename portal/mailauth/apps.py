@@ -1,4 +1,4 @@
-"""Lists the room in INSTALLED_APPS, for its command; nothing else here knows Django."""
+"""Lists the app in INSTALLED_APPS, for its commands; nothing else here uses Django."""
 
 from django.apps import AppConfig
 

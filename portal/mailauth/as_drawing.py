@@ -72,7 +72,7 @@ def spf_drawing(report: SpfReport, *, added: str = "") -> dict[str, Any]:
 
 
 class _Drawn:
-    """One drawing in the making: the room that is left for terms."""
+    """One drawing in progress: the space that is left for terms."""
 
     def __init__(self, added: str) -> None:
         self._added = added.lower()

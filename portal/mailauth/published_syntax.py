@@ -25,7 +25,7 @@ _checkdmarc = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SyntaxResult:
     """What the parser says of one record: a fault that voids it, or none, and remarks."""
 
     fault: str | None = None
@@ -36,7 +36,7 @@ class Verdict:
 class DmarcSyntax:
     """A DMARC record parsed: its tags with defaults filled in (report addresses apart), the verdict on it."""
 
-    verdict: Verdict
+    verdict: SyntaxResult
     tags: dict[str, str]
     explicit: frozenset[str]
     reports_to: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ def load_parsers() -> None:
 def parse_dmarc(record: str, domain: str) -> DmarcSyntax:
     """A DMARC record as published at `_dmarc.{domain}` (RFC 9989 section 4.8); never raises for its text."""
     if fault := _unreadable(record):
-        return DmarcSyntax(Verdict(fault), {}, frozenset())
+        return DmarcSyntax(SyntaxResult(fault), {}, frozenset())
     from checkdmarc import dmarc  # noqa: PLC0415 - see load_parsers
 
     with _checkdmarc:
@@ -74,24 +74,24 @@ def parse_dmarc(record: str, domain: str) -> DmarcSyntax:
         try:
             parsed = dmarc.parse_dmarc_record(record, domain, resolver=_Agreeing('"v=DMARC1"'))
         except dmarc.DMARCError as error:
-            return DmarcSyntax(Verdict(_one_sentence(error)), {}, frozenset())
+            return DmarcSyntax(SyntaxResult(_one_sentence(error)), {}, frozenset())
         finally:
             _forget()
     tags = {name: tag["value"] for name, tag in parsed["tags"].items()}
     explicit = frozenset(name for name, tag in parsed["tags"].items() if tag["explicit"])
     reports = [uri for name in ("rua", "ruf") for uri in tags.pop(name, ())]
     return DmarcSyntax(
-        Verdict(remarks=tuple(parsed["warnings"])),
+        SyntaxResult(remarks=tuple(parsed["warnings"])),
         {name: str(value) for name, value in tags.items()},
         explicit,
         tuple(dict.fromkeys(uri["address"] for uri in reports if uri["scheme"] == "mailto")),
     )
 
 
-def judge_spf(record: str, domain: str) -> Verdict:
+def judge_spf(record: str, domain: str) -> SyntaxResult:
     """Whether an SPF record of `domain` is well formed (RFC 7208 section 12); never raises for its text."""
     if fault := _unreadable(record):
-        return Verdict(fault)
+        return SyntaxResult(fault)
     from checkdmarc import spf  # noqa: PLC0415 - see load_parsers
 
     # Without a macro the parser would look up the explanation through the system's resolver, not through ours.
@@ -108,12 +108,14 @@ def judge_spf(record: str, domain: str) -> Verdict:
             spf.SPFIncludeLoop,
             spf.SPFRedirectLoop,
         ):
-            return Verdict()  # established by our own walk, which sees the real zone
+            return SyntaxResult()  # established by our own walk, which sees the real zone
         except spf.SPFError as error:
-            return Verdict(_one_sentence(error))
+            return SyntaxResult(_one_sentence(error))
         finally:
             _forget()
-    return Verdict(remarks=tuple(dict.fromkeys(text for text in parsed["warnings"] if "ptr" not in text)))
+    return SyntaxResult(
+        remarks=tuple(dict.fromkeys(text for text in parsed["warnings"] if "ptr" not in text))
+    )
 
 
 def _unreadable(record: str) -> str | None:

@@ -19,7 +19,7 @@ MOST_MX = 10
 
 @dataclass
 class Branch:
-    """One term that costs a lookup, and what came of it."""
+    """One term that costs a lookup, and its result."""
 
     term: Term
     target: str

@@ -1,4 +1,4 @@
-"""The policy service's room: beside enforcement, above grants."""
+"""The policy service app: answers to Postfix for every relay attempt."""
 
 from portal.lib import registration
 

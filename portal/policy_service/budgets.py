@@ -49,9 +49,9 @@ class Charge(NamedTuple):
     """What came of charging: all zero where the message may pass."""
 
     wait: float = 0.0
-    """Seconds until the hour has room for a message."""
+    """Seconds until the hourly limit allows another message."""
     over: str = ""
-    """"recipients" or "external": which count of the day has no room."""
+    """"recipients" or "external": which daily count is at its limit."""
     used: Load = Load(0, 0)
     """What is counted of the day by all processes, this message included where it may pass."""
 

@@ -132,7 +132,7 @@ class Follower(threading.Thread):
         index = Index(all_rules(), institution().campus_networks)
         self._receiver.install(index, as_of)
         self._is_loaded = True
-        logger.info("The index holds %d grants after %.1f s.", len(index), time.monotonic() - as_of)
+        logger.info("The index holds %d permissions after %.1f s.", len(index), time.monotonic() - as_of)
 
     def _step(self) -> None:
         as_of = time.monotonic()

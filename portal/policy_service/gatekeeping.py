@@ -28,7 +28,7 @@ class TooLarge(Exception):
     """The message is larger than any that may go to a gated list."""
 
 
-class NoRoom(Exception):
+class OverLimit(Exception):
     """Too much is being collected already."""
 
 
@@ -92,11 +92,11 @@ class Collected:
         self._file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed by `close`
 
     def write(self, data: bytes) -> None:
-        """Take more of it. Raises TooLarge or NoRoom."""
+        """Take more of it. Raises TooLarge or OverLimit."""
         if self._size + len(data) > LARGEST_MESSAGE:
             raise TooLarge
         if self._keeper.collected + len(data) > MOST_COLLECTED:
-            raise NoRoom
+            raise OverLimit
         self._size += len(data)
         self._keeper.collected += len(data)
         self._file.write(data)

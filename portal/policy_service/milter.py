@@ -18,7 +18,7 @@ from portal.policy_service import milter_protocol as wire
 from portal.policy_service import replies
 from portal.policy_service.answering import Answering, Unready
 from portal.policy_service.decisions import is_inside
-from portal.policy_service.gatekeeping import Collected, Gatekeeper, NoRoom, TooLarge
+from portal.policy_service.gatekeeping import Collected, Gatekeeper, OverLimit, TooLarge
 from portal.policy_service.gates import GatedMessage, GateUnavailable
 from portal.policy_service.header_from import WATCHED, Field, judge
 from portal.policy_service.protocol import RELAY_CONTEXT, Malformed, PolicyRequest
@@ -235,7 +235,7 @@ class Conversation:
             message.collected.write(data)
         except TooLarge:
             message.trouble = wire.reply("552 5.3.4 The message is too large for this list")
-        except NoRoom:
+        except OverLimit:
             message.trouble = _CLOSED_LIST
 
     def _end_of_header(self, data: bytes) -> bytes | Awaitable[bytes]:

@@ -43,7 +43,7 @@ class PolicyServer:
         return MilterClient(self)
 
     def admit(self, client: Client) -> bool:
-        """Whether there is room for one more."""
+        """Whether one more is allowed."""
         if len(self.clients) >= self.limits.connections:
             self.log.warn("A client was turned away: there are too many connections.")
             return False

@@ -81,7 +81,7 @@ def _senders(
 def _senders_of_full(
     grant_ids: list[int], table: type[SenderUse] | type[AuthorUse], column: str
 ) -> dict[int, set[str]]:
-    """The senders noted for those of the grants that have no room for more."""
+    """The senders counted for grants that are at the limit of counted senders."""
     found: dict[int, set[str]] = {}
     for start in range(0, len(grant_ids), _CHUNK):
         rows = table._default_manager.filter(grant_id__in=grant_ids[start : start + _CHUNK])

@@ -1,4 +1,4 @@
-"""The renewals room: above grants and the policy service, below the kinds."""
+"""The renewals app: renewals in one step, and approved together."""
 
 from portal.lib import registration
 

@@ -1,4 +1,4 @@
-"""The forms of the renewals room."""
+"""Forms of renewals."""
 
 import re
 from typing import Any

@@ -25,7 +25,7 @@ def _load(request: HttpRequest, reference: str) -> Grant:
     )
     grant = grants.filter(reference=reference).first()
     if grant is None:
-        raise Http404("No such grant.")
+        raise Http404("There is no permission with this reference, or you may not see it.")
     if not is_holder(grant, person(request)):
         raise NotAllowed("Its owner and co-owner renew it.")
     return grant

@@ -1,1 +1,1 @@
-"""Real messages as evidence: `apps.py` says what the room is, `kinds.py` how a kind takes part."""
+"""Real messages as evidence: see `apps.py` for the app, and `kinds.py` for how a kind takes part."""

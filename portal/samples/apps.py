@@ -1,4 +1,4 @@
-"""The room of signed samples: probe addresses, the receiver, and the judgement of what came."""
+"""The samples app: probe addresses, the receiver, and the check of messages."""
 
 from portal.lib import registration
 

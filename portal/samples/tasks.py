@@ -1,4 +1,4 @@
-"""Celery tasks for the services of the samples room."""
+"""Celery tasks of the samples app."""
 
 from celery import shared_task
 

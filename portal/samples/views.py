@@ -151,7 +151,7 @@ def judge(request: HttpRequest, reference: str) -> HttpResponse:
     if services.judge_newest_soon(service_request=service_request):
         messages.success(
             request,
-            "The newest samples are being judged again. This page shows what comes of it in a moment.",
+            "The newest samples are being judged again. This page shows the result in a moment.",
         )
     else:
         messages.error(request, "They cannot be judged just now. Try again in a minute.")

@@ -1,4 +1,4 @@
-"""The standards room: the clauses that every decision cites, and the glossary."""
+"""The standards app: the clauses that decisions cite, and the glossary."""
 
 from portal.lib import registration
 

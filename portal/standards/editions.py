@@ -2,7 +2,8 @@
 
 Meanings are in the portal's own words and speak of the institution by its configured names (`{mail_domain}`
 and the like, the text fields of `Institution`). A change of the standards is a new `Edition` with its first
-day; the old one stays, since decisions keep the ids they cited. What concerns one kind of request alone is a `Chapter` of
+day; the old one stays, since decisions keep the ids they cited. What concerns one kind of request alone is a
+`Chapter` of
 its app. `portal.standards.clauses` reads them.
 """
 
@@ -71,7 +72,7 @@ _OVERVIEW = Section(
             "OVR-2",
             "Every message is checked",
             "All mail is examined for impersonation, spoofing, phishing, malware and dangerous links.",
-            "Nothing the portal grants switches these checks off.",
+            "Nothing that the portal approves switches these checks off.",
         ),
         Clause(
             "OVR-3",

@@ -39,7 +39,7 @@ GLOSSARY: tuple[Term, ...] = (
         "dmarc",
         "DMARC",
         "Domain-based Message Authentication, Reporting and Conformance: a domain's published "
-        "wish for what to do with mail that carries its name without a fitting proof (DKIM or SPF).",
+        "policy for mail that carries its name without a matching proof (DKIM or SPF).",
     ),
     Term(
         "envelope-sender",
@@ -60,7 +60,7 @@ GLOSSARY: tuple[Term, ...] = (
     Term(
         "lapse",
         "Lapse",
-        "A grant whose last day has passed without a renewal is out of force: it has lapsed.",
+        "A permission whose last day has passed without a renewal is out of force: it has lapsed.",
     ),
     Term(
         "phishing", "Phishing", "Mail that tries to steal information or to talk people into harmful steps."

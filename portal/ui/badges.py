@@ -1,4 +1,4 @@
-"""What an outcome or a state looks like: its tone, its icon and its word. Never the colour alone.
+"""What an outcome or a state looks like: its tone, its icon and its word. Never the color alone.
 
 Tones are the design's: pass, warn, fail, unknown (dashed), info (under way) and quiet (over, or not begun).
 """

@@ -17,7 +17,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "states": ("draft", "in_review", "needs_information", "approved", "denied", "withdrawn"),
         "grant_states": ("unproven", "active", "suspended", "revoked", "lapsed", "ended"),
         "tones": ("info", "pass", "warn", "fail", "unknown", "quiet"),
-        "colours": ("ink", "muted", "paper", "surface", "line", "accent", "pass", "warn", "fail", "unknown"),
+        "colors": ("ink", "muted", "paper", "surface", "line", "accent", "pass", "warn", "fail", "unknown"),
         "blank": samples.SampleForm(prefix="blank"),
         "ask": samples.SampleForm(prefix="ask"),
         "wrong": samples.bound_form(),

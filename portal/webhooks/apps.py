@@ -1,4 +1,4 @@
-"""The webhooks room: other programs are told of decisions, of ends and of drift, signed and retried."""
+"""The webhooks app: signed events for other programs, with retries."""
 
 from portal.lib import registration
 

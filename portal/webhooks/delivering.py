@@ -1,4 +1,4 @@
-"""Deliver what is due: claim a row, POST outside any transaction, write down what came of it.
+"""Deliver what is due: claim a row, POST outside any transaction, record the result.
 
 At least once: a row whose worker dies between the endpoint's answer and our note goes out again, with the same
 id. Endpoints take turns, so that neither a slow one nor a long queue keeps the others waiting.

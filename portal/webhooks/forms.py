@@ -13,7 +13,7 @@ class WantedForm(forms.Form):
     """What an endpoint is called, and what it hears."""
 
     description = forms.CharField(
-        label="What it is for", max_length=200, help_text="Such as: Tickets of the service desk."
+        label="What it is for", max_length=200, help_text="Such as: Tickets of the help center."
     )
     events = forms.MultipleChoiceField(
         label="What it hears of",

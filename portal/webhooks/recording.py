@@ -1,6 +1,6 @@
 """From what happened to rows that wait for delivery, in the transaction of what happened.
 
-The listeners run inside the lower rooms' services, so that a change rolled back tells nobody, and a change that
+The listeners run inside the services of lower apps, so that a change rolled back sends nothing, and a change that
 stands is told even if the worker, the broker or the network is away.
 """
 

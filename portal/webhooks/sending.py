@@ -68,7 +68,7 @@ class Result:
 
 
 def post(url: str, headers: Mapping[str, str], body: bytes) -> Result:
-    """POST `body` to `url`; returns what came of it, whatever that is. Takes at most TOTAL_SECONDS."""
+    """POST `body` to `url`; returns the result, whatever it is. Takes at most TOTAL_SECONDS."""
     deadline = Deadline(TOTAL_SECONDS)
     try:
         return _exchange(parse_url(url), headers, body, deadline)

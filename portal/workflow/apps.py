@@ -1,4 +1,4 @@
-"""The engine's room: one workflow for every kind of request."""
+"""The workflow app: one engine for every kind of request."""
 
 from portal.lib import registration
 

@@ -45,39 +45,39 @@ def load(people: Mapping[str, User]) -> int:
     filed = 0
     for kind in registry.kinds():
         if not ServiceRequest.objects.filter(kind=kind.key).exists():
-            for wish in kind.demo_requests(people):
-                file(kind, wish, people)
+            for entry in kind.demo_requests(people):
+                file(kind, entry, people)
                 filed += 1
     return filed
 
 
-def file(kind: Kind, wish: DemoRequest, people: Mapping[str, User]) -> ServiceRequest:
+def file(kind: Kind, entry: DemoRequest, people: Mapping[str, User]) -> ServiceRequest:
     """Fill in the pages, submit, and act as the reviewer. Raises ValueError for answers that a page refuses."""
     requester, reviewer = people["requester"], people["reviewer"]
     filed = requesting.create_draft(kind=kind, requester=requester, department=requester.department)
     for step in kind.steps:
-        if step.key in wish.unanswered or not step.applies(filed):  # the pages before may bring it in
+        if step.key in entry.unanswered or not step.applies(filed):  # the pages before may bring it in
             continue
-        form = step.form_class(filed, _typed(wish.answers))
+        form = step.form_class(filed, _typed(entry.answers))
         if not form.is_valid():
             raise ValueError(f"{kind.key}, {step.key}: {form.errors.as_text()}")
         requesting.save_step(
             service_request=filed, actor=requester, step=step.key, form=form, revision=filed.revision
         )
-    if wish.standing is Standing.DRAFT:
+    if entry.standing is Standing.DRAFT:
         return filed
     requesting.submit(service_request=filed, actor=requester, revision=filed.revision)
-    if wish.standing is Standing.ASKED:
+    if entry.standing is Standing.ASKED:
         reviewing.ask(
-            service_request=filed, actor=reviewer, revision=filed.revision, questions=[wish.question]
+            service_request=filed, actor=reviewer, revision=filed.revision, questions=[entry.question]
         )
-    if wish.standing is Standing.APPROVED:
+    if entry.standing is Standing.APPROVED:
         reviewing.approve(
             service_request=filed,
             actor=reviewer,
             revision=filed.revision,
-            comment=wish.reason,
-            terms=_terms(kind, filed, wish),
+            comment=entry.reason,
+            terms=_terms(kind, filed, entry),
         )
     return filed
 
@@ -89,8 +89,8 @@ def _typed(answers: Mapping[str, str | Sequence[str]]) -> QueryDict:
     return typed
 
 
-def _terms(kind: Kind, filed: ServiceRequest, wish: DemoRequest) -> Terms:
+def _terms(kind: Kind, filed: ServiceRequest, entry: DemoRequest) -> Terms:
     terms = kind.default_terms(filed, timezone.localdate())
-    if wish.days_left is None:
+    if entry.days_left is None:
         return terms
-    return Terms(terms.starts_on, min(terms.ends_on, terms.starts_on + timedelta(days=wish.days_left)))
+    return Terms(terms.starts_on, min(terms.ends_on, terms.starts_on + timedelta(days=entry.days_left)))

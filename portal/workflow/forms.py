@@ -276,7 +276,7 @@ class DenyForm(RevisionForm):
 
 
 class ApproveForm(RevisionForm):
-    """An approval: the reason, the last day, and what of the wish is granted."""
+    """An approval: the reason, the last day, and what of the request is granted."""
 
     comment = forms.CharField(
         label="Why is it approved?",
@@ -313,7 +313,7 @@ class ApproveForm(RevisionForm):
                     choices=words,
                     initial=choice.values[0],
                     widget=forms.RadioSelect,
-                    help_text="The first is what was asked for; you may grant less.",
+                    help_text="The first is what was requested; you may approve less.",
                 )
                 continue
             self.fields[f"keep_{choice.field}"] = forms.MultipleChoiceField(
@@ -321,8 +321,8 @@ class ApproveForm(RevisionForm):
                 choices=words,
                 initial=list(choice.values),
                 widget=forms.CheckboxSelectMultiple,
-                help_text="Untick what you do not grant.",
-                error_messages={"required": "Grant at least one, or deny the request."},
+                help_text="Clear what you do not approve.",
+                error_messages={"required": "Approve at least one, or deny the request."},
             )
 
     def clean_ends_on(self) -> Any:

@@ -18,7 +18,7 @@ def nodes() -> dict[str, Question | Answer]:
 
 _OWN_OPTIONS = (
     Option("Send mail from my own computer or mail program", "workstation"),
-    Option("Get a sender’s mail out of my own junk folder", "own-inbox"),
+    Option("Keep a sender’s mail away from my own junk folder", "own-inbox"),
     Option("Announce something to the whole campus", "announcement"),
     Option("Find people for a research study", "research"),
 )

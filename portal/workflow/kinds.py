@@ -35,7 +35,7 @@ def _unsaid(service_request: "ServiceRequest") -> str:
 
 @dataclass(frozen=True)
 class Stage:
-    """One desk on a request's way: whose it is, its target in business days, and when it applies."""
+    """One stage of review: the role that decides it, its target in business days, and when it applies."""
 
     key: str
     role: Role
@@ -187,7 +187,9 @@ class Route(Protocol):
     stages: tuple[Stage, ...]
 
     def before_review(self, service_request: "ServiceRequest") -> None:
-        """Gather what the route rests on, before it is chosen at a submission. Outside transactions: may ask the DNS."""
+        """Gather what the route rests on, before it is chosen at a submission. Outside transactions: may ask
+        the DNS.
+        """
 
     def route(self, service_request: "ServiceRequest") -> list[Stage]:
         """The stages this request passes, in order; never empty (an empty route would approve by itself)."""
@@ -228,15 +230,15 @@ class Approval(Protocol):
         return cuts
 
     def baseline(self, service_request: "ServiceRequest") -> list[dict[str, str]]:
-        """The answers that a first submission is compared with: a renewal's grant has some, a new wish none."""
+        """The answers that a first submission is compared with: those of a renewal's grant; none for a new request."""
         return []
 
     def decision_note(self, service_request: "ServiceRequest") -> str:
-        """What the letter of a decision says besides the reason, such as the term of the grant."""
+        """What the email about a decision says besides the reason, such as the term of the grant."""
         return ""
 
     def connect_lines(self, service_request: "ServiceRequest") -> list[str]:
-        """How to connect what was approved, a line each, for the letter of a decision."""
+        """How to connect what was approved, one line each, for the email about a decision."""
         return []
 
     def on_submitted(self, *, service_request: "ServiceRequest", actor: "User") -> None:

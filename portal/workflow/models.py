@@ -43,7 +43,7 @@ class Counter(models.Model):
 
 
 class ServiceRequest(models.Model):
-    """One person's wish, of any kind, on its way to a decision."""
+    """One request of any kind."""
 
     kind = models.CharField(max_length=20)
     reference = models.CharField(max_length=20, unique=True)

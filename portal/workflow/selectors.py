@@ -33,7 +33,7 @@ PAGE_SIZE = 25
 COUNT_CAP = 1000
 TABS = (
     ("mine", "Mine"),
-    ("role", "My desk"),
+    ("role", "My stage"),
     ("unassigned", "Unassigned"),
     ("overdue", "Overdue"),
     ("all", "All"),
@@ -156,7 +156,7 @@ def _counts(
 
 
 def decider_choices() -> list[tuple[int, str]]:
-    """(id, name) of those who may have requests on their desk, for the filter; a minute old at most."""
+    """(id, name) of those who may have requests assigned, for the filter; a minute old at most."""
     return cache.get_or_set("queue-deciders", _decider_choices, 60) or []
 
 
@@ -262,7 +262,7 @@ def waived_rules(service_request: ServiceRequest, findings: Sequence[StoredFindi
 
 
 def oldest_waiting(actor: User) -> ServiceRequest | None:
-    """The request of the actor's desk that is due first."""
+    """The request in the actor's queue that is due first."""
     return (
         tab_queue(actor, "role", timezone.localdate())
         .order_by(F("due_on").asc(nulls_last=True), "id")

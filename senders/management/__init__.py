@@ -1,1 +1,1 @@
-"""Commands of the senders room."""
+"""Management commands of the app."""

@@ -36,7 +36,7 @@ ROLES = (
 
 @dataclass(frozen=True)
 class World:
-    """A draft, a request in review with a file, a grant, a dead letter, a person who was asked for consent, a
+    """A draft, a request in review with a file, a grant, a dead failed_email, a person who was asked for consent, a
     sender authorization in review, a campaign that was approved and went to a large list, and a webhook.
     """
 
@@ -45,7 +45,7 @@ class World:
     request: ServiceRequest
     grant: Grant
     file: int
-    letter: int
+    failed_email: int
     consent: int
     senders: ServiceRequest
     senders_consent: int
@@ -67,9 +67,9 @@ def world(cast: Cast) -> World:
     upload = SimpleUploadedFile("note.txt", b"Where the copier stands.")
     file = attaching.attach(service_request=request, actor=cast.requester, upload=upload)
     draft = relay_draft(cast, address="129.118.10.22", **shared)
-    letter = Notification.objects.first()
-    assert letter is not None
-    Notification.objects.filter(pk=letter.pk).update(state=Delivery.DEAD)
+    failed_email = Notification.objects.first()
+    assert failed_email is not None
+    Notification.objects.filter(pk=failed_email.pk).update(state=Delivery.DEAD)
     consent = RelayRequest.of(fresh(request)).senders.get().pk
     senders = senders_request(cast)
     campaign = campaigns.submitted(cast, **shared)
@@ -89,7 +89,7 @@ def world(cast: Cast) -> World:
         fresh(request),
         grant,
         file.pk,
-        letter.pk,
+        failed_email.pk,
         consent,
         senders,
         asked_of_the_colleague(cast, senders, campaign),

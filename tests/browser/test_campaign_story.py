@@ -166,8 +166,8 @@ def complaints_come_in(grant: Grant, *, staff: Page, reviewer: Page, cio: Page) 
     stopped = Grant.objects.get(pk=grant.pk)
     assert stopped.state == GrantState.REVOKED
     assert not stopped.is_in_force_today
-    letters = Notification.objects.filter(text__contains="Students complain about the link.")
-    assert {letter.recipient for letter in letters} >= {"requester@ttu.edu", "cio@ttu.edu"}
+    emails = Notification.objects.filter(text__contains="Students complain about the link.")
+    assert {email.recipient for email in emails} >= {"requester@ttu.edu", "cio@ttu.edu"}
     staff.goto(f"/permissions/{grant.reference}/")
     expect(staff.locator("main")).to_contain_text("Students complain about the link.")
 
@@ -225,7 +225,7 @@ def test_a_survey_from_its_eml_to_an_approval_that_a_changed_message_does_not_ma
     expect(main).to_contain_text(f"{reference} is approved")
     assert Event.objects.get(service_request__reference=reference, action="approve").clauses == ["MKT-5"]
 
-    # A letter, and an approval that holds for this message alone.
+    # The CIO letter, and an approval that holds for this message alone.
     staff.goto(f"/campaigns/{reference}/letter/")
     expect(staff.get_by_role("heading", level=1)).to_have_text("The request is approved")
     assert_accessible(staff, "campaign-letter")

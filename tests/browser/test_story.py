@@ -90,7 +90,7 @@ def test_from_the_guide_to_a_grant_and_its_renewal(
     assert_accessible(reviewer, "queue")
     reviewer.get_by_role("link", name=reference).click()
     expect(reviewer.get_by_role("heading", level=1)).to_contain_text(HOST)
-    reviewer.get_by_role("button", name="Take it").click()
+    reviewer.get_by_role("button", name="Take request").click()
     assert_accessible(reviewer, "request-review")
     reviewer.locator("summary", has_text="Ask a question").click()
     reviewer.get_by_label("About which answer?").select_option("hostname")

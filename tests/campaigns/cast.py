@@ -1,4 +1,4 @@
-"""The verbs of the campaigns room's tests, beside the people of `tests.cast`."""
+"""Helpers of the tests of campaigns, beside the people of `tests.cast`."""
 
 from datetime import date, timedelta
 from email.message import EmailMessage

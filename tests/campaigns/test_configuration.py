@@ -58,7 +58,7 @@ def test_a_wrong_file_is_refused_at_the_start(tmp_path: Path, text: str) -> None
 
 
 @pytest.mark.django_db
-def test_the_calendar_and_the_desk_cost_the_same_for_few_and_for_many(cast: Cast) -> None:
+def test_the_calendar_and_the_queue_cost_the_same_for_few_and_for_many(cast: Cast) -> None:
     pages = (f"/calendar/?month={free_days():%Y-%m}", "/calendar/agenda/", "/campaigns/")
     client = client_of(cast.cio)
 

@@ -116,7 +116,7 @@ def test_a_link_shows_and_a_post_decides(cast: Cast) -> None:
     assert Grant.objects.get().starts_on == detail.first_send_on + timedelta(days=1)
 
 
-def test_the_desk_is_the_office_s(cast: Cast) -> None:
+def test_the_queue_is_the_offices(cast: Cast) -> None:
     waiting = submitted(cast)
     coming = submitted(cast, requester=cast.colleague, kind="notice", first=free_days(weeks=9))
     page = client_of(cast.cio).get("/campaigns/").content.decode()
@@ -381,7 +381,7 @@ def test_the_feed_s_address_is_shown_once(cast: Cast) -> None:
     assert client_of(cast.reviewer).get("/calendar/address/").status_code == 403
 
 
-def test_a_delegate_is_told_and_finds_the_desk_from_the_queue(cast: Cast) -> None:
+def test_a_delegate_gets_an_email_and_finds_the_offices_queue(cast: Cast) -> None:
     quiet = client_of(cast.reviewer).get("/queue/").content.decode()
     assert "where you decide as a delegate" not in quiet
     delegate(cast)

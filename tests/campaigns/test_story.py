@@ -86,9 +86,7 @@ def test_it_ends_after_its_last_day_without_a_word_of_renewal(cast: Cast) -> Non
     grant.refresh_from_db()
     assert grant.state == GrantState.ENDED
     assert GrantEvent.objects.filter(grant=grant).last().action == "close"  # type: ignore[union-attr]
-    assert {str(letter.unique_key).split(":")[0] for letter in Notification.objects.all()} == {
-        "grant_changed"
-    }
+    assert {str(email.unique_key).split(":")[0] for email in Notification.objects.all()} == {"grant_changed"}
 
 
 # ---------------------------------------------------------------- the checks

@@ -256,7 +256,7 @@ def test_the_page_takes_one_day(
     assert client_of(cast.requester).post("/campaigns/complaint-metrics/", typed).status_code == 403
 
 
-# ---------------------------------------------------------------- what came of it
+# ---------------------------------------------------------------- results
 def test_the_owner_is_asked_once_and_notes_what_came_of_it(
     cast: Cast, permission: CampaignPermission
 ) -> None:

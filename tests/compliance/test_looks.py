@@ -22,7 +22,7 @@ def test_the_screens_of_the_daily_checks(cast: Cast, live_server: Any, browser: 
         told_at=now,
         checked_at=now,
         unanswered_at=now,
-        broken_sentence="REL-3: the directory no longer knows noreply-lab@ttu.edu. Ask for a change.",
+        broken_sentence="REL-3: the directory no longer knows noreply-lab@ttu.edu. Request a change.",
         advice="copier-7.ttu.edu no longer leads to any address.",
     )
     RecheckRun.objects.create(total=40, done=10)

@@ -15,7 +15,7 @@ from tests.cast import Cast, approve, approved
 from tests.enforcement.pulled import script
 from tests.support.dns_server import DnsServer
 from tests.whitelist.cast import submitted as whitelist_submitted
-from tests.whitelist.conftest import names as names  # noqa: PLC0414 - a fixture of the room beside
+from tests.whitelist.conftest import names as names  # noqa: PLC0414 - a fixture of the whitelist's tests
 from whitelist.models import PermittedEntry, WhitelistPermission
 
 pytestmark = pytest.mark.django_db

@@ -38,7 +38,7 @@ ACTIONS = (
 )
 
 NOTHING = "333 333333 3"
-DESK = "333 333333 +"
+DECIDER = "333 333333 +"
 OWNER_AFTERWARDS = "444 333333 +"
 REVIEWER_AFTERWARDS = "333 444444 +"
 
@@ -58,11 +58,11 @@ TABLE: Mapping[State, Mapping[str, str]] = {
     State.IN_REVIEW: {
         "requester": "44+ 333333 +",
         "colleague": "44+ 333333 +",
-        "sponsor": DESK,
+        "sponsor": DECIDER,
         "reviewer": "333 +4+4++ +",
         "second_reviewer": "333 +4+4++ +",
-        "postmaster": DESK,
-        "cio": DESK,
+        "postmaster": DECIDER,
+        "cio": DECIDER,
         "auditor": NOTHING,
         "admin": NOTHING,
         "outsider": NOTHING,
@@ -70,11 +70,11 @@ TABLE: Mapping[State, Mapping[str, str]] = {
     State.NEEDS_INFORMATION: {
         "requester": "4++ 333333 +",
         "colleague": "4++ 333333 +",
-        "sponsor": DESK,
+        "sponsor": DECIDER,
         "reviewer": "333 +44444 +",
         "second_reviewer": "333 +44444 +",
-        "postmaster": DESK,
-        "cio": DESK,
+        "postmaster": DECIDER,
+        "cio": DECIDER,
         "auditor": NOTHING,
         "admin": NOTHING,
         "outsider": NOTHING,
@@ -82,11 +82,11 @@ TABLE: Mapping[State, Mapping[str, str]] = {
     State.APPROVED: {
         "requester": OWNER_AFTERWARDS,
         "colleague": OWNER_AFTERWARDS,
-        "sponsor": DESK,
+        "sponsor": DECIDER,
         "reviewer": REVIEWER_AFTERWARDS,
         "second_reviewer": REVIEWER_AFTERWARDS,
-        "postmaster": DESK,
-        "cio": DESK,
+        "postmaster": DECIDER,
+        "cio": DECIDER,
         "auditor": NOTHING,
         "admin": NOTHING,
         "outsider": NOTHING,
@@ -94,11 +94,11 @@ TABLE: Mapping[State, Mapping[str, str]] = {
     State.DENIED: {
         "requester": OWNER_AFTERWARDS,
         "colleague": OWNER_AFTERWARDS,
-        "sponsor": DESK,
+        "sponsor": DECIDER,
         "reviewer": REVIEWER_AFTERWARDS,
         "second_reviewer": REVIEWER_AFTERWARDS,
-        "postmaster": DESK,
-        "cio": DESK,
+        "postmaster": DECIDER,
+        "cio": DECIDER,
         "auditor": NOTHING,
         "admin": NOTHING,
         "outsider": NOTHING,
@@ -106,11 +106,11 @@ TABLE: Mapping[State, Mapping[str, str]] = {
     State.WITHDRAWN: {
         "requester": OWNER_AFTERWARDS,
         "colleague": OWNER_AFTERWARDS,
-        "sponsor": DESK,
+        "sponsor": DECIDER,
         "reviewer": REVIEWER_AFTERWARDS,
         "second_reviewer": REVIEWER_AFTERWARDS,
-        "postmaster": DESK,
-        "cio": DESK,
+        "postmaster": DECIDER,
+        "cio": DECIDER,
         "auditor": NOTHING,
         "admin": NOTHING,
         "outsider": NOTHING,

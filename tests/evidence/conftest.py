@@ -1,4 +1,4 @@
-"""The senders room's name server and vendor, whose records a test may change."""
+"""The name server and vendor of the senders' tests, whose records a test may change."""
 
 from tests.senders.conftest import names, published
 

@@ -1,4 +1,4 @@
-"""Name servers for this room's tests: one inside the process with knobs, and NSD with the zones of the repository."""
+"""Name servers for these tests: one inside the process with knobs, and NSD with the zones of the repository."""
 
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path

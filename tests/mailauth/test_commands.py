@@ -157,7 +157,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     assert refused.value.returncode == 2
 
 
-def test_the_room_needs_no_django() -> None:
+def test_the_app_needs_no_django() -> None:
     code = (
         "import sys, portal.mailauth.domain_report, portal.mailauth.message_report, portal.mailauth.reach, "
         "portal.mailauth.spf_simulation, portal.mailauth.as_json, portal.mailauth.as_text\n"

@@ -50,7 +50,7 @@ def sink() -> Iterator[StallingSink]:
         yield server
 
 
-def test_a_worker_killed_while_it_sends_loses_no_letter(
+def test_a_worker_killed_while_it_sends_loses_no_email(
     cast: Cast, sink: StallingSink, tmp_path: Path
 ) -> None:
     approved(cast)

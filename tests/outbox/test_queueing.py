@@ -111,7 +111,7 @@ def test_two_transactions_race_for_one_key(postgres: None) -> None:
 
 # ---------------------------------------------------------------- the wake-up call
 @pytest.mark.django_db
-def test_many_messages_of_one_transaction_wake_once(
+def test_many_messages_of_one_transaction_dispatch_once(
     calls: list[Any], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
@@ -130,7 +130,7 @@ def rolled_back_to_a_savepoint() -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "wakes"),
+    ("steps", "dispatches"),
     [
         ([rolled_back_to_a_savepoint], 0),
         ([rolled_back_to_a_savepoint, queue], 1),
@@ -138,12 +138,14 @@ def rolled_back_to_a_savepoint() -> None:
     ],
 )
 @pytest.mark.django_db(transaction=True)
-def test_only_messages_that_stand_wake(calls: list[Any], steps: list[Callable[[], Any]], wakes: int) -> None:
+def test_only_committed_messages_dispatch(
+    calls: list[Any], steps: list[Callable[[], Any]], dispatches: int
+) -> None:
     with transaction.atomic():
         for step in steps:
             step()
-    assert len(calls) == wakes
-    assert Notification.objects.count() == wakes
+    assert len(calls) == dispatches
+    assert Notification.objects.count() == dispatches
 
 
 @pytest.mark.django_db(transaction=True)

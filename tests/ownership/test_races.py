@@ -1,4 +1,4 @@
-"""Two at the same moment, on PostgreSQL: one owner comes of it, and one step of a search."""
+"""Two at the same moment, on PostgreSQL: there is one owner, and one step of a search."""
 
 from datetime import timedelta
 

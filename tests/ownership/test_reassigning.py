@@ -145,7 +145,7 @@ def test_the_link_to_the_mailbox_only_shows_and_a_post_takes_it_over(cast: Cast,
     client = client_of(cast.outsider)
     page = client.get(path)
     assert page.status_code == 200
-    assert "Take it over" in page.content.decode()
+    assert "Take over permission" in page.content.decode()
     assert Grant.objects.get(pk=grant.pk).owner == cast.requester
     assert client.post(path).status_code == 302
     now = Grant.objects.get(pk=grant.pk)

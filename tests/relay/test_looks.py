@@ -10,7 +10,7 @@ from portal.workflow.models import ServiceRequest
 from portal.workflow.services import answering, requesting, reviewing
 from relay.models import RelayRequest
 from tests.cast import Cast, fresh
-from tests.relay.test_volume import MAIL, filed, wish
+from tests.relay.test_volume import MAIL, drafted, filed
 from tests.support.browser import assert_accessible, picture, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -19,9 +19,9 @@ HOST = "a-very-long-name-of-a-server-in-the-basement.of-building-42.biology.ttu.
 DEPARTMENT = "Department of Biological Sciences and Natural History of the Llano Estacado"
 
 
-def long_wish(cast: Cast, **columns: Any) -> ServiceRequest:
+def long_draft(cast: Cast, **columns: Any) -> ServiceRequest:
     DirectoryAddress.objects.get_or_create(address=LONG, department=DEPARTMENT, owner=cast.colleague.email)
-    draft = wish(cast, hostname=HOST, **columns)
+    draft = drafted(cast, hostname=HOST, **columns)
     answering.write_answers(service_request=draft, answers={"senders": [LONG, "noreply-lab@ttu.edu"]})
     draft = fresh(draft)
     title, subject = draft.kind_entry.summarise(draft)
@@ -30,7 +30,7 @@ def long_wish(cast: Cast, **columns: Any) -> ServiceRequest:
 
 
 def test_what_the_requester_sees(cast: Cast, live_server: Any, browser: Any) -> None:
-    draft = long_wish(cast, most_per_day=6000)
+    draft = long_draft(cast, most_per_day=6000)
     page = sign_in(browser, live_server.url, cast.requester)
     page.goto(f"/requests/{draft.reference}/edit/mail/")
     page.locator("[name=most_per_day]").fill("7000")
@@ -48,7 +48,7 @@ def test_what_the_requester_sees(cast: Cast, live_server: Any, browser: Any) -> 
 
 
 def test_what_the_owner_of_a_mailbox_is_asked(cast: Cast, live_server: Any, browser: Any) -> None:
-    draft = long_wish(cast)
+    draft = long_draft(cast)
     requesting.submit(service_request=draft, actor=cast.requester, revision=draft.revision)
     sender = RelayRequest.of(fresh(draft)).senders.get(address=LONG)
     page = sign_in(browser, live_server.url, cast.colleague)

@@ -32,7 +32,7 @@ PART = 3000
 _numbers = iter(range(1, 200))
 
 
-def wish(cast: Cast, **facts: Any) -> ServiceRequest:
+def drafted(cast: Cast, **facts: Any) -> ServiceRequest:
     """A relay request for PART recipients a day inside the university, not yet submitted."""
     most = facts.pop("most", PART)
     sender = facts.pop("sender", "noreply-lab@ttu.edu")
@@ -62,8 +62,8 @@ def limits(settings: Any, **values: Any) -> None:
 
 # ---------------------------------------------------------------- ways around it
 def test_the_second_half_of_a_split_mailing_passes_the_cio(cast: Cast) -> None:
-    approve(cast, sent(wish(cast)))
-    second = sent(wish(cast))
+    approve(cast, sent(drafted(cast)))
+    second = sent(drafted(cast))
     assert route(second) == ["review", "cio"]
     assert Action.APPROVE not in available_actions(fresh(second), cast.reviewer)
     reviewing.advance(service_request=fresh(second), actor=cast.reviewer, revision=second.revision)
@@ -71,47 +71,47 @@ def test_the_second_half_of_a_split_mailing_passes_the_cio(cast: Cast) -> None:
 
 
 def test_two_at_the_same_time_are_no_way_around_it(cast: Cast) -> None:
-    first, second = sent(wish(cast)), sent(wish(cast))
+    first, second = sent(drafted(cast)), sent(drafted(cast))
     assert route(first) == route(second) == ["review", "cio"]
 
 
 @pytest.mark.parametrize("spelling", ["  phYSICS ", "Physics"])
 def test_neither_is_a_colleague_who_files_it_with_another_sender(cast: Cast, spelling: str) -> None:
-    approve(cast, sent(wish(cast)))
+    approve(cast, sent(drafted(cast)))
     for person in (cast.colleague, cast.sponsor):
         apart(person)
-    other = wish(cast, requester=cast.colleague, department=spelling, sender="alerts@ttu.edu")
+    other = drafted(cast, requester=cast.colleague, department=spelling, sender="alerts@ttu.edu")
     assert route(other) == ["review", "cio"]
-    other = wish(cast, requester=cast.sponsor, department="Anything", sender="printing@ttu.edu")
+    other = drafted(cast, requester=cast.sponsor, department="Anything", sender="printing@ttu.edu")
     assert route(other) == ["review"]
 
 
 def test_what_somebody_calls_their_department_hides_no_colleague(cast: Cast) -> None:
-    approve(cast, sent(wish(cast)))
-    other = wish(cast, requester=cast.colleague, department="A name of my own", sender="alerts@ttu.edu")
+    approve(cast, sent(drafted(cast)))
+    other = drafted(cast, requester=cast.colleague, department="A name of my own", sender="alerts@ttu.edu")
     assert route(other) == ["review", "cio"]
     apart(cast.colleague)
     assert route(other) == ["review"]
 
 
 def test_nor_another_person_with_the_same_sender(cast: Cast) -> None:
-    approve(cast, sent(wish(cast)))
+    approve(cast, sent(drafted(cast)))
     facts: dict[str, Any] = {"requester": apart(cast.outsider), "department": "Chemistry"}
-    assert route(wish(cast, **facts)) == ["review", "cio"]
-    assert route(wish(cast, sender="alerts@ttu.edu", **facts)) == ["review"]
+    assert route(drafted(cast, **facts)) == ["review", "cio"]
+    assert route(drafted(cast, sender="alerts@ttu.edu", **facts)) == ["review"]
 
 
 def test_nor_a_co_owner_who_files_the_other_half(cast: Cast) -> None:
     apart(cast.outsider)
-    approve(cast, sent(wish(cast, co_owner=cast.outsider)))
+    approve(cast, sent(drafted(cast, co_owner=cast.outsider)))
     apart(cast.requester)
-    other = wish(cast, requester=cast.outsider, department="Chemistry", sender="alerts@ttu.edu")
+    other = drafted(cast, requester=cast.outsider, department="Chemistry", sender="alerts@ttu.edu")
     assert route(other) == ["review", "cio"]
 
 
 def test_nor_a_change_after_the_approval(cast: Cast) -> None:
-    approve(cast, sent(wish(cast)))
-    small = approve(cast, sent(wish(cast, most=50)))
+    approve(cast, sent(drafted(cast)))
+    small = approve(cast, sent(drafted(cast, most=50)))
     change = issuing.begin_renewal(grant=small, actor=cast.requester, intention=Intention.CHANGE)
     assert route(change) == ["review"]
     answering.write_columns(detail=RelayRequest.of(change), columns={"most_per_day": PART})
@@ -119,17 +119,17 @@ def test_nor_a_change_after_the_approval(cast: Cast) -> None:
 
 
 def test_nor_a_permission_that_is_suspended_for_a_day(cast: Cast) -> None:
-    grant = approve(cast, sent(wish(cast)))
+    grant = approve(cast, sent(drafted(cast)))
     Grant.objects.filter(pk=grant.pk).update(state="suspended")
-    assert route(wish(cast)) == ["review", "cio"]
+    assert route(drafted(cast)) == ["review", "cio"]
     Grant.objects.filter(pk=grant.pk).update(state="revoked")
-    assert route(wish(cast)) == ["review"]
+    assert route(drafted(cast)) == ["review"]
 
 
 def test_nor_a_page_that_was_open_before_the_other_was_filed(cast: Cast) -> None:
-    request = sent(wish(cast))
+    request = sent(drafted(cast))
     assert [stage.key for stage in request.kind_entry.route(request)] == ["review"]
-    sent(wish(cast))  # While the reviewer's click is on its way.
+    sent(drafted(cast))  # While the reviewer's click is on its way.
     with pytest.raises(WrongState, match="not possible at this stage"):
         approve(cast, request)
     # The same under the lock of an approval, where a transition has read the sum just before.
@@ -144,7 +144,7 @@ def test_nor_a_page_that_was_open_before_the_other_was_filed(cast: Cast) -> None
 
 
 def test_a_request_at_the_cio_stays_there_when_the_other_is_withdrawn(cast: Cast) -> None:
-    other, request = sent(wish(cast)), sent(wish(cast))
+    other, request = sent(drafted(cast)), sent(drafted(cast))
     reviewing.advance(service_request=request, actor=cast.reviewer, revision=request.revision)
     requesting.withdraw(service_request=fresh(other), actor=cast.requester, revision=fresh(other).revision)
     assert route(request) == ["review", "cio"]
@@ -154,10 +154,10 @@ def test_a_request_at_the_cio_stays_there_when_the_other_is_withdrawn(cast: Cast
 # ---------------------------------------------------------------- what does not grow
 def test_a_renewal_that_adds_nothing_is_judged_alone(cast: Cast) -> None:
     for most in (2000, 2000, 900):
-        grant = approve(cast, sent(wish(cast, most=most)))
+        grant = approve(cast, sent(drafted(cast, most=most)))
     Grant.objects.filter(pk=grant.pk).update(ends_on=timezone.localdate() + timedelta(days=20))
     answering.write_columns(
-        detail=RelayRequest.of(wish(cast, most=4000)), columns={}
+        detail=RelayRequest.of(drafted(cast, most=4000)), columns={}
     )  # A draft is nobody's volume.
     renewal = issuing.begin_renewal(
         grant=Grant.objects.get(pk=grant.pk), actor=cast.requester, intention=Intention.RENEWAL
@@ -166,9 +166,9 @@ def test_a_renewal_that_adds_nothing_is_judged_alone(cast: Cast) -> None:
 
 
 def test_a_small_request_of_a_small_department_takes_one_stage(cast: Cast) -> None:
-    approve(cast, sent(wish(cast, most=2000)))
-    assert route(wish(cast, most=3000)) == ["review"]
-    assert route(wish(cast, most=3001)) == ["review", "cio"]
+    approve(cast, sent(drafted(cast, most=2000)))
+    assert route(drafted(cast, most=3000)) == ["review"]
+    assert route(drafted(cast, most=3001)) == ["review", "cio"]
 
 
 # ---------------------------------------------------------------- what the institution says
@@ -179,9 +179,9 @@ def test_a_small_request_of_a_small_department_takes_one_stage(cast: Cast) -> No
 def test_the_institution_says_what_counts_together(
     cast: Cast, settings: Any, counts: tuple[str, ...], expected: list[str]
 ) -> None:
-    approve(cast, sent(wish(cast)))
+    approve(cast, sent(drafted(cast)))
     limits(settings, volume_counts_together=counts)
-    assert route(wish(cast, sender="alerts@ttu.edu")) == expected
+    assert route(drafted(cast, sender="alerts@ttu.edu")) == expected
 
 
 def test_a_word_that_means_nothing_is_refused(tmp_path: Path) -> None:
@@ -193,8 +193,8 @@ def test_a_word_that_means_nothing_is_refused(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------- what people read
 def test_the_requester_reads_why_before_sending_it(cast: Cast, requester_client: Client) -> None:
-    grant = approve(cast, sent(wish(cast)))
-    draft = wish(cast)
+    grant = approve(cast, sent(drafted(cast)))
+    draft = drafted(cast)
     preview = requester_client.get(f"/requests/{draft.reference}/answers/").content.decode()
     who = preview.split("Who decides")[1]
     assert institution().cio_office in who
@@ -214,11 +214,11 @@ def test_the_sum_costs_the_same_whatever_it_sums_up(cast: Cast) -> None:
             request.kind_entry.route(request)
         return len(captured)
 
-    draft = wish(cast, most=10)
-    approve(cast, sent(wish(cast, most=10)))
+    draft = drafted(cast, most=10)
+    approve(cast, sent(drafted(cast, most=10)))
     few = asked()
     for _ in range(6):
-        sent(wish(cast, most=10))
-        approve(cast, sent(wish(cast, most=10)))
+        sent(drafted(cast, most=10))
+        approve(cast, sent(drafted(cast, most=10)))
     assert asked() == few
     assert few <= 13

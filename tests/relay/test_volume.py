@@ -41,7 +41,7 @@ MAIL: dict[str, Any] = {
 }
 
 
-def wish(cast: Cast, *, address: str = "129.118.10.20", **columns: Any) -> ServiceRequest:
+def drafted(cast: Cast, *, address: str = "129.118.10.20", **columns: Any) -> ServiceRequest:
     """A request with these answers about its mail, not yet submitted."""
     draft = relay_draft(cast, address=address)
     answering.write_columns(detail=RelayRequest.of(draft), columns=MAIL | columns)
@@ -49,7 +49,7 @@ def wish(cast: Cast, *, address: str = "129.118.10.20", **columns: Any) -> Servi
 
 
 def filed(cast: Cast, **columns: Any) -> ServiceRequest:
-    draft = wish(cast, **columns)
+    draft = drafted(cast, **columns)
     requesting.submit(service_request=draft, actor=cast.requester, revision=draft.revision)
     return fresh(draft)
 
@@ -94,7 +94,7 @@ def ending(grant: Grant) -> Grant:
 def test_the_cio_decides_above_the_institutions_limits(
     cast: Cast, answers: dict[str, Any], is_large: bool
 ) -> None:
-    request = wish(cast, **answers)
+    request = drafted(cast, **answers)
     assert route(request) == (["review", "cio"] if is_large else ["review"])
     assert (found(request, "volume") is not None) == is_large
 
@@ -156,7 +156,7 @@ def test_a_figure_that_nobody_gave_bars_the_approval(cast: Cast) -> None:
 def test_the_form_the_preview_and_the_live_check_say_that_the_cio_decides(
     cast: Cast, requester_client: Client
 ) -> None:
-    draft = wish(cast)
+    draft = drafted(cast)
     page = f"/requests/{draft.reference}/edit/mail/"
     assert f"the {institution().cio_office} decides as well" in requester_client.get(page).content.decode()
     typed = {name: str(value) for name, value in MAIL.items()} | {
@@ -197,7 +197,7 @@ def test_the_form_the_preview_and_the_live_check_say_that_the_cio_decides(
 def test_figures_that_cannot_be_are_refused_beside_their_field(
     cast: Cast, requester_client: Client, answers: dict[str, str], words: str
 ) -> None:
-    draft = wish(cast)
+    draft = drafted(cast)
     typed = {name: str(value) for name, value in MAIL.items()} | {"revision": draft.revision} | answers
     answer = requester_client.post(f"/requests/{draft.reference}/edit/mail/", typed)
     assert answer.status_code == 422
@@ -216,7 +216,7 @@ def test_volume_split_over_several_permissions_is_said_to_the_reviewer(cast: Cas
     assert "540 of them outside" in together.sentence
     assert "TM-R-1001" in together.sentence
     # Another owner of another department, with the same sender: still one mailing.
-    other = wish(cast, address="129.118.10.99")
+    other = drafted(cast, address="129.118.10.99")
     ServiceRequest.objects.filter(pk=other.pk).update(requester=cast.outsider, department="Chemistry")
     RelayRequest.objects.filter(pk=other.pk).update(most_per_day=900)
     assert found(other, "volume-together") is not None
@@ -327,7 +327,7 @@ def test_nothing_is_raised_whatever_the_terms_say(cast: Cast, reviewer_client: C
 
 
 def test_a_cut_term_and_a_cut_sender_are_said_as_well(cast: Cast) -> None:
-    draft = wish(cast)
+    draft = drafted(cast)
     answering.write_answers(
         service_request=draft, answers={"senders": ["noreply-lab@ttu.edu", "alerts@ttu.edu"]}
     )

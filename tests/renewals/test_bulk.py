@@ -275,7 +275,7 @@ def test_more_than_a_few_go_to_a_worker(
 ) -> None:
     rows = green_renewals(cast, names, deciding.AT_ONCE + 1)
     woken: list[int] = []
-    monkeypatch.setattr(deciding, "wake", woken.append)
+    monkeypatch.setattr(deciding, "dispatch_run", woken.append)
     client = client_of(cast.reviewer)
     address = posted(client, *rows)
     run = BulkRun.objects.get()
@@ -293,7 +293,7 @@ def test_slow_name_servers_hand_the_rest_to_a_worker(
 ) -> None:
     rows = green_renewals(cast, names, deciding.AT_ONCE)
     woken: list[int] = []
-    monkeypatch.setattr(deciding, "wake", woken.append)
+    monkeypatch.setattr(deciding, "dispatch_run", woken.append)
     monkeypatch.setattr(deciding, "INLINE_SECONDS", 0.0)
     posted(client_of(cast.reviewer), *rows)
     run = BulkRun.objects.get()

@@ -1,4 +1,4 @@
-"""Run as a program by `test_migrations`: fill a database as it was before samples had a room, or look at it after.
+"""Run as a program by `test_migrations`: fill a database as it was before samples had an app, or read it afterwards.
 
 python -m tests.samples.old_database fill|look        # DATABASE_URL says where
 """

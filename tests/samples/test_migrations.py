@@ -1,4 +1,4 @@
-"""A database from before samples had a room of their own keeps its samples, its proofs and its probe addresses."""
+"""A database from before samples had their own app keeps its samples, proofs and probe addresses."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The verbs of the senders room's tests, beside the people of `tests.cast`."""
+"""Helpers of the tests of senders, beside the people of `tests.cast`."""
 
 from datetime import timedelta
 from typing import Any

@@ -33,7 +33,7 @@ def calendar() -> BusinessCalendar:
     return business_calendar(PLACE)
 
 
-def wish(first: str, last: str, *people: str, survey: bool = True) -> Window:
+def window_of(first: str, last: str, *people: str, survey: bool = True) -> Window:
     return Window(
         date.fromisoformat(first), date.fromisoformat(last), frozenset(people or ("students",)), survey
     )
@@ -41,7 +41,13 @@ def wish(first: str, last: str, *people: str, survey: bool = True) -> Window:
 
 def booked(first: str, last: str, *people: str, survey: bool = True, **facts: Any) -> Booking:
     return Booking(
-        "TM-C-1", "A survey", "A unit", "Survey", wish(first, last, *people, survey=survey), True, **facts
+        "TM-C-1",
+        "A survey",
+        "A unit",
+        "Survey",
+        window_of(first, last, *people, survey=survey),
+        True,
+        **facts,
     )
 
 
@@ -61,36 +67,36 @@ def test_two_surveys_of_the_same_people_conflict_in_the_same_week(
     first: str, last: str, expected: bool
 ) -> None:
     other = booked("2027-02-05", "2027-02-06")
-    assert bool(windows.conflicts(wish(first, last), [other])) is expected
+    assert bool(windows.conflicts(window_of(first, last), [other])) is expected
 
 
 def test_mailings_conflict_on_the_same_days_alone() -> None:
     other = booked("2027-02-05", "2027-02-06", survey=False)
-    assert not windows.conflicts(wish("2027-02-04", "2027-02-04"), [other])
-    assert windows.conflicts(wish("2027-02-06", "2027-02-09"), [other])
+    assert not windows.conflicts(window_of("2027-02-04", "2027-02-04"), [other])
+    assert windows.conflicts(window_of("2027-02-06", "2027-02-09"), [other])
 
 
 def test_other_people_and_free_days_do_not_conflict() -> None:
-    week = wish("2027-02-05", "2027-02-05")
+    week = window_of("2027-02-05", "2027-02-05")
     assert not windows.conflicts(week, [booked("2027-02-05", "2027-02-05", "staff")])
     assert not windows.conflicts(week, [booked("2027-02-05", "2027-02-05", takes_days=False)])
     shared = windows.conflicts(
-        wish("2027-02-05", "2027-02-05", "students", "staff"), [booked("2027-02-05", "2027-02-05")]
+        window_of("2027-02-05", "2027-02-05", "students", "staff"), [booked("2027-02-05", "2027-02-05")]
     )
     assert [conflict.populations for conflict in shared] == [STUDENTS]
 
 
 def test_a_week_goes_on_over_the_turn_of_the_year() -> None:
     # 31 December 2026 is a Thursday: its week is 28 December to 3 January.
-    assert windows.conflicts(wish("2027-01-02", "2027-01-02"), [booked("2026-12-28", "2026-12-28")])
-    assert not windows.conflicts(wish("2027-01-04", "2027-01-04"), [booked("2026-12-28", "2026-12-28")])
+    assert windows.conflicts(window_of("2027-01-02", "2027-01-02"), [booked("2026-12-28", "2026-12-28")])
+    assert not windows.conflicts(window_of("2027-01-04", "2027-01-04"), [booked("2026-12-28", "2026-12-28")])
 
 
 # ---------------------------------------------------------------- the free window
 def test_the_next_free_window_begins_after_the_other_survey_s_week() -> None:
     taken = [booked("2027-02-01", "2027-02-02")]
     free = windows.next_free(
-        wish("2027-02-03", "2027-02-05"), taken, PLACE, calendar(), not_before=date(2027, 1, 4)
+        window_of("2027-02-03", "2027-02-05"), taken, PLACE, calendar(), not_before=date(2027, 1, 4)
     )
     assert free is not None
     assert (free.starts_on, free.ends_on) == (date(2027, 2, 8), date(2027, 2, 10))
@@ -98,7 +104,7 @@ def test_the_next_free_window_begins_after_the_other_survey_s_week() -> None:
 
 def test_the_next_free_window_jumps_over_blackouts_the_turn_of_the_year_and_a_holiday() -> None:
     free = windows.next_free(
-        wish("2026-12-21", "2026-12-28"), [], PLACE, calendar(), not_before=date(2026, 12, 1)
+        window_of("2026-12-21", "2026-12-28"), [], PLACE, calendar(), not_before=date(2026, 12, 1)
     )
     assert free is not None
     assert free.starts_on == date(2027, 1, 4)
@@ -108,20 +114,20 @@ def test_the_next_free_window_jumps_over_blackouts_the_turn_of_the_year_and_a_ho
 def test_a_used_up_budget_moves_the_window_into_the_next_year_of_surveys() -> None:
     taken = [booked("2026-10-05", "2026-10-05"), booked("2027-02-01", "2027-02-01")]
     free = windows.next_free(
-        wish("2027-05-03", "2027-05-03"), taken, PLACE, calendar(), not_before=date(2027, 1, 4)
+        window_of("2027-05-03", "2027-05-03"), taken, PLACE, calendar(), not_before=date(2027, 1, 4)
     )
     assert free is not None
     assert free.starts_on == date(2027, 9, 1)
     assert windows.next_free(
-        wish("2027-05-03", "2027-05-03", "staff"), taken, PLACE, calendar(), not_before=date(2027, 1, 4)
-    ) == wish("2027-05-03", "2027-05-03", "staff")
+        window_of("2027-05-03", "2027-05-03", "staff"), taken, PLACE, calendar(), not_before=date(2027, 1, 4)
+    ) == window_of("2027-05-03", "2027-05-03", "staff")
 
 
 def test_where_no_window_is_free_there_is_none() -> None:
     closed = replace(PLACE, blackouts=(Blackout(date(2026, 1, 1), date(2029, 12, 31), "closed"),))
     assert (
         windows.next_free(
-            wish("2027-02-03", "2027-02-03"), [], closed, calendar(), not_before=date(2027, 1, 4)
+            window_of("2027-02-03", "2027-02-03"), [], closed, calendar(), not_before=date(2027, 1, 4)
         )
         is None
     )
@@ -141,12 +147,12 @@ def test_the_lead_time_leaves_out_weekends_and_closed_days() -> None:
 def test_whatever_is_proposed_is_free_long_enough_and_late_enough(
     start: date, length: int, others: list[tuple[date, int]]
 ) -> None:
-    wished = Window(start, start + timedelta(days=length), STUDENTS, True)
+    requested = Window(start, start + timedelta(days=length), STUDENTS, True)
     taken = [
         Booking(f"TM-C-{n}", "", "", "", Window(day, day + timedelta(days=days), STUDENTS, True), True)
         for n, (day, days) in enumerate(others)
     ]
-    free = windows.next_free(wished, taken, PLACE, calendar(), not_before=start)
+    free = windows.next_free(requested, taken, PLACE, calendar(), not_before=start)
     if free is None:
         return
     assert free.starts_on >= start
@@ -180,7 +186,7 @@ def test_a_survey_stopped_before_it_began_does_not_count() -> None:
         booked("2026-10-05", "2026-10-05"),
         booked("2027-02-01", "2027-02-01", takes_days=False, counts=False),
     ]
-    (budget,) = windows.budgets(wish("2027-03-01", "2027-03-01"), taken, PLACE)
+    (budget,) = windows.budgets(window_of("2027-03-01", "2027-03-01"), taken, PLACE)
     assert (budget.used, budget.is_used_up) == (1, False)
 
 

@@ -8,10 +8,10 @@ from django import forms
 from portal.ui import folded
 
 
-class Colours(forms.Form):
+class Colors(forms.Form):
     """A form with an initial value and choices of its own."""
 
-    colour = forms.ChoiceField(choices=[("r", "Red")])
+    color = forms.ChoiceField(choices=[("r", "Red")])
     why = forms.CharField(required=False, label="Why?")
 
 
@@ -23,23 +23,23 @@ def _empty() -> Iterator[None]:
 
 
 def test_what_is_kept_is_what_a_fresh_form_renders() -> None:
-    assert folded.markup(Colours(prefix="a")) == Colours(prefix="a").render()
-    assert folded.markup(Colours(prefix="a")) == Colours(prefix="a").render()
+    assert folded.markup(Colors(prefix="a")) == Colors(prefix="a").render()
+    assert folded.markup(Colors(prefix="a")) == Colors(prefix="a").render()
     assert len(folded._kept) == 1
 
 
 def test_every_difference_that_shows_makes_another_entry() -> None:
-    other_choices, other_label, other_initial = Colours(), Colours(), Colours(initial={"why": "<b>"})
-    other_choices.fields["colour"].choices = [("g", "Green")]  # type: ignore[attr-defined]
+    other_choices, other_label, other_initial = Colors(), Colors(), Colors(initial={"why": "<b>"})
+    other_choices.fields["color"].choices = [("g", "Green")]  # type: ignore[attr-defined]
     other_label.fields["why"].label = "Because?"
-    for form in (Colours(), Colours(prefix="b"), other_choices, other_label, other_initial):
+    for form in (Colors(), Colors(prefix="b"), other_choices, other_label, other_initial):
         assert folded.markup(form) == form.render()
     assert len(folded._kept) == 5
     assert "<b>" not in folded.markup(other_initial)
 
 
 def test_a_form_with_answers_is_never_kept() -> None:
-    form = Colours({"colour": "no such", "why": "secret words"})
+    form = Colors({"color": "no such", "why": "secret words"})
     assert "secret words" in folded.markup(form)
     assert not folded._kept
 
@@ -47,5 +47,5 @@ def test_a_form_with_answers_is_never_kept() -> None:
 def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folded, "KEPT", 3)
     for number in range(9):
-        folded.markup(Colours(prefix=f"p{number}"))
+        folded.markup(Colors(prefix=f"p{number}"))
     assert len(folded._kept) == 3

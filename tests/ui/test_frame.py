@@ -1,4 +1,4 @@
-"""The frame: who sees which links, the colour scheme, the institution's colour, the error pages."""
+"""The frame: who sees which links, the color scheme, the institution's color, the error pages."""
 
 import dataclasses
 import re
@@ -86,7 +86,7 @@ def test_settings_ask_for_sign_in(client: Client, db: None) -> None:
     assert client.get("/settings/")["Location"] == "/accounts/login/?next=/settings/"
 
 
-def test_the_institutions_colour_is_a_style_sheet(client: Client) -> None:
+def test_the_institutions_color_is_a_style_sheet(client: Client) -> None:
     response = client.get("/brand.css")
     assert response["Content-Type"] == "text/css"
     assert response.content.decode() == ":root { --brand: #cc0000; }\n"

@@ -1,4 +1,4 @@
-"""What lower rooms tell: once for each change, in its transaction."""
+"""Announcements of lower apps: once for each change, in its transaction."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The verbs of the whitelist room's tests, beside the people of `tests.cast`."""
+"""Helpers of the tests of the whitelist, beside the people of `tests.cast`."""
 
 from typing import Any
 

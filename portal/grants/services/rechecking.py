@@ -80,7 +80,7 @@ def _check(pk: int) -> Checked:
         found = grant.kind_entry.recheck(grant)
         return Checked(pk, revision, compliance_result(found) if found else None, tuple(found))
     except Exception:
-        logger.exception("Grant %s could not be checked again; the others go on.", pk)
+        logger.exception("Permission %s could not be checked again; the others go on.", pk)
         return Checked(pk, revision, ComplianceResult(Standing.UNKNOWN))
     finally:
         connections.close_all()  # each thread has its own connection, which nobody else closes
@@ -106,7 +106,7 @@ def _guarded_write(checked: Checked, today: date) -> None:
         if checked.verdict is not None:
             _write(checked, checked.verdict, today)
     except Exception:
-        logger.exception("The check of grant %s could not be written; the others go on.", checked.pk)
+        logger.exception("The check of permission %s could not be written; the others go on.", checked.pk)
 
 
 @transaction.atomic

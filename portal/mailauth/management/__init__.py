@@ -1,1 +1,1 @@
-"""Management commands of the room."""
+"""Management commands of the app."""

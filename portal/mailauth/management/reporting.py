@@ -40,8 +40,8 @@ class ReportCommand(BaseCommand):
         self.add_base_argument(parser, "--settings", help="The settings module.")
         self.add_base_argument(parser, "--pythonpath", help="A folder to add to the module path.")
         self.add_base_argument(parser, "--traceback", action="store_true", help="Show the stack of an error.")
-        self.add_base_argument(parser, "--no-color", action="store_true", help="No colours.")
-        self.add_base_argument(parser, "--force-color", action="store_true", help="Colours always.")
+        self.add_base_argument(parser, "--no-color", action="store_true", help="No colors.")
+        self.add_base_argument(parser, "--force-color", action="store_true", help="Colors always.")
         parser.set_defaults(verbosity=1, skip_checks=True)
         self.add_arguments(parser)
         return parser

@@ -1,1 +1,1 @@
-"""What people do in the renewals room."""
+"""Services of renewals."""

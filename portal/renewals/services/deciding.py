@@ -46,7 +46,7 @@ def approve_chosen(*, actor: User, key: UUID, reason: str, chosen: Sequence[Chos
     if is_new and len(chosen) <= AT_ONCE:
         carry_out(run.pk, within=INLINE_SECONDS)
     elif is_new:
-        wake(run.pk)
+        dispatch_run(run.pk)
     run.refresh_from_db()
     return run
 
@@ -81,7 +81,7 @@ def _rows(actor: User, reason: str, chosen: Sequence[Chosen]) -> list[BulkRow]:
     return rows
 
 
-def wake(pk: int) -> None:
+def dispatch_run(pk: int) -> None:
     """Ask a worker to carry the run out; if the broker is away, the sweep comes within two minutes."""
     dispatch.start("portal.renewals.tasks.carry_out", pk, otherwise="the sweep will carry the run out")
 
@@ -120,7 +120,7 @@ def carry_out(pk: int, *, within: float | None = None) -> None:
 
 def _hand_on(pk: int, token: str) -> None:
     BulkRun.objects.filter(pk=pk, token=token).update(token="")
-    wake(pk)
+    dispatch_run(pk)
 
 
 def _claim(pk: int, token: str) -> bool:

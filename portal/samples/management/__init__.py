@@ -1,1 +1,1 @@
-"""Management of the samples room."""
+"""Management commands of the app."""

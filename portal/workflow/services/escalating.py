@@ -1,4 +1,4 @@
-"""What happens when nobody acts: never an approval, always a louder word."""
+"""What happens when nobody acts: never an approval, always an escalation."""
 
 import logging
 from datetime import date

@@ -55,7 +55,7 @@ def ask(
     questions: Sequence[tuple[str, str]],
     comment: str = "",
 ) -> Event:
-    """Ask the requester: `questions` are (field or "", text). The stage's clock stands still meanwhile.
+    """Ask the requester: `questions` are (field or "", text). The stage's due date is paused meanwhile.
 
     Raises NotAllowed, WrongState, Stale, or ValidationError, keyed `question`, where nothing is asked.
     """

@@ -120,7 +120,7 @@ def change_people(*, service_request: ServiceRequest, revision: int, **columns: 
 
 
 def close_without_actor(*, service_request: ServiceRequest, comment: str) -> Event:
-    """Withdraw an open request by nobody's hand, with the reason; returns the event.
+    """Withdraw an open request on behalf of the portal, with the reason; return the event.
 
     Raises WrongState where it is closed already, or Stale. Must run inside a transaction.
     """

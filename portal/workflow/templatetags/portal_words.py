@@ -56,7 +56,7 @@ def moment(value: datetime | None) -> SafeString | str:
 
 @register.simple_tag
 def due(value: date | None, paused: bool = False) -> SafeString | str:
-    """A target day in words ("in 3 days", "2 days overdue"); `paused` says that the clock stands still."""
+    """A target day in words ("in 3 days", "2 days overdue"); `paused` says that the due date is paused."""
     if paused:
         return format_html('<span class="due">{} paused</span>', icon("pause-circle", 16))
     return _due(value, timezone.localdate()) if value else "—"

@@ -14,7 +14,7 @@ from portal.grants.management.dated import DatedCommand
 class Command(DatedCommand):
     """Publish to a folder."""
 
-    help = "Write the mail system's maps and the manifest for the grants in force."
+    help = "Write the mail system's maps and the manifest for the permissions in force."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The folder, and whether a large change is correct."""

@@ -9,7 +9,7 @@ from portal.grants.services import dates
 class Command(DatedCommand):
     """Run the service for a day and say how many grants it touched."""
 
-    help = "Mark the grants whose last day has passed as lapsed."
+    help = "Mark the permissions whose last day has passed as lapsed."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run once."""

@@ -9,7 +9,7 @@ from portal.grants.services import rechecking
 class Command(DatedCommand):
     """Run the checks for a day and say what they found."""
 
-    help = "Check again what grants were approved on."
+    help = "Check again what permissions were approved on."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run once."""

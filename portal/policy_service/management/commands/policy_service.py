@@ -13,7 +13,7 @@ from portal.policy_service.running import Plan, parse_place, serve
 class Command(BaseCommand):
     """Run the policy service."""
 
-    help = "Answer Postfix's policy requests from the grants in force (docs/policy-service.md)."
+    help = "Answer Postfix's policy requests from the permissions in force (docs/policy-service.md)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Where to listen, and the bounds."""

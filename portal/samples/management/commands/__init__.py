@@ -1,1 +1,1 @@
-"""Commands of the samples room."""
+"""Management commands of the app."""
