@@ -57,7 +57,7 @@ def _reply(text: str) -> str:
 
 
 def ended_reply(ended: Permitted) -> str:
-    """What an address hears whose grant is out of force, and what to do."""
+    """The refusal for an address whose grant is out of force, and what to do."""
     name, link = f"Relay permission {ended.reference}", public_page(ended.reference)
     if ended.state == GrantState.SUSPENDED:
         return _reply(f"{name} is suspended. See {link}")

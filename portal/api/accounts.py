@@ -1,4 +1,4 @@
-"""Service accounts and their tokens: made by administrators, shown once, ended by them."""
+"""Service accounts and their tokens: created by administrators, shown once, revoked by them."""
 
 import logging
 from collections.abc import Collection
@@ -33,7 +33,8 @@ def check_may_handle(actor: User) -> None:
 def make_token(
     *, actor: User, name: str, owner: User, scopes: Collection[str], days: int
 ) -> tuple[ApiToken, str]:
-    """A token for the service account `name`, which is made where there is none; and the token, seen once.
+    """Create a token for the service account `name`, and the account if there is none; return the row, and the
+    token, which is not stored.
 
     Raises NotAllowed, or ValidationError, keyed `owner`, where the account is somebody else's. The scopes of an
     account are those that were given last.
@@ -71,5 +72,5 @@ def usable_token(header: str) -> ApiToken | None:
     """The usable token that an Authorization header carries, with its account and owner; notes that it was used."""
     rows = ApiToken.objects.select_related("account__owner")
     row = machine_tokens.usable(rows, header, prefix=PREFIX)
-    # A program acts for nobody who has left, whether or not somebody closed the account.
+    # A program cannot act for somebody who left, even if the account is still open.
     return None if row is None or is_gone(row.account.owner) else row

@@ -1,4 +1,4 @@
-"""The OpenAPI document as people read it: operations in groups, with what they take and answer."""
+"""The OpenAPI document for people: operations in groups, with parameters and responses."""
 
 import json
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class Description:
-    """The whole."""
+    """The document."""
 
     text: str
     groups: list[tuple[str, list[Operation]]]

@@ -1,4 +1,4 @@
-"""What an administrator says to make a token for a program."""
+"""The form to create a token for a program."""
 
 from django import forms
 
@@ -9,7 +9,7 @@ LONGEST_DAYS = 400
 
 
 class TokenForm(forms.Form):
-    """For which program, whom it acts for, what it may, how long."""
+    """The program, the person it acts for, its scopes, and its validity."""
 
     name = forms.SlugField(
         label="Name of the program",

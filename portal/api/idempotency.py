@@ -1,7 +1,8 @@
 """A call with an Idempotency-Key is made once (draft-ietf-httpapi-idempotency-key-header).
 
-The key's row is written before the call, in a transaction of its own, so that of two at once one makes the call and
-the other is told. An answer is kept for a day and given again; what failed on our side is forgotten, to be tried again.
+The key's row is written before the call, in its own transaction, so that of two concurrent calls one runs and
+the other is refused. A response is stored for a day and returned again; a failure on our side is deleted, so
+that it can be retried.
 """
 
 import hashlib
@@ -18,13 +19,13 @@ from portal.lib.problems import Problem, WrongState
 
 KEPT_FOR = timedelta(hours=24)
 GIVEN_UP_AFTER = timedelta(minutes=10)
-"""Far longer than any call takes: its process died."""
+"""Much longer than any call takes: after this the process is considered dead."""
 LONGEST_KEY = 255
 _TRY_AGAIN = (429,)
 
 
 def once(*, account: ServiceAccount, request: HttpRequest, call: Callable[[], HttpResponse]) -> HttpResponse:
-    """The answer of `call`, made now or kept from before. Raises Unusable or WrongState."""
+    """The response of `call`, made now or stored before. Raises Unusable or WrongState."""
     key = request.headers.get("Idempotency-Key", "").strip()
     if not key or len(key) > LONGEST_KEY or not key.isprintable():
         raise Unusable(
@@ -93,5 +94,5 @@ def _digest(request: HttpRequest) -> str:
 
 
 def forget_calls() -> int:
-    """Forget the calls of yesterday and before; returns how many."""
+    """Delete the calls of yesterday and before; return how many."""
     return KeptCall.objects.filter(made_at__lt=timezone.now() - KEPT_FOR).delete()[0]

@@ -1,4 +1,4 @@
-"""What holds for every answer below /api/v1/, whoever gave it: the resolver, the framework or an operation."""
+"""Middleware for every response below /api/v1/, also those of the resolver and the framework."""
 
 from collections.abc import Callable
 
@@ -17,13 +17,13 @@ _SENTENCES = {
 
 
 class ApiAnswersMiddleware:
-    """Errors are problem+json, bodies are bounded, and nothing is kept by anybody on the way."""
+    """Errors are problem+json, bodies are limited in size, and nothing may be cached."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """The answer, made whole."""
+        """Return the response with these rules applied."""
         if not request.path.startswith(PREFIX):
             return self.get_response(request)
         if _length(request) > LARGEST_BYTES:

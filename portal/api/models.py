@@ -34,7 +34,7 @@ class ServiceAccount(models.Model):
 
 
 class ApiToken(MachineToken):
-    """What lets a service account in until a day."""
+    """A token of a service account, valid until a day."""
 
     account = models.ForeignKey(ServiceAccount, on_delete=models.PROTECT, related_name="tokens")
 

@@ -1,4 +1,4 @@
-"""Requests and permissions as programs read them: what the owner of the account may see, a page at a time."""
+"""Requests and permissions for programs: what the owner of the account may see, page by page."""
 
 import dataclasses
 from datetime import datetime
@@ -39,7 +39,7 @@ def page(rows: "QuerySet[T]", *, after: str, limit: int) -> tuple[list[T], str]:
 def requests(
     owner: User, *, kind: str, state: str, updated_since: datetime | None
 ) -> "QuerySet[ServiceRequest]":
-    """The requests that `owner` may see, narrowed."""
+    """The requests that `owner` may see, filtered."""
     rows = ServiceRequest.objects.visible_to(owner).select_related("requester")
     wanted: dict[str, Any] = {"kind": kind, "state": state, "updated_at__gte": updated_since}
     return rows.filter(**{name: value for name, value in wanted.items() if value})
@@ -111,7 +111,7 @@ def events_of(row: ServiceRequest, owner: User) -> list[dict[str, Any]]:
 
 # ---------------------------------------------------------------- permissions
 def grants(owner: User, *, kind: str, state: str) -> "QuerySet[Grant]":
-    """The permissions that `owner` may see, narrowed."""
+    """The permissions that `owner` may see, filtered."""
     rows = Grant.objects.visible_to(owner).select_related("owner")
     return rows.filter(**{name: value for name, value in {"kind": kind, "state": state}.items() if value})
 

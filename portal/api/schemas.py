@@ -1,4 +1,4 @@
-"""What programs read and send, as the document describes it."""
+"""The schemas of the API."""
 
 from datetime import date, datetime
 from typing import Any, Literal
@@ -16,7 +16,7 @@ def _kinds(shown: dict[str, Any]) -> None:
 
 
 class GrantFilters(Schema):
-    """What a list is narrowed by, and where it goes on."""
+    """The filters of a list, and the key of the next page."""
 
     kind: str = Field("", max_length=20, description="Empty for all.", json_schema_extra=_kinds)
     state: str = Field("", max_length=20)
@@ -66,7 +66,7 @@ class RequestPage(Schema):
 
 
 class FindingOut(Schema):
-    """What one check found."""
+    """One finding."""
 
     clause: str = Field(examples=["REL-2"])
     rule: str
@@ -133,7 +133,7 @@ class GrantPage(Schema):
 
 
 class LiveOut(Schema):
-    """Where a permission has reached the mail system."""
+    """One mail host on which a permission is live."""
 
     target: str = Field(examples=["Postfix (SMTP relay)"])
     serial: int
@@ -145,7 +145,7 @@ class LiveOut(Schema):
 
 
 class EnforcementOut(Schema):
-    """How far a permission got in the mail system, by what mail hosts reported."""
+    """The publication status of a permission, from the receipts of mail hosts."""
 
     status: str = Field(
         description="active (the portal itself decides by it), approved (not live on every host yet), released "

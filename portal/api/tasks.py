@@ -7,5 +7,5 @@ from portal.api import idempotency
 
 @shared_task
 def forget_calls() -> None:
-    """Forget answers that are kept no longer."""
+    """Delete expired responses."""
     idempotency.forget_calls()

@@ -1,4 +1,4 @@
-"""The operations of `/api/v1/`. Each asks the same services and policies as the pages."""
+"""The operations of `/api/v1/`. Each uses the same services and policies as the pages."""
 
 import json
 from datetime import UTC, datetime
@@ -119,7 +119,7 @@ def _token(request: HttpRequest, scope: Scope) -> ApiToken:
 
 
 def _check_words(filters: s.GrantFilters, states: set[str]) -> None:
-    """Raise Unusable for a kind or a state that there is none of: nothing found would say something else."""
+    """Raise Unusable for an unknown kind or state; an empty list would be misleading."""
     errors: dict[str, list[str]] = {}
     for name, value, known in (
         ("kind", filters.kind, {kind.key for kind in registry.kinds()}),

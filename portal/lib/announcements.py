@@ -1,6 +1,5 @@
-"""How a lower app says that something happened, without knowing who above it listens.
-
-The listener runs in the teller's transaction, so that what it writes stands or falls with what happened.
+"""How a lower app announces that something happened, without knowing the listeners above it. Listeners run in
+the announcing transaction, so that their writes are committed or rolled back with it.
 """
 
 from collections.abc import Callable
@@ -12,9 +11,9 @@ T = TypeVar("T")
 
 
 class Announcement(ExtensionPoint[Callable[[T], None]]):
-    """One kind of news; its entries are the listeners, which apps above register."""
+    """One type of announcement; its entries are the listeners, which apps above register."""
 
     def tell(self, news: T) -> None:
-        """Tell the listeners. Called by services inside their transaction; a listener's error undoes it."""
+        """Call the listeners. Used by services inside their transaction; a listener's error rolls it back."""
         for listener in self:
             listener(news)

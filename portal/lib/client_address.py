@@ -1,8 +1,8 @@
-"""Where a request comes from: the one place that every throttle and every record asks.
+"""The client address of a request, for throttles and records.
 
 A proxy of ours appends the address it was asked from to X-Forwarded-For, so of `TRUSTED_PROXIES` proxies the client is
-the entry that many places from the right; what stands further left was typed by the client. Without a proxy of ours the
-header is the client's own word and counts for nothing.
+the entry that many places from the right; entries further left come from the client. Without a proxy of ours
+the header comes from the client and is ignored.
 """
 
 import ipaddress
@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 logger = logging.getLogger(__name__)
 UNKNOWN: Final = "unknown"
-"""Shared by all whose address cannot be told: behind proxies that send no header, or on a socket without one."""
+"""The address of all clients without a known one: behind proxies that send no header, or on a Unix socket."""
 LONGEST_HEADER: Final = 4096
 IPV6_PREFIX: Final = 64
 """One customer or device has a /64 at least (RFC 6177, RFC 4291 section 2.5.4), and any address in it."""

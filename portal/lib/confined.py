@@ -1,4 +1,4 @@
-"""Running a function on bytes of strangers in a process of its own, under limits of time and memory.
+"""Running a function on untrusted bytes in its own process, with limits on time and memory.
 
 `run` is what everything that parses an uploaded or received message goes through. A function that takes too long, takes
 too much, or crashes costs its own process and nothing else; the caller gets `Exceeded` and answers with a sentence.

@@ -25,7 +25,7 @@ from portal.lib import confined
 from portal.lib.problems import Problem
 
 NICENESS: Final = 5
-"""Jobs step back behind the processes that answer people."""
+"""The niceness of jobs, so that web processes come first."""
 MOST_FILES: Final = 64
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 

@@ -1,6 +1,7 @@
-"""Asking a worker to do something soon. It is a courtesy: due work lies in the database, and beat sweeps it.
+"""Dispatching tasks to workers. This only saves time: due work is in the database, and periodic jobs do it anyway.
 
-Tasks are named by their dotted path, as Celery itself sends them: a service asks for a task, and the task calls the service, so
+Tasks are named by their dotted path, as Celery itself sends them: a service asks for a task, and the task calls
+the service, so
 neither module can import the other.
 """
 
@@ -28,7 +29,8 @@ class _Call:
 def start(task: str, *arguments: object, otherwise: str) -> bool:
     """Ask a worker to run `task` with `arguments` now; returns whether the broker took it.
 
-    A broker out of reach is no error: the sweep comes within minutes. `otherwise` says in the log what happens in place of it,
+    An unreachable broker is no error: a periodic job does the work within minutes. `otherwise` says in the log
+    what happens in place of it,
     as a sentence's second half.
     """
     call = import_string(task).apply_async
@@ -41,7 +43,9 @@ def start(task: str, *arguments: object, otherwise: str) -> bool:
 
 
 def after_commit(task: str, *arguments: object, otherwise: str) -> None:
-    """`start` once the transaction is committed, and once for it however often this is asked with the same arguments."""
+    """`start` once the transaction is committed, and once for it however often this is asked with the same
+    arguments.
+    """
     call = _Call(task, arguments, otherwise)
     hooks = transaction.get_connection().run_on_commit
     # A hook of a savepoint that was rolled back is off this list, so what is written after it adds its own.

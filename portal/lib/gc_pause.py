@@ -1,4 +1,4 @@
-"""Python's collector of reference cycles, out of the way while something long and without cycles is built."""
+"""Pausing Python's garbage collector while a large structure without cycles is built."""
 
 import gc
 from collections.abc import Iterator
@@ -7,9 +7,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """No collection inside; what is no longer needed and in no cycle is freed all the same.
-
-    A hundred thousand rows make the collector walk everything over and over: a third of an export's time.
+    """Pause garbage collection; objects without cycles are still freed. With a hundred thousand rows,
+    collections take a third of an export's time.
     """
     was_on = gc.isenabled()
     gc.disable()

@@ -1,7 +1,7 @@
-"""Errors that a person's action can meet, each with the HTTP status that the pages and the API answer.
+"""Errors of a person's action, each with the HTTP status of pages and API.
 
-Services raise them; `portal.middleware.ProblemMiddleware` turns them into a page. They are for what the
-form could not say beside a field: a wrong state, a missing right, a stale page.
+Services raise them; `portal.middleware.ProblemMiddleware` turns them into a page. They are for problems that
+are not about a form field: a wrong state, a missing right, a stale page.
 """
 
 

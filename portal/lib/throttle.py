@@ -22,7 +22,7 @@ class Rate:
 
 
 class TooOften(Problem):
-    """Done too often of late (429); it can be done again in `wait` seconds."""
+    """Done too often (429); it can be done again in `wait` seconds."""
 
     status = 429
 

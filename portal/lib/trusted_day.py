@@ -11,7 +11,7 @@ from django.utils import timezone
 from portal.lib.registration import ExtensionPoint
 
 TRUSTED_DAYS: ExtensionPoint[Callable[[], date]] = ExtensionPoint()
-"""Who keeps the last day that was in order."""
+"""The provider of the last trusted day."""
 
 
 def trusted_day() -> date:

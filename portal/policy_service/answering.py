@@ -1,7 +1,7 @@
-"""From the bytes of a request to the bytes of an answer: decision, volume, counts.
+"""From the bytes of a request to the bytes of a response: decision, volume, counts.
 
-One object per process, used by the event loop's thread alone. `answer` never blocks: where Redis has to be
-asked it returns an awaitable. `Unready` means that nothing is known well enough to answer.
+One object per process, used only by the event loop's thread. `answer` never blocks: if Redis is needed it
+returns an awaitable. `Unready` means that there is no usable index to answer from.
 """
 
 import time
@@ -34,12 +34,12 @@ from portal.policy_service.tallies import Batch
 
 REMEMBERED_MESSAGES = 20_000
 _ACCEPTED, _REFUSED, _DEFERRED, _CHARGED, _PREPENDED = 1, 2, 4, 8, 16
-"""What is noted of a message; above these bits stands how many recipients of it were counted."""
+"""Flags of a message; the bits above them hold the number of its counted recipients."""
 _RECIPIENT = 32
 
 
 class Case(NamedTuple):
-    """One ask that a grant answers for."""
+    """One request of a client with a grant."""
 
     ask: PolicyRequest
     rule: RelayRule
@@ -49,11 +49,11 @@ class Case(NamedTuple):
     key: str
     """The message: instance, client, grant; "" where Postfix gave no instance."""
     before: int
-    """What was noted of the message before."""
+    """The stored flags of the message."""
 
 
 class Messages:
-    """What is noted of the newest messages; the oldest are forgotten many at a time, which costs next to nothing."""
+    """Flags of the newest messages; the oldest are dropped many at a time, which is cheap."""
 
     def __init__(self) -> None:
         self._newer: dict[str, int] = {}
@@ -71,7 +71,7 @@ class Messages:
 
 
 class Today:
-    """The day in the institution's zone, worked out once for each day and not for each ask."""
+    """The day in the institution's zone, computed once for each day and not for each request."""
 
     def __init__(self) -> None:
         self._from = self._until = 0.0
@@ -83,13 +83,13 @@ class Today:
             moment = timezone.localtime(datetime.fromtimestamp(now, UTC))
             midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
             self._day = moment.date()
-            # Aware arithmetic is by the wall clock, so this is the next midnight on days of 23 hours as well.
+            # Arithmetic of aware datetimes uses the wall clock, so this is the next midnight also on days of 23 hours.
             self._from, self._until = midnight.timestamp(), (midnight + timedelta(days=1)).timestamp()
         return self._day
 
 
 class Unready(Exception):
-    """No index, or one that is too old while the database does not answer."""
+    """There is no index, or it is too old while the database does not answer."""
 
 
 class Answering:
@@ -114,7 +114,7 @@ class Answering:
         self._index, self._as_of = index, as_of
 
     def begin_day(self, day: date, used: Mapping[int, Load]) -> None:
-        """Go on from the recipients that were counted of `day` before; call it before the first `install`."""
+        """Continue from the recipients counted on `day` before; call it before the first `install`."""
         self._days.begin(day, used)
 
     def apply(self, changes: dict[int, RelayRule | None], as_of: float) -> None:
@@ -204,7 +204,7 @@ class Answering:
             self._local.give_back(case.rule.grant_id)
 
     def _load(self, case: Case) -> Load:
-        """The recipients that this ask brings, as far as they were not counted of the message before."""
+        """The recipients of this request that were not counted for the message before."""
         ask = case.ask
         if ask.state == "RCPT":
             return Load(1, 0 if is_inside(ask.recipient, self._ours) else 1)
@@ -256,7 +256,7 @@ class Answering:
 
     # ------------------------------------------------------------------ the same message, seen by the milter
     def about(self, client: str) -> tuple[RuleMatch | None, date]:
-        """What the client's address leads to, and today. Raises Unready, and Malformed where it is no address."""
+        """The rules for the client's address, and today. Raises Unready, and Malformed where it is no address."""
         if self._index is None or not self.is_ready:
             raise Unready
         day = self._today.on(time.time())
@@ -270,7 +270,7 @@ class Answering:
         return self._index.holders(sender, day, self._trusted(day)) if self._index is not None else ()
 
     def accepted_before(self, ask: PolicyRequest, rule: RelayRule) -> tuple[Accepted | None, bool]:
-        """What the policy protocol accepted of the message at hand, and whether it has its header from there."""
+        """What the policy protocol accepted for this message, and whether it added the header."""
         accepted = self._sessions.take(ask.client, ask.port)
         if accepted is None or accepted.grant_id != rule.grant_id:
             return None, False
@@ -279,9 +279,9 @@ class Answering:
     def settle(
         self, ask: PolicyRequest, rule: RelayRule, day: date, recipients: Sequence[str]
     ) -> bytes | Awaitable[bytes]:
-        """The action for a message that no policy request was made for: its volume, and its count."""
+        """The action for a message without a policy request: charge its volume and count it."""
         key = f"{ask.instance} {ask.client} {rule.grant_id}"
-        ask = ask._replace(port="")  # Noted for its session it would be taken for the next message.
+        ask = ask._replace(port="")  # Stored for its session it would be mistaken for the next message.
         external = sum(not is_inside(address.lower(), self._ours) for address in recipients)
         load = Load(len(recipients), external) if recipients else Load(1, 1)
         return self._charge(Case(ask, rule, day, time.time(), key, self._messages.get(key)), load)

@@ -1,11 +1,11 @@
-"""How much a permission may send: messages an hour by a token bucket, recipients a day by a count.
+"""Volume limits: messages an hour by a token bucket, recipients a day by a count.
 
 The bucket is refilled evenly over the hour and as deep as one hour's share. The count is of a calendar day in the
 institution's zone; it begins with what the database holds of the day, so a restart gives nobody a fresh day.
 
-Every process keeps buckets and counts of its own. Where Redis is configured the processes share one more of each: one
-Lua script charges both or neither, so two processes never pass the same token. A Redis that does not answer leaves
-unknown what the others passed, and unknown is no pass: `BudgetUnknown`.
+Every process has its own buckets and counts. With Redis the processes share one more of each: one Lua script
+charges both or neither, so that two processes never use the same token. If Redis does not answer, the counts of
+the others are unknown, which is no pass: `BudgetUnknown`.
 """
 
 import logging
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 SECONDS = 3600.0
 DEADLINE_SECONDS = 0.5
 PAUSE_SECONDS = 1.0
-"""After a failure Redis is not asked for so long, so that an outage does not cost each ask the deadline."""
+"""After a failure Redis is not used for so long, so that an outage does not cost each request the deadline."""
 CONNECTIONS = 32
 
 
@@ -46,14 +46,14 @@ class Caps(NamedTuple):
 
 
 class Charge(NamedTuple):
-    """What came of charging: all zero where the message may pass."""
+    """The result of charging: all zero if the message may pass."""
 
     wait: float = 0.0
     """Seconds until the hourly limit allows another message."""
     over: str = ""
     """"recipients" or "external": which daily count is at its limit."""
     used: Load = Load(0, 0)
-    """What is counted of the day by all processes, this message included where it may pass."""
+    """The count of the day by all processes, including this message if it may pass."""
 
 
 NOTHING = Load(0, 0)
@@ -76,11 +76,11 @@ class LocalDays:
         self._used: dict[int, Load] = {}
 
     def begin(self, day: date, used: Mapping[int, Load]) -> None:
-        """Go on from what was counted of `day` before this process started."""
+        """Continue from the count of `day` before this process started."""
         self._day, self._used = day, dict(used)
 
     def used(self, grant_id: int, day: date) -> Load:
-        """What is counted of `day`, which is never before a day asked for earlier."""
+        """The count of `day`, which is never before an earlier argument."""
         if day > self._day:
             self._day, self._used = day, {}
         return self._used.get(grant_id, NOTHING)
@@ -92,7 +92,7 @@ class LocalDays:
             self._used[grant_id] = Load(held.recipients + more.recipients, held.external + more.external)
 
     def learn(self, grant_id: int, day: date, used: Load) -> None:
-        """All processes together counted `used`: no less is known from now on."""
+        """Raise the count to `used`, the count of all processes."""
         held = self.used(grant_id, day)
         if day == self._day:
             self._used[grant_id] = Load(
@@ -130,7 +130,7 @@ class Shared(Protocol):
         """Charge hour and day, or neither. `known` was counted of the day for certain. Raises BudgetUnknown."""
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
 
 
 # The bucket's clock is the server's, so that the asking hosts' clocks do not matter. A limit of -1 is none.
@@ -196,6 +196,6 @@ class RedisBuckets:
             raise BudgetUnknown(str(error)) from error
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         await self._redis.aclose()
         await self._redis.connection_pool.disconnect()

@@ -1,7 +1,7 @@
-"""What changed since: the grants' events are the change serial, and rules are read anew for the grants they name.
+"""Changes since the last read: events of grants are the change serial, and the rules of their grants are read again.
 
-Every change of a grant appends a GrantEvent in its own transaction, so the highest event is a serial that no
-service can forget to move. On PostgreSQL a transaction may take a number and commit later than one with a
+Every change of a grant appends a GrantEvent in its own transaction, so the highest event is a serial that every
+change increases. On PostgreSQL a transaction may take a number and commit later than one with a
 higher number; numbers that are missing are therefore asked for again until their transaction must be over.
 """
 
@@ -60,7 +60,7 @@ class ChangeSerial:
 
 
 def all_rules() -> Iterator[RelayRule]:
-    """The rules of all grants that an address may be answered for, now or later."""
+    """The rules of all grants that may be needed, now or later."""
     # By the last day in order: a clock that jumped by years takes no rule away.
     since = dating.judged(timezone.localdate()).trusted - timedelta(days=REMEMBERED_DAYS)
     grants = Grant.objects.filter(Q(ends_on__gte=since) | Q(held_open_by__isnull=False))

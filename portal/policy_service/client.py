@@ -1,4 +1,4 @@
-"""One connection, of either protocol: what arrives is answered in turn, within bounds of size, time and number."""
+"""One connection of either protocol: requests are answered in order, within limits of size, time and number."""
 
 import asyncio
 import logging

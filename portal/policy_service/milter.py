@@ -144,7 +144,7 @@ class Conversation:
 
     def _macro(self, data: bytes) -> bytes:
         found = wire.read_macros(data)
-        if data[:1] in (wire.CONNECT, wire.MAIL):  # What was said of another message holds no longer.
+        if data[:1] in (wire.CONNECT, wire.MAIL):  # The state of the previous message no longer applies.
             self._macros, self._queue_id = found, ""
         if b"i" in found:
             self._queue_id = found[b"i"].decode("ascii", "replace")[:100]
@@ -320,7 +320,7 @@ class Conversation:
         return self._pass_header(message)
 
     def _pass_header(self, message: _Message) -> bytes:
-        """The header is in order: end here, or go on where the body or a change of headers is wanted."""
+        """The header is accepted: end here, or continue if the body or a change of headers is needed."""
         if message.collected is not None:
             self._collect(message, b"\r\n")
             return self._go_on(0)

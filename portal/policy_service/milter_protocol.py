@@ -53,7 +53,7 @@ def delete_header(name: bytes, which: int) -> bytes:
 
 
 class Packets:
-    """Cuts a stream into packets, wherever it was split on the way. The same face as protocol.Frames."""
+    """Splits a stream into packets, at any chunk boundaries. Has the interface of protocol.Frames."""
 
     __slots__ = ("_at", "_held", "is_begun")
 
@@ -85,7 +85,7 @@ class Packets:
 
 
 class Offer(NamedTuple):
-    """What the server offers (SMFIC_OPTNEG)."""
+    """The options that the server offers (SMFIC_OPTNEG)."""
 
     version: int
     actions: int

@@ -1,4 +1,4 @@
-"""What the policy service counted: per grant and day, per grant and sender, and on which days it counted."""
+"""Tables of counts: per grant and day, per grant and sender, and the days on which the service ran."""
 
 from django.db import models
 
@@ -6,7 +6,9 @@ from portal.grants.models import Grant
 
 
 class DailyUse(models.Model):
-    """Answers for one grant on one day in the institution's zone; a message counts once however many asks it took."""
+    """Counts of one grant on one day in the institution's zone; a message counts once, however many requests it
+    caused.
+    """
 
     grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="daily_use")
     day = models.DateField()
@@ -46,7 +48,7 @@ class SenderUse(models.Model):
 
 
 class AuthorUse(models.Model):
-    """What messages of a grant showed in From, as the milter found it: an address, or what stood in its place."""
+    """The From of messages of a grant, as seen by the milter: an address, or the text in its place."""
 
     grant = models.ForeignKey(Grant, on_delete=models.CASCADE, related_name="author_use")
     author = models.CharField(max_length=254, blank=True)
@@ -64,7 +66,7 @@ class AuthorUse(models.Model):
 
 
 class MilterHost(models.Model):
-    """A mail host whose messages the milter judges; one that is not here runs maps or the policy protocol alone."""
+    """A mail host whose messages the milter checks; others run only maps or the policy protocol."""
 
     host = models.CharField(max_length=100, primary_key=True)
     """Postfix's $myhostname, in lower case."""
@@ -75,7 +77,7 @@ class MilterHost(models.Model):
 
 
 class CountedDay(models.Model):
-    """A day on which the service ran: what was not counted is unknown and never read as no mail."""
+    """A day on which the service ran; on other days the amount of mail is unknown, not zero."""
 
     day = models.DateField(primary_key=True)
 

@@ -37,7 +37,7 @@ class PolicyRequest(NamedTuple):
 
 
 class Frames:
-    """Cuts a stream into requests, wherever it was split on the way."""
+    """Splits a stream into requests, at any chunk boundaries."""
 
     __slots__ = ("_at", "_held", "is_begun")
 

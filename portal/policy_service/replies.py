@@ -1,6 +1,5 @@
-"""The words of an answer: one line of printable ASCII of bounded length, whatever a grant or a client holds.
-
-The sentences are those of the exported maps (relay/exports.py), so that a refusal reads the same on either way.
+"""The texts of responses: one line of printable ASCII of limited length, whatever a grant or client contains.
+The sentences are those of the exported maps (relay/exports.py), so that a refusal reads the same either way.
 """
 
 import re
@@ -23,7 +22,7 @@ _LONGEST_NAME = 80
 _LONGEST_ALLOWED = 120
 _PLAIN = re.compile(r"[A-Za-z0-9-]{1,40}").fullmatch
 _UNSAFE = re.compile(r"[^ -~]|[{}$,;]|  |^ | $").search
-"""What means something in a map or in main.cf (the maps replace it, and so do the answers), and needless blanks."""
+"""Characters with a meaning in a map or in main.cf (replaced in maps and in responses), and extra blanks."""
 _MEANS_ITSELF = re.compile(r"[ -~](?<![{}$,;])").fullmatch
 
 
@@ -75,7 +74,7 @@ def ask_link() -> str:
 
 
 def out_of_force(rule: RelayRule) -> str:
-    """What an address hears whose grant is out of force, and what to do."""
+    """The refusal for an address whose grant is out of force, and what to do."""
     if rule.state == GrantState.SUSPENDED:
         return f"Relay permission {rule.reference} is suspended. See {link(rule)}"
     if rule.state in (GrantState.REVOKED, GrantState.ENDED):

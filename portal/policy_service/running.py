@@ -1,4 +1,4 @@
-"""One policy service from start to stop: where it listens, who feeds it, which signals end it."""
+"""Running one policy service: its sockets, the source of its rules, and its signals."""
 
 import asyncio
 import gc
@@ -87,7 +87,7 @@ class Bridge:
 
     def _install(self, index: Index, as_of: float) -> None:
         self._answering.install(index, as_of)
-        # 100,000 rules stay for good: a collector that walks them again and again would hold answers up.
+        # 100,000 rules stay in memory: repeated garbage collection of them would delay responses.
         gc.collect()
         gc.freeze()
 

@@ -1,4 +1,4 @@
-"""What was counted of a grant's mail, for its page and for its renewal."""
+"""Queries for the counts of a grant's mail, for its page and for its renewal."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,12 +12,12 @@ from portal.policy_service.kinds import RelayingKind
 from portal.policy_service.models import AuthorUse, CountedDay, DailyUse, MilterHost, SenderUse
 
 MILTER_DAYS = 30
-"""A mail host that showed the milter no message for so long is not said to be checked."""
+"""A mail host whose milter saw no message for so long is not shown as checked."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What the policy service counted of one grant. Messages, each once, whatever its recipients."""
+    """The counts of one grant. Each message counts once, whatever its recipients."""
 
     since: date
     """The first day that the counts cover."""
@@ -119,7 +119,7 @@ def is_counting(today: date) -> bool:
 
 
 def panel_of(grant: Grant) -> Usage | None:
-    """What the grant's page shows: kinds whose grants let nobody relay have nothing to show."""
+    """The panel of the grant's page; None for kinds whose grants allow no relaying."""
     return usage_of(grant) if is_counted(grant) else None
 
 

@@ -1,4 +1,4 @@
-"""The server: who is admitted, who is swept away, the batches of counts, and a clean stop."""
+"""The server: accepting connections, closing slow ones, writing counts, and a clean stop."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ READ_SIZE = 65_536
 
 
 class PolicyServer:
-    """Takes connections, sweeps them, writes the counts."""
+    """Accepts connections, closes slow ones, and writes the counts."""
 
     def __init__(self, *, answering: Answering, limits: Limits, batch_seconds: float) -> None:
         self.answering, self.limits = answering, limits

@@ -1,4 +1,4 @@
-"""Waking the policy service on a change, and writing what it counted."""
+"""Notifying policy services of a change, and writing their counts."""
 
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -14,12 +14,12 @@ from portal.policy_service.tallies import Batch, Tally, moment
 CHANNEL = "techmail_grants"
 KEPT_DAYS = 400
 MOST_SENDERS = 200
-"""Senders kept per grant; a client that tries names at random fills no table."""
+"""The most senders stored per grant, so that random names do not fill the table."""
 _CHUNK = 500
 
 
 def announce() -> None:
-    """Wake the policy services when the transaction at hand is committed (PostgreSQL sends it then, or never)."""
+    """Notify the policy services when the current transaction is committed (PostgreSQL sends it then, or never)."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
@@ -40,7 +40,7 @@ def write_batch(*, batch: Batch) -> None:
 
 
 def prune(*, today: date) -> None:
-    """Forget the days that are too long ago for any page."""
+    """Delete days that are older than any page shows."""
     DailyUse.objects.filter(day__lt=today - timedelta(days=KEPT_DAYS)).delete()
     CountedDay.objects.filter(day__lt=today - timedelta(days=KEPT_DAYS)).delete()
 

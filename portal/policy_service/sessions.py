@@ -1,7 +1,6 @@
-"""Which message of an SMTP session the policy protocol accepted last, so that the milter counts it no second time.
-
-The two protocols share no name for a message before its queue id is known; a client's address and port name
-the session, and a session has one message at a time.
+"""The message of each SMTP session that the policy protocol accepted last, so that the milter does not count it
+again. The two protocols have no common id of a message before its queue id is known; a client's address and
+port identify the session, and a session has one message at a time.
 """
 
 from datetime import date

@@ -1,4 +1,4 @@
-"""What was answered, counted per grant and day in memory until a batch of it is written."""
+"""Counts of responses per grant and day, kept in memory until a batch is written."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -7,7 +7,7 @@ from portal.lib.text import one_line
 from portal.policy_service.decisions import PolicyOutcome
 
 MOST_STRANGERS = 20
-"""Refused senders noted per grant and batch; a client that tries names at random fills no memory."""
+"""The most refused senders counted per grant and batch, so that random names do not fill memory."""
 LONGEST_SENDER = 254
 MOST_HOSTS = 100
 
@@ -79,7 +79,7 @@ class Batch:
             self.taken_back[key] = self.taken_back.get(key, 0) + 1
 
     def note_host(self, host: str, at: float) -> None:
-        """The milter judged a message of this mail host."""
+        """Record that the milter checked a message of this mail host."""
         if host in self.hosts or len(self.hosts) < MOST_HOSTS:
             self.hosts[host] = at
 
@@ -90,7 +90,7 @@ class Batch:
         tally.external += external
 
     def add(self, other: "Batch") -> None:
-        """Take back a batch that could not be written."""
+        """Add back a batch that could not be written."""
         for key, tally in other.days.items():
             self.days.setdefault(key, Tally()).add(tally)
         _add_senders(self.senders, other.senders)

@@ -1,1 +1,1 @@
-"""Renewals made short: the owner confirms, the portal says what changed, reviewers decide many at once."""
+"""Renewals: the owner confirms, the portal shows what changed, reviewers decide many at once."""

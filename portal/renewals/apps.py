@@ -4,7 +4,7 @@ from portal.lib import registration
 
 
 class RenewalsConfig(registration.RegisteredApp):
-    """Renewals: confirmed in one step, judged by their facts, decided many at once."""
+    """Renewals: confirmed in one step, classified by their facts, decided many at once."""
 
     name = "portal.renewals"
     label = "renewals"

@@ -1,4 +1,4 @@
-"""A finding of now beside the approval's finding of the same rule. Pure."""
+"""Comparison of a current finding with the approval's finding of the same rule. Pure functions."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,21 +11,21 @@ from portal.workflow.models import StoredFinding
 
 Key = tuple[str, str]
 FindingLike = Finding | StoredFinding
-"""A fresh finding, or a stored one."""
+"""A new finding, or a stored one."""
 
 
 def key_of(finding: FindingLike) -> Key:
-    """The rule, and the value that it was asked about where a rule is asked of several."""
+    """The rule, and the value that it checked if a rule checks several."""
     return finding.rule, str(finding.evidence.get("value", ""))
 
 
 def by_key(findings: Iterable[FindingLike]) -> dict[Key, FindingLike]:
-    """The findings of one run by what they are about."""
+    """The findings of one run by their key."""
     return {key_of(finding): finding for finding in findings}
 
 
 def compared(group: Group, now: FindingLike, then: FindingLike | None) -> Fact:
-    """How `now` stands beside `then`, the approval's finding of the same thing, if that was asked."""
+    """Compare `now` with `then`, the approval's finding of the same thing, if there is one."""
     if now.outcome == Outcome.UNKNOWN:
         return Fact(group, Stand.UNKNOWN, now.sentence)
     if then is not None and then.outcome == Outcome.UNKNOWN:
@@ -36,7 +36,7 @@ def compared(group: Group, now: FindingLike, then: FindingLike | None) -> Fact:
     if now.outcome == Outcome.PASS:
         if then is None or is_same:
             return Fact(group, Stand.SAME, now.sentence)
-        # What was missing at the approval and is right now, such as a record that it asked for, is no drift.
+        # What was missing at the approval and is correct now, such as a required record, is not drift.
         stand = Stand.CHANGED if then.outcome == Outcome.PASS else Stand.SAME
         return Fact(group, stand, now.sentence, then.sentence if then.sentence != now.sentence else "")
     if now.outcome == Outcome.WARN and is_same:
@@ -46,7 +46,7 @@ def compared(group: Group, now: FindingLike, then: FindingLike | None) -> Fact:
 
 
 def _agree(now: FindingLike, then: FindingLike) -> bool:
-    """Whether the facts that both records have are the same; without a fact in common, the sentences are."""
+    """Whether the facts that both records have are equal; without a common fact, whether the sentences are."""
     ours, theirs = facts_of(now.evidence), facts_of(then.evidence)
     common = ours.keys() & theirs.keys()
     if not common:
@@ -55,7 +55,7 @@ def _agree(now: FindingLike, then: FindingLike) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    # What was stored went through JSON: a tuple came back as a list, and a key as text.
+    # Stored values went through JSON: a tuple became a list, and a key became text.
     if isinstance(value, Mapping):
         return {str(name): _plain(entry) for name, entry in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

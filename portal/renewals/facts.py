@@ -1,8 +1,8 @@
-"""What is known of a grant that is to be renewed, and what that makes of its renewal. Pure: no database, no DNS.
+"""The facts about a grant to renew, and the route of its renewal that follows. Pure: no database, no DNS.
 
-A renewal is short only where every fact was looked at, none changed, none is unknown, and the grant is in use
-wherever use is measured. A warning that a reviewer weighed at the approval and that is the same now is no change; it
-is shown. Whatever is missing here lengthens the route.
+A renewal takes the short route only if every fact was checked, none changed, none is unknown, and the grant is
+in use wherever use is measured. A warning that was there at the approval and is the same now is not a change;
+it is shown. Anything that is missing leads to the full route.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,12 +12,12 @@ from typing import Any, Self
 
 
 class Stand(StrEnum):
-    """How a fact stands beside what was approved."""
+    """How a fact compares with what was approved."""
 
     SAME = "same"
     CHANGED = "changed"
     WARNED = "warned"
-    """A warning that was there at the approval, and is the same now."""
+    """A warning that was there at the approval and is the same now."""
     UNKNOWN = "unknown"
 
 
@@ -27,14 +27,14 @@ class Group(StrEnum):
     PERMISSION = "permission"
     PEOPLE = "people"
     STANDING = "standing"
-    """What the daily check looks at, asked now."""
+    """What the daily check covers, checked now."""
     ANSWERS = "answers"
     CHECKS = "checks"
-    """The checks before an approval, asked now."""
+    """The checks before an approval, run now."""
 
 
 BEFORE_FILING = frozenset({Group.PERMISSION, Group.PEOPLE, Group.STANDING})
-"""What can be looked at before there is a request."""
+"""What can be checked before there is a request."""
 AT_FILING = frozenset(Group)
 _NAMES = {
     Group.PERMISSION: "the permission itself",
@@ -55,7 +55,7 @@ _RANK = (Stand.CHANGED, Stand.UNKNOWN, Stand.WARNED, Stand.SAME)
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact, in a sentence; `before` is what was said of it at the approval, where that differs."""
+    """One fact, as a sentence; `before` is the sentence at the approval, if it differs."""
 
     group: Group
     stand: Stand
@@ -64,7 +64,7 @@ class Fact:
 
     @property
     def is_settled(self) -> bool:
-        """Whether it speaks for the short route: as approved, warnings included."""
+        """Whether it allows the short route: as approved, including warnings."""
         return self.stand in (Stand.SAME, Stand.WARNED)
 
     @property
@@ -78,12 +78,12 @@ class Fact:
         return _WORDS[self.stand]
 
     def as_json(self) -> dict[str, str]:
-        """For the database."""
+        """Return the fact as JSON data."""
         return {"group": self.group, "stand": self.stand, "sentence": self.sentence, "before": self.before}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Out of the database."""
+        """Return the fact from JSON data."""
         return cls(
             Group(stored["group"]), Stand(stored["stand"]), stored["sentence"], stored.get("before", "")
         )
@@ -113,7 +113,7 @@ _USE_WORDS = {
 
 @dataclass(frozen=True)
 class Use:
-    """Whether a grant is in use, in a sentence; where nobody measures, it is not claimed."""
+    """Whether a grant is in use, as a sentence; not stated if nobody measures it."""
 
     stand: UseStand
     sentence: str
@@ -134,14 +134,16 @@ _USES = {
 
 @dataclass(frozen=True)
 class Classification:
-    """What the facts make of a renewal: the short route, or every stage for these reasons."""
+    """The classification of a renewal: the short route, or every stage with the reasons."""
 
     is_short: bool
     reasons: tuple[str, ...]
 
 
 def classify(facts: Sequence[Fact], use: Use, *, needed: Collection[Group] = AT_FILING) -> Classification:
-    """`unchanged, in use and green`, or why not. Every group of `needed` must have been looked at."""
+    """Classify a renewal as unchanged, in use and green, or give the reasons why not. Every group of `needed`
+    must have been checked.
+    """
     reasons = [f"Nobody looked at {_NAMES[group]}." for group in Group if group in _missing(facts, needed)]
     reasons += [fact.sentence for fact in changed_first(facts) if not fact.is_settled]
     if use.stand in (UseStand.IDLE, UseStand.UNKNOWN):
@@ -154,7 +156,7 @@ def _missing(facts: Iterable[Fact], needed: Collection[Group]) -> set[Group]:
 
 
 def is_confirmable(facts: Sequence[Fact]) -> bool:
-    """Whether the owner may confirm by one button: nothing that matters is known to have changed."""
+    """Whether the owner may confirm with one button: no relevant change is known."""
     return not _missing(facts, BEFORE_FILING) and all(fact.stand is not Stand.CHANGED for fact in facts)
 
 

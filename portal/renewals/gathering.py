@@ -1,5 +1,5 @@
-"""The facts of a grant that is to be renewed, asked afresh. Asks the DNS within the kinds' deadlines, so it stays
-outside of transactions; whatever goes wrong is unknown.
+"""Collecting the facts of a grant to renew. Queries the DNS within the kinds' deadlines, so it stays outside of
+transactions; any error is unknown.
 """
 
 import logging
@@ -26,12 +26,12 @@ from portal.workflow.services.requesting import answers_of, differences
 
 logger = logging.getLogger(__name__)
 LATELY = 20
-"""Seconds. Other people's name servers answer these questions."""
+"""Seconds for which results are reused, since they come from other people's name servers."""
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """What was found, when, and what the counts of its mail say."""
+    """The findings, their time, and the use of the grant."""
 
     facts: Sequence[Fact]
     use: Use
@@ -45,7 +45,9 @@ class Gathered:
 
 
 def gather(grant: Grant, service_request: ServiceRequest | None = None) -> Gathered:
-    """Everything about `grant`, and about its renewal once there is one. Never raises for what it asks."""
+    """Collect everything about `grant`, and about its renewal once there is one. Never raises because of a
+    failed check.
+    """
     now, then = timezone.now(), _approved_findings(grant)
     today = timezone.localdate(now)
     facts = [*_permission(grant, today), *_people(grant), *_standing(grant, then)]
@@ -56,7 +58,7 @@ def gather(grant: Grant, service_request: ServiceRequest | None = None) -> Gathe
 
 
 def gather_lately(grant: Grant) -> Gathered:
-    """`gather` for a page that somebody may load again and again: what was found is good for LATELY seconds."""
+    """`gather` for a page that may be reloaded often: results are reused for LATELY seconds."""
     key = f"renewals:gathered:{grant.pk}:{grant.revision}"
     found: Gathered | None = cache.get(key)
     if found is None:

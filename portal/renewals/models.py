@@ -1,4 +1,4 @@
-"""What was judged of a renewal, who confirmed it, and decisions on many at once."""
+"""Tables of renewals: classifications, confirmations, and decisions on many at once."""
 
 import uuid
 from datetime import timedelta
@@ -15,16 +15,16 @@ USER = settings.AUTH_USER_MODEL
 
 
 class Route(models.TextChoices):
-    """What the facts made of a renewal's route."""
+    """The route of a renewal, from its facts."""
 
     SHORT = "short", "Unchanged, in use and green"
     FULL = "full", "Every review that applies"
     EARLIER = "earlier", "Filed before renewals were judged by their facts"
-    """Routed by its answers alone: it stays where it is, and is no batch row."""
+    """Routed by its answers alone: it stays at its stage, and is not in a batch."""
 
 
 class Judgement(models.Model):
-    """What was known of a renewal when it was sent to review, and the route that follows from it."""
+    """The facts of a renewal when it was sent to review, and its route."""
 
     service_request = models.OneToOneField(
         ServiceRequest, on_delete=models.CASCADE, primary_key=True, related_name="renewal_judgement"
@@ -34,7 +34,7 @@ class Judgement(models.Model):
     use = models.CharField(max_length=12, blank=True)
     use_sentence = models.CharField(max_length=300, blank=True)
     reasons = models.JSONField(default=list)
-    """Why it does not take the short route; empty where it does."""
+    """Why it does not take the short route; empty if it does."""
     would_allow = models.TextField(blank=True)
     ends_on = models.DateField(null=True, blank=True)
     """The last day that was proposed."""
@@ -48,7 +48,7 @@ class Judgement(models.Model):
 
 
 class Confirmation(models.Model):
-    """That a renewal was filed by the owner's one confirmation; the request may still be on its way out."""
+    """Marks a renewal that the owner filed with one confirmation; it may not be submitted yet."""
 
     service_request = models.OneToOneField(
         ServiceRequest, on_delete=models.CASCADE, primary_key=True, related_name="renewal_confirmation"
@@ -62,22 +62,22 @@ class Confirmation(models.Model):
 
 
 LEASE = timedelta(seconds=90)
-"""How long a worker that says nothing keeps a run; one row takes a few seconds of name servers' deadlines at most."""
+"""How long a silent worker keeps a run; one row takes a few seconds of name servers' deadlines at most."""
 
 
 class BulkRun(models.Model):
-    """One reviewer's decision on several renewals, and how far it is."""
+    """One reviewer's decision on several renewals, with its progress."""
 
     key = models.UUIDField(default=uuid.uuid4)
-    """From the page that asked: sent twice, it begins one run."""
+    """From the page: the same form sent twice starts one run."""
     actor = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
     reason = models.TextField(max_length=4000)
     started_at = models.DateTimeField(default=timezone.now)
     moved_at = models.DateTimeField(default=timezone.now)
-    """When it last went on by one row."""
+    """When its last row was finished."""
     finished_at = models.DateTimeField(null=True, blank=True)
     token = models.CharField(max_length=32, blank=True)
-    """Whoever carries it out now."""
+    """The worker that carries it out now."""
 
     class Meta:
         ordering = ("-id",)
@@ -97,12 +97,12 @@ class BulkRun(models.Model):
 
     @property
     def is_stalled(self) -> bool:
-        """Whether nobody carries it out at the moment, though it is not finished."""
+        """Whether it is unfinished and no worker carries it out."""
         return self.finished_at is None and timezone.now() - self.moved_at > LEASE
 
 
 class Result(models.TextChoices):
-    """What became of one row."""
+    """The result of one row."""
 
     WAITING = "waiting", "Waiting"
     APPROVED = "approved", "Approved"
@@ -111,7 +111,7 @@ class Result(models.TextChoices):
 
 
 class BulkRow(models.Model):
-    """One renewal of a run: as it was seen, and what became of it."""
+    """One renewal of a run: its revision as shown, and its result."""
 
     run = models.ForeignKey(BulkRun, on_delete=models.CASCADE, related_name="rows")
     service_request = models.ForeignKey(ServiceRequest, on_delete=models.PROTECT, related_name="+")

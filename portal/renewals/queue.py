@@ -1,4 +1,4 @@
-"""What reviewers read of renewals: those that are unchanged and green, and those that need a look."""
+"""Queries for the queue of renewals: the unchanged and green ones, and the others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ RUNS_SHOWN = 5
 
 @dataclass(frozen=True)
 class RenewalRow:
-    """One renewal of a list, with its grant and what was judged."""
+    """One renewal of a list, with its grant and classification."""
 
     request: ServiceRequest
     grant: Grant
@@ -31,17 +31,17 @@ class RenewalRow:
 
     @property
     def value(self) -> str:
-        """What its box sends: the reference, and the revision that was shown."""
+        """The value of its checkbox: the reference and the revision that was shown."""
         return f"{self.request.reference}:{self.request.revision}"
 
     @property
     def use(self) -> Use | None:
-        """What is known of its use."""
+        """The known use of the grant."""
         return use_of_judgement(self.judgement) if self.judgement else None
 
     @property
     def open_facts(self) -> list[Fact]:
-        """What changed, what is not known, and warnings that stay."""
+        """The facts that changed or are unknown, and lasting warnings."""
         facts = facts_of(self.judgement) if self.judgement else []
         return [fact for fact in facts if fact.stand != "same"]
 
@@ -70,7 +70,7 @@ def other_renewals(actor: User) -> ServiceRequestQuerySet:
 def _in_review(actor: User) -> ServiceRequestQuerySet:
     rows = ServiceRequest.objects.visible_to(actor).filter(intention=Intention.RENEWAL, state=State.IN_REVIEW)
     if not actor.is_decider:
-        return rows  # who only reads sees every queue
+        return rows  # people who only read see every queue
     return rows.decidable_by(actor)
 
 
@@ -107,7 +107,7 @@ def recent_runs(actor: User) -> list[BulkRun]:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is, with its rows."""
+    """The progress of a run, with its rows."""
 
     run: BulkRun
     rows: Sequence[BulkRow]

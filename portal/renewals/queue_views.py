@@ -1,4 +1,4 @@
-"""The reviewers' pages: renewals to approve together, and what became of each."""
+"""The reviewers' pages: renewals to approve together, and the results."""
 
 import uuid
 from typing import Any
@@ -20,7 +20,7 @@ from portal.renewals.services import deciding
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def renewals(request: HttpRequest) -> HttpResponse:
-    """Renewals in review: those that are unchanged and green with boxes, the others with what changed."""
+    """List renewals in review: unchanged and green ones with checkboxes, the others with their changes."""
     _check_reader(request)
     if request.method == "POST":
         return _approve(request)
@@ -74,7 +74,7 @@ def _show(
 @login_required
 @require_safe
 def run(request: HttpRequest, pk: int) -> HttpResponse:
-    """How far a run is, with a result for each row."""
+    """Show the progress of a run, with a result for each row."""
     _check_reader(request)
     found = get_object_or_404(BulkRun.objects.select_related("actor"), pk=pk)
     return render(request, "renewals/run.html", {"progress": queue.progress_of(found), "run": found})

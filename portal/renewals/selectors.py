@@ -1,4 +1,4 @@
-"""What the renewals' pages read."""
+"""Queries for the pages of renewals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ def renewal_under_way(grant: Grant) -> ServiceRequest | None:
 
 
 def approval_of(grant: Grant) -> Event | None:
-    """The decision that the grant rests on now: by whom, and when."""
+    """The decision behind the grant now: by whom, and when."""
     approvals = Event.objects.filter(service_request=grant.latest_request_id, action=Action.APPROVE)
     return approvals.select_related("actor").order_by("-id").first()
 
 
 @dataclass(frozen=True)
 class JudgementPanel:
-    """What the page of a renewal says first: what changed or is not known, then the rest."""
+    """The facts of a renewal for its page: changed or unknown ones first, then the rest."""
 
     judgement: Judgement
     open_facts: Sequence[Fact]
@@ -38,7 +38,7 @@ class JudgementPanel:
 
 
 def panel_of(service_request: ServiceRequest) -> JudgementPanel | None:
-    """What was judged of a renewal; None for other requests, and where nobody has judged."""
+    """The classification of a renewal; None for other requests, and if there is none."""
     if service_request.intention != Intention.RENEWAL:
         return None
     judgement = Judgement.objects.filter(service_request=service_request).exclude(route=Route.EARLIER).first()
@@ -54,11 +54,11 @@ def panel_of(service_request: ServiceRequest) -> JudgementPanel | None:
 
 
 def facts_of(judgement: Judgement) -> list[Fact]:
-    """The facts as they were kept, what changed first."""
+    """The stored facts, changed ones first."""
     return [Fact.from_json(stored) for stored in judgement.facts]
 
 
 def use_of_judgement(judgement: Judgement) -> Use | None:
-    """What was known of the use; None where nothing was kept."""
+    """The stored use; None if there is none."""
     known = judgement.use in {str(stand) for stand in UseStand}
     return Use(UseStand(judgement.use), judgement.use_sentence) if known else None

@@ -13,5 +13,5 @@ def carry_out(pk: int) -> None:
 
 @shared_task
 def resume_runs() -> None:
-    """Go on with runs whose worker died, or that no worker was told of."""
+    """Continue runs whose worker died, or that were never dispatched."""
     deciding.resume_runs()

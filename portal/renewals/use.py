@@ -1,4 +1,4 @@
-"""Whether a grant is in use, from the counts of its mail. Pure."""
+"""Whether a grant is in use, from the counts of its mail. Pure functions."""
 
 from datetime import date
 
@@ -8,8 +8,8 @@ from portal.renewals.facts import Use, UseStand
 
 
 def use_of(usage: Usage | None, today: date, *, is_counted: bool) -> Use:
-    """What `usage` says on `today`. Mail within the institution's `idle_days` is use; silence is known only where it
-    was counted as long.
+    """The use on `today` from `usage`. Mail within the institution's `idle_days` is use; no use is known only
+    if mail was counted for that long.
     """
     if not is_counted:
         return Use(UseStand.NOT_MEASURED, "Its mail is not counted for this kind of permission.")

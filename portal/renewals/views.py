@@ -1,4 +1,4 @@
-"""The owner's page of a renewal: what was approved, what is known since, one confirmation."""
+"""The owner's page of a renewal: what was approved, what changed since, and one confirmation."""
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
@@ -34,7 +34,7 @@ def _load(request: HttpRequest, reference: str) -> Grant:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def renew(request: HttpRequest, reference: str) -> HttpResponse:
-    """Look at a permission before its renewal; confirm it as it is, or go through the form."""
+    """Show a permission before its renewal; confirm it as it is, or use the form."""
     grant = _load(request, reference)
     if request.method == "POST":
         return _file(request, grant)

@@ -1,7 +1,6 @@
-"""What a kind says so that real messages count for its requests: whose they must be, and what they bring about.
+"""The interface of kinds for which real messages count: what a message must show, and its effect.
 
-Of some kinds a permission waits for its proof (`needs_proof`); of others it is in force at once, and its proof is asked
-for afterwards (`proves_signing`).
+Permissions of some kinds wait for their proof (`needs_proof`); others are in force at once, and their proof is requested afterwards (`proves_signing`).
 """
 
 from abc import abstractmethod
@@ -29,7 +28,7 @@ from portal.workflow.states import State
 class Wanted:
     """What a sample must show: From at one of the domains, with a valid, aligned DKIM signature.
 
-    `signing_domain` is the one signer that counts; empty where every aligned one does.
+    `signing_domain` is the only signer that counts; empty if every aligned one does.
     """
 
     from_domains: frozenset[str]
@@ -44,11 +43,11 @@ class Wanted:
 
 
 class SampledKind(GrantingKind):
-    """A kind whose requests have a probe address of their own and a page of samples."""
+    """A kind whose requests have their own probe address and a page of samples."""
 
     samples_title = "Samples"
     proves_signing = False
-    """Whether a permission is in force without proof, and is to show afterwards that its mail is signed (OVR-4)."""
+    """Whether a permission is in force without proof, and must show afterwards that its mail is signed (OVR-4)."""
     takes_uploads = True
     """Whether a message may be uploaded as a file; False where only one that was sent to the probe address counts."""
     probe_words = (
@@ -56,7 +55,7 @@ class SampledKind(GrantingKind):
         "It belongs to this request alone."
     )
     probe_condition = ""
-    """When a message counts, in one sentence, where that is more than `wanted` says."""
+    """When a message counts, in one sentence, if that is more than `wanted` says."""
     samples_template = ""
     """A template of the kind's own below the samples, with what `samples_context` gives; "" for none."""
 
@@ -72,7 +71,9 @@ class SampledKind(GrantingKind):
     def closer_verdict(
         self, *, sample: SignedSample, grant: Grant | None, message: Message, report: MessageReport
     ) -> tuple[Outcome, str] | None:
-        """What the kind says of a message that shows what is `wanted`; None where that is enough. No queries of the DNS."""
+        """The kind's own result for a message that shows what is `wanted`; None if that is enough. Without DNS
+        queries.
+        """
         return None
 
     def proof_instructions(self, grant: Grant) -> list[tuple[str, str]]:
@@ -80,12 +81,11 @@ class SampledKind(GrantingKind):
         return [("Probe address", probe_address(grant.latest_request))]
 
     def on_judged(self, *, sample: SignedSample, grant: Grant | None, wanted: Wanted) -> None:
-        """A sample was judged against `wanted`. Outside transactions."""
+        """Called when a sample was checked against `wanted`. Outside transactions."""
 
     def on_disproved(self, *, sample: SignedSample, grant: Grant) -> bool:
-        """A sample that once counted as proof of `grant` proves nothing by today's rules. Outside transactions.
-
-        Returns False where it could not be told what that means for the grant: then it is asked again.
+        """Called when a sample that counted as proof of `grant` proves nothing by today's rules. Outside
+        transactions. Return False if the effect on the grant is unknown: then it is called again.
         """
         return True
 
@@ -94,7 +94,7 @@ class SampledKind(GrantingKind):
         return {}
 
     def links(self, service_request: ServiceRequest) -> list[tuple[str, str]]:
-        """The grant, and the page of samples; where mail flows only after the approval, from then on."""
+        """The links of the grant and of the page of samples; if mail flows only after the approval, from then on."""
         if self.proves_signing and service_request.state != State.APPROVED:
             return super().links(service_request)
         page = reverse("samples", args=[service_request.reference])
@@ -106,13 +106,13 @@ class SampledKind(GrantingKind):
 
 
 def sampled_kind(key: str) -> SampledKind | None:
-    """The registry's entry for `key`; None where that kind wants no samples."""
+    """The registry's entry for `key`; None if that kind takes no samples."""
     kind = registry.get(key)
     return kind if isinstance(kind, SampledKind) else None
 
 
 def proving_keys() -> list[str]:
-    """The kinds whose permissions are to show, once they are in force, that their mail is signed."""
+    """The kinds whose permissions must show, once they are in force, that their mail is signed."""
     return [kind.key for kind in registry.kinds() if isinstance(kind, SampledKind) and kind.proves_signing]
 
 

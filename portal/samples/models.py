@@ -27,7 +27,7 @@ class ProbeToken(models.Model):
 
 
 class SignedSample(models.Model):
-    """One real message, kept whole as evidence, and what was found in it last."""
+    """One real message, stored whole as evidence, with its last result."""
 
     class Source(models.TextChoices):
         """How it came."""
@@ -44,7 +44,7 @@ class SignedSample(models.Model):
     name = models.CharField(max_length=255, blank=True)
     """The name of an uploaded file; empty for a message that came by mail."""
     came_from = models.CharField(max_length=300, blank=True)
-    """Who handed it in: the person's address, or the mail host and its envelope sender."""
+    """Who submitted it: the person's address, or the mail host and its envelope sender."""
 
     outcome = models.CharField(max_length=7, blank=True)
     """Empty until it was judged; else pass, fail or unknown."""
@@ -73,7 +73,7 @@ class SignedSample(models.Model):
 
     @property
     def is_disproved(self) -> bool:
-        """Whether it counted as proof once, and proves nothing by today's rules; `reason` says why."""
+        """Whether it counted as proof before but proves nothing by today's rules; `reason` says why."""
         return not self.is_proof and bool(self.evidence.get("disproved"))
 
     @property

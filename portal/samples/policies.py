@@ -1,4 +1,4 @@
-"""Who may add samples to a request, and have them judged again."""
+"""Who may add samples to a request, and have them checked again."""
 
 from portal.accounts.models import User
 from portal.grants.models import Grant
@@ -12,7 +12,7 @@ from portal.workflow.policies import is_decider, is_requester
 
 
 def may_add_samples(service_request: ServiceRequest, grant: Grant | None, actor: User) -> bool:
-    """The requester, the co-owner, the grant's holders, and those who judge it."""
+    """Whether the actor is the requester, the co-owner, a holder of the grant, or a decider."""
     if is_requester(service_request, actor) or is_decider(service_request, actor):
         return True
     return grant is not None and (is_holder(grant, actor) or is_manager(grant, actor))

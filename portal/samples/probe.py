@@ -18,12 +18,12 @@ def probe_address(service_request: ServiceRequest) -> str:
 
 
 def give_token(*, service_request: ServiceRequest) -> None:
-    """Give a request its probe address, where it has none; `new_detail` of a kind that wants samples calls it."""
+    """Give a request its probe address if it has none; called by `new_detail` of kinds that take samples."""
     ProbeToken.objects.get_or_create(service_request=service_request)
 
 
 def token_in(address: str) -> str | None:
-    """The token in a recipient's address; None where it is no probe address of ours."""
+    """The token in a recipient's address; None if it is not one of our probe addresses."""
     try:
         mailbox = parse_mailbox(address)
     except MailboxRefused:

@@ -1,7 +1,6 @@
 """The receiver of samples: live probe addresses only, bounded in size, recipients and rate (RFC 5321, RFC 2033).
 
-It is no mailer of ours for anybody else: whatever is not addressed to a live token gets 550 with a sentence.
-By LMTP each recipient of a message gets an answer of its own (RFC 2033 section 4.2). Raw bytes are stored as they came; the judgement is a task, so that no sender waits for our DNS.
+It accepts mail for probe addresses only: anything not addressed to a live token gets 550 with a sentence. With LMTP each recipient gets its own reply (RFC 2033 section 4.2). Raw bytes are stored as received; a task checks them, so that no sender waits for our DNS.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """Reminders of a missing proof: of permissions that wait for it, and of those in force that have not shown it (OVR-4).
 
-Safe to run twice, late, or not at all: each grant is a transaction of its own that tests again what selected it.
+Safe to run twice, late, or not at all: each grant is handled in its own transaction, which checks the condition again.
 """
 
 from datetime import date

@@ -1,4 +1,4 @@
-"""Which samples belong to what."""
+"""Queries for samples and proofs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ from portal.workflow.states import OPEN_STATES, State
 
 
 def unjudged() -> QuerySet[SignedSample]:
-    """Samples without any verdict, oldest first."""
+    """Samples without a result, oldest first."""
     return SignedSample.objects.filter(outcome="").select_related("service_request").order_by("id")
 
 
 def judged_by_older_rules() -> QuerySet[SignedSample]:
     """Proofs that were judged by an older edition of the rules (`verdict.RULES`), oldest first.
 
-    Among them are those that were found to be none, and whose permission has yet to hear of it.
+    Among them are those that turned out to be none, if their permission was not updated yet.
     """
     older = Q(evidence__rules__isnull=True) | Q(evidence__rules__lt=RULES)
     proofs = Q(is_proof=True) | Q(evidence__disproved=True)
@@ -78,7 +78,7 @@ def sampled_request(actor: User, reference: str) -> ServiceRequest | None:
 
 # ---------------------------------------------------------------- who takes samples
 def live_request(token: str) -> ServiceRequest | None:
-    """The request of a token that still takes samples: open, or approved with a grant that is not over."""
+    """The request of a token that still takes samples: open, or approved with a grant that has not ended."""
     row = ProbeToken.objects.select_related("service_request").filter(token=token).first()
     return row.service_request if row is not None and takes_samples(row.service_request) else None
 
@@ -159,7 +159,7 @@ def _has_waited_long(grant: Grant) -> bool:
 
 @dataclass(frozen=True)
 class ProofState:
-    """Where a permission stands with the proof that its mail is signed."""
+    """The state of the proof that a permission's mail is signed."""
 
     status: Literal["proven", "awaited", "overdue"]
     proven_at: datetime | None = None
@@ -168,13 +168,15 @@ class ProofState:
 
     @property
     def mark(self) -> str:
-        """What a list says of it; "" where it is proven."""
+        """The note for lists; "" if it is proven."""
         words = {"awaited": "Not proven signed yet", "overdue": "Not proven signed, overdue"}
         return words.get(self.status, "")
 
 
 def proofs_of(grants: Sequence[Grant]) -> dict[int, ProofState]:
-    """By key, the proof of those of `grants` whose kind wants one and that are open; one query, whatever their number."""
+    """By key, the proof of those of `grants` whose kind wants one and that are open; one query, whatever their
+    number.
+    """
     found: dict[int, ProofState] = {}
     proving, wanting = proving_keys(), []
     for grant in grants:
@@ -202,7 +204,9 @@ def _awaited(grant: Grant) -> ProofState:
 
 
 def marks_of(rows: Sequence[ServiceRequest]) -> dict[int, str]:
-    """By key, that the permission of a request still owes its proof; at most three queries, none for new requests alone."""
+    """By key, whether the permission of a request still lacks its proof; at most three queries, none for new
+    requests only.
+    """
     sampled = sampled_keys()
     rows = [row for row in rows if row.kind in sampled]
     first = [row.pk for row in rows if row.intention == Intention.NEW and row.state == State.APPROVED]
@@ -218,7 +222,7 @@ def marks_of(rows: Sequence[ServiceRequest]) -> dict[int, str]:
 
 @dataclass(frozen=True)
 class ProofPanel:
-    """What a permission's page says of the proof that its mail is signed."""
+    """The proof that a permission's mail is signed, for its page."""
 
     grant: Grant
     kind: SampledKind
@@ -235,7 +239,7 @@ class ProofPanel:
 
     @property
     def trouble(self) -> str:
-        """What is wrong with the newest message, where it came after the proof or there is none; else ""."""
+        """The problem of the newest message, if it came after the proof or there is none; else ""."""
         if self.newest is None or self.newest.outcome == Outcome.PASS:
             return ""
         if self.proof is not None and self.newest.received_at <= self.proof.proven_at:
@@ -258,7 +262,7 @@ def proof_panel(grant: Grant) -> ProofPanel | None:
         return None
     token = ProbeToken.objects.filter(service_request=grant.latest_request_id).first()
     if token is not None:
-        token.service_request = grant.latest_request  # known from both sides now, so nobody asks for it again
+        token.service_request = grant.latest_request  # set on both sides, so that it is not queried again
     is_current = proof is not None and proof.is_current
     return ProofPanel(
         grant=grant,

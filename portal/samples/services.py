@@ -1,6 +1,5 @@
-"""Signed samples: taken in, judged against what is wanted, and put before those who decide.
-
-DNS is asked before any transaction begins.
+"""Signed samples: storing them, checking them, and adding the result to the evidence. The DNS is queried before
+any transaction starts.
 """
 
 import hashlib
@@ -34,16 +33,16 @@ from portal.workflow.states import LIVE_STATES
 
 logger = logging.getLogger(__name__)
 MOST_SAMPLES = 50
-"""Kept for one request; more would show nothing new."""
+"""The most samples of one request."""
 MOST_ATTACHMENTS = 5
 UNJUDGED_AT_ONCE = 100
 REJUDGED = 5
 LATELY = timedelta(seconds=60)
-"""A verdict younger than this is not asked for again: the DNS is others' as well."""
+"""A result younger than this is reused, since a check queries other people's name servers."""
 
 
 class SampleRefused(Problem):
-    """The message is not taken in; `str(error)` says why."""
+    """The message is refused; `str(error)` says why."""
 
 
 # ---------------------------------------------------------------- taking in
@@ -55,7 +54,7 @@ def receive_sample(
     came_from: str = "",
     name: str = "",
 ) -> SignedSample:
-    """Keep the raw bytes of a message as evidence, once for each content; it is judged later.
+    """Store the raw bytes of a message as evidence, once for each content; it is checked later.
 
     Raises SampleRefused for an empty or too large message, or where the request has enough of them.
     """
@@ -88,7 +87,7 @@ def receive_sample(
 
 
 def adopt_attachments(*, service_request: ServiceRequest) -> None:
-    """Take in and judge the newest .eml files of the request that are no samples yet."""
+    """Store and check the newest .eml files of the request that are not samples yet."""
     if not _kind_of(service_request).takes_uploads:
         return
     files = service_request.attachments.filter(content_type="message/rfc822")
@@ -112,7 +111,7 @@ def adopt_attachments(*, service_request: ServiceRequest) -> None:
 
 # ---------------------------------------------------------------- judging
 def judge_sample(*, sample: SignedSample) -> SignedSample:
-    """Judge a sample now, keep the verdict, and tell its kind."""
+    """Check a sample now, store the result, and call its kind."""
     service_request = sample.service_request
     kind, grant = _kind_of(service_request), grant_of(service_request)
     wanted = kind.wanted(service_request, grant)
@@ -132,13 +131,13 @@ def judge_sample(*, sample: SignedSample) -> SignedSample:
 
 
 def judged_lately(*, sample: SignedSample) -> SignedSample:
-    """The sample with a verdict of the last minute: as it is, or judged now."""
+    """The sample with a result of the last minute: unchanged, or checked now."""
     is_recent = sample.judged_at is not None and sample.judged_at > timezone.now() - LATELY
     return sample if is_recent and sample.outcome != Outcome.UNKNOWN else judge_sample(sample=sample)
 
 
 def is_settled(sample: SignedSample) -> bool:
-    """Whether it proved a grant that is in force: then it stays as it was seen, whatever became of its key."""
+    """Whether it proved a grant that is in force: then its result stays, whatever happens to its key."""
     grant = grant_of(sample.service_request) if sample.is_proof else None
     return grant is not None and grant.state == GrantState.ACTIVE
 
@@ -178,9 +177,8 @@ def _verdict(sample: SignedSample, wanted: Wanted) -> tuple[Outcome, str, dict[s
 def keep_signing_proof(
     *, grant: Grant, sample: SignedSample, signing_domain: str, holds: Callable[[Grant], bool]
 ) -> bool:
-    """Note that `sample` shows that the mail of `grant` is signed; returns whether it was noted.
-
-    `holds` says, of the grant locked and read anew, whether what the sample was judged against still is so. A proof
+    """Record that `sample` shows that the mail of `grant` is signed; return whether it was recorded. `holds`
+    says, for the locked and reloaded grant, whether what the sample was checked against still applies. A proof
     that came later than `sample` stays.
     """
     held = locked_grant(grant.pk)
@@ -216,26 +214,26 @@ def outdate_signing_proof(*, grant: Grant, senders: Collection[str]) -> None:
 
 
 def take_into_account(*, sample: SignedSample) -> None:
-    """Judge a sample that has just arrived, and put it among the evidence of a request in review."""
+    """Check a sample that has just arrived, and add it to the evidence of a request in review."""
     judge_sample(sample=sample)
     refresh_evidence(service_request=sample.service_request)
 
 
 def refresh_evidence(*, service_request: ServiceRequest) -> None:
-    """Run the checks of a request in review again, since its samples say something new; nothing for any other."""
+    """Run the checks of a request in review again because its samples changed; do nothing for others."""
     service_request = ServiceRequest.objects.get(pk=service_request.pk)
     if service_request.state not in LIVE_STATES:
         return
     found = checking.run_checks(service_request)
     with transaction.atomic():
         held = ServiceRequest.objects.select_for_update().get(pk=service_request.pk)
-        # Decided or answered meanwhile: that ran the checks itself, and a decision's evidence stays as it was.
+        # It was decided or answered meanwhile: that ran the checks itself, and a decision's evidence stays unchanged.
         if held.state in LIVE_STATES and held.revision == service_request.revision:
             checking.save_check_run(service_request=held, found=found, occasion=CheckRun.Occasion.SAMPLE)
 
 
 def judge_newest(*, service_request: ServiceRequest) -> None:
-    """Take in the request's .eml files, judge its newest samples again, and put them among its evidence."""
+    """Store the request's .eml files, check its newest samples again, and add them to its evidence."""
     adopt_attachments(service_request=service_request)
     for sample in samples_for(service_request)[:REJUDGED]:
         if not is_settled(sample):
@@ -245,14 +243,14 @@ def judge_newest(*, service_request: ServiceRequest) -> None:
 
 # ---------------------------------------------------------------- by a worker
 def judge_soon(*, sample: SignedSample) -> None:
-    """Have a worker judge a sample that has arrived: nobody who is served waits for name servers of a stranger."""
+    """Dispatch the check of a sample that has arrived, so that no web request waits for other people's name servers."""
     dispatch.start(
         "portal.samples.tasks.judge_sample", sample.pk, otherwise="the sweep will judge the sample"
     )
 
 
 def judge_newest_soon(*, service_request: ServiceRequest) -> bool:
-    """Have a worker do `judge_newest`; False where there is no broker to ask."""
+    """Dispatch `judge_newest`; return False without a broker."""
     return dispatch.start(
         "portal.samples.tasks.judge_newest", service_request.pk, otherwise="the page asks to try again"
     )
@@ -260,9 +258,9 @@ def judge_newest_soon(*, service_request: ServiceRequest) -> bool:
 
 # ---------------------------------------------------------------- proofs of before
 def review_old_proofs() -> int:
-    """Hold the proofs that older rules took against today's, from the stored messages; returns how many prove nothing.
+    """Check proofs accepted by older rules against today's, from the stored messages; return how many prove nothing.
 
-    Only what the message itself says is judged anew, and what was seen of its key then: the key may be another one by now.
+    Only the message itself is checked again, with the key as it was seen then, since the key may have changed.
     """
     return sum(_guarded(_review, sample) for sample in judged_by_older_rules()[:UNJUDGED_AT_ONCE])
 
@@ -276,13 +274,13 @@ def _review(*, sample: SignedSample) -> None:
         sample.reason = f"It was taken for a proof, and proves nothing: {limit}."
         sample.save(update_fields=["evidence", "is_proof", "outcome", "reason"])
         if grant is not None and not kind.on_disproved(sample=sample, grant=grant):
-            return  # the next sweep comes to it again
+            return  # the next run tries it again
     sample.evidence = sample.evidence | {"rules": RULES}
     sample.save(update_fields=["evidence"])
 
 
 def _limit_of_old_proof(sample: SignedSample, wanted: Wanted) -> str:
-    """Why no signature of an old proof proves anything, as a clause; "" where one does."""
+    """Why no signature of an old proof proves anything, as a phrase; "" if one does."""
     try:
         with sample.file.open("rb") as opened:
             limits = confined.run(limits_of, opened.read(), seconds=READ_SECONDS, megabytes=MEGABYTES)
@@ -298,12 +296,12 @@ def _limit_of_old_proof(sample: SignedSample, wanted: Wanted) -> str:
 
 
 def judge_waiting() -> int:
-    """Judge the samples that have no verdict yet; returns how many have one now. One that fails stops no other."""
+    """Check the samples without a result; return how many have one now. A failure stops no other."""
     return sum(_guarded(take_into_account, sample) for sample in unjudged()[:UNJUDGED_AT_ONCE])
 
 
 def judge_again(*, sample: SignedSample) -> bool:
-    """Judge a sample in a sweep; an error is logged, and returned as False."""
+    """Check a sample in a periodic run; an error is logged, and returned as False."""
     return _guarded(judge_sample, sample)
 
 

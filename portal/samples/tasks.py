@@ -10,7 +10,7 @@ from portal.workflow.models import ServiceRequest
 
 @shared_task
 def judge_sample(pk: int) -> None:
-    """Judge one sample that has just arrived; one that is gone is no error."""
+    """Check one sample that has just arrived; a deleted one is no error."""
     sample = SignedSample.objects.select_related("service_request").filter(pk=pk).first()
     if sample is not None:
         services.take_into_account(sample=sample)
@@ -18,7 +18,7 @@ def judge_sample(pk: int) -> None:
 
 @shared_task
 def judge_newest(pk: int) -> None:
-    """Judge the newest samples of one request again; one that is gone is no error."""
+    """Check the newest samples of one request again; a deleted one is no error."""
     service_request = ServiceRequest.objects.filter(pk=pk).first()
     if service_request is not None:
         services.judge_newest(service_request=service_request)
@@ -26,7 +26,7 @@ def judge_newest(pk: int) -> None:
 
 @shared_task
 def judge_waiting() -> None:
-    """Judge what the broker lost, and again what older rules took for a proof."""
+    """Check samples whose task was lost, and proofs that older rules accepted."""
     services.judge_waiting()
     services.review_old_proofs()
 

@@ -1,4 +1,4 @@
-"""Whether a message shows what is wanted of it (OVR-4, AUT-3, WHT-3), why in words, and the facts behind it."""
+"""Whether a message shows what is required (OVR-4, AUT-3, WHT-3), the reason as a sentence, and the facts."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -9,13 +9,14 @@ from portal.mailauth.message_report import MessageReport, SignatureReport
 from portal.samples.kinds import Wanted
 
 RULES = 2
-"""The edition of these rules, kept with each verdict. 2: a signature that leaves the body or its key open proves nothing."""
+"""The edition of these rules, stored with each result. 2: a signature that leaves the body or its key open
+proves nothing.
+"""
 
 
 def verdict_on(report: MessageReport, wanted: Wanted) -> tuple[Outcome, str]:
-    """Whether a message shows what is wanted, and why in words: pass, fail or unknown.
-
-    The words of a pass say what its signature leaves open to others; `evidence_of` lists them as `warnings`.
+    """Whether a message shows what is wanted: pass, fail or unknown, with the reason as a sentence. The
+    sentence of a pass says what its signature leaves open to others; `evidence_of` lists this as `warnings`.
     """
     if report.from_domain is None:
         return Outcome.FAIL, report.dmarc_by_dkim.reason

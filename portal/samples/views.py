@@ -29,9 +29,9 @@ from portal.workflow import registry
 from portal.workflow.models import ServiceRequest
 
 JUDGEMENTS = Rate(1, 20)
-"""Between two judgements of a request's samples that somebody asks for: the DNS is others' as well."""
+"""Limit on repeated checks of a request's samples, since they query other people's name servers."""
 UPLOADS = Rate(10, 60)
-"""Messages that one person adds; a worker judges each."""
+"""Limit on messages that one person adds."""
 
 
 def _load(request: HttpRequest, reference: str) -> ServiceRequest:
@@ -44,7 +44,7 @@ def _load(request: HttpRequest, reference: str) -> ServiceRequest:
 @login_required
 @require_safe
 def unproven(request: HttpRequest) -> HttpResponse:
-    """The permissions whose proof is missing, those that wait longest first, for those who look after mail."""
+    """List the permissions whose proof is missing, longest waiting first, for people who run the mail system."""
     actor = person(request)
     if not actor.sees_everything:
         raise NotAllowed("This page is for people who run the mail system, and for auditors.")
@@ -133,7 +133,7 @@ def _show(request: HttpRequest, service_request: ServiceRequest, form: SampleFor
 
 
 def _version(samples: Sequence[SignedSample], grant: Grant | None) -> str:
-    """Changes whenever the list says something else, so that a page that looks for news is not redrawn in vain."""
+    """Changes whenever the list changes, so that a polling page is only redrawn then."""
     facts = [(sample.pk, sample.outcome, sample.reason) for sample in samples]
     words = repr((facts, grant.state if grant else ""))
     return hashlib.sha256(words.encode()).hexdigest()[:16]
@@ -142,7 +142,7 @@ def _version(samples: Sequence[SignedSample], grant: Grant | None) -> str:
 @login_required
 @require_POST
 def judge(request: HttpRequest, reference: str) -> HttpResponse:
-    """Have the newest samples judged again, and the request's .eml files taken in."""
+    """Have the newest samples checked again, and the request's .eml files stored."""
     service_request = _load(request, reference)
     check_may_add(service_request, person(request))
     if wait := seconds_to_wait(f"samples-judge:{service_request.pk}", JUDGEMENTS):

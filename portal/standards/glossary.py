@@ -1,4 +1,4 @@
-"""Words of the field, in plain ones. A term is shown where it appears, linked to its entry here."""
+"""Technical terms in plain words. Pages link a term to its entry here."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Pictures of figures as plain SVG: laid out here, drawn by `templates/components/chart_*.html`.
+"""Charts as plain SVG: laid out here, drawn by `templates/components/chart_*.html`.
 
 Pure: numbers in, coordinates out, in units of the picture's own box. A strict policy allows no inline style and no
 script, so a picture is shapes with classes, and the figures stand in a table behind it.
@@ -17,7 +17,7 @@ _NAMES: Final = 200
 _VALUES: Final = 64
 MOST_SERIES: Final = 5
 SMALLEST: Final = 1e-6
-"""Below it a value is as good as none."""
+"""A smaller value is treated as zero."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """How form fields become markup: classes and ARIA for every widget, in one place.
 
-A form says more about a field through plain attributes on the field, all of them optional:
+A form configures a field through optional attributes on the field:
 
     example     text after "For example,", under the help
     width       "short", "medium", "long" or "full" (the default fits the widget)

@@ -34,7 +34,9 @@ def markup(form: forms.Form) -> SafeString:
 
 
 def fingerprint(form: forms.Form) -> Hashable:
-    """All that an unbound form's markup hangs on: its class, prefix, initial values, and each field's own words."""
+    """Everything that an unbound form's markup depends on: its class, prefix, initial values, and each field's
+    texts.
+    """
     return (
         type(form),
         form.prefix,

@@ -1,9 +1,6 @@
-"""Where an endpoint may lie: its URL, read strictly, and the addresses it may be reached at.
+"""Which URLs and addresses an endpoint may have.
 
-The portal stands in a network from which more can be reached than from outside, so an endpoint's URL must not
-steer it there (server-side request forgery, OWASP). The URL is taken apart once, here, and what was taken apart
-is what is connected to; the address is checked again at each delivery, on the very address that is then
-connected to, so that a name whose record changes in between (DNS rebinding) wins nothing.
+The portal can reach more hosts than a stranger outside, so an endpoint's URL must not lead there (server-side request forgery, OWASP). The URL is parsed once, here, and the connection uses the parsed parts. The address is checked again at each delivery, on the address that is then connected to, so that a changed DNS record (DNS rebinding) has no effect.
 """
 
 import re
@@ -25,7 +22,7 @@ _PATH = re.compile(r"[!-~]*")
 _NOT_PUBLIC = tuple(
     IPv4Network(text) for text in ("192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "100.64.0.0/10")
 )
-"""Of the IANA special-purpose registry, what `is_global` of some Python versions lets through."""
+"""Networks of the IANA special-purpose registry that `is_global` accepts in some Python versions."""
 _PUBLIC_6 = IPv6Network("2000::/3")
 """Global unicast (RFC 4291 section 2.4): what is outside has no public machines, or an IPv4 address inside."""
 _NOT_PUBLIC_6 = tuple(IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"))
@@ -33,12 +30,12 @@ _NOT_PUBLIC_6 = tuple(IPv6Network(text) for text in ("2001::/23", "2001:db8::/32
 
 
 class UrlRefused(ValueError):
-    """No endpoint may lie there; `str(error)` says why and what to do."""
+    """No endpoint may have this URL; `str(error)` says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A URL taken apart: what is connected to, and what is asked there."""
+    """A parsed URL: host, port and path."""
 
     scheme: str
     host: str
@@ -49,7 +46,7 @@ class Target:
 
     @property
     def url(self) -> str:
-        """The URL in one spelling."""
+        """The URL in canonical form."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{host}{port}{self.path}"
@@ -138,7 +135,7 @@ def is_allowed(address: Address) -> bool:
 def check_host(target: Target) -> None:
     """Raise UrlRefused where the host has no address to which a delivery may go.
 
-    Where the DNS cannot tell now, the URL is taken: each delivery asks again, and goes nowhere without an answer.
+    If the DNS does not answer now, the URL is accepted: each delivery asks again, and is not sent without an answer.
     """
     try:
         found = addresses_of(target)

@@ -4,7 +4,7 @@ from portal.lib import registration
 
 
 class WebhooksConfig(registration.RegisteredApp):
-    """Rows are written with the change they tell of; a sweep delivers them."""
+    """Writes events in the transaction of the change; a job delivers them."""
 
     name = "portal.webhooks"
     label = "webhooks"

@@ -1,7 +1,7 @@
 """Deliver what is due: claim a row, POST outside any transaction, record the result.
 
-At least once: a row whose worker dies between the endpoint's answer and our note goes out again, with the same
-id. Endpoints take turns, so that neither a slow one nor a long queue keeps the others waiting.
+At least once: a row whose worker dies between the endpoint's response and our record is sent again, with the
+same id. Endpoints take turns, so that neither a slow one nor a long queue delays the others.
 """
 
 import logging
@@ -22,12 +22,12 @@ from portal.webhooks.selectors import due_deliveries
 logger = logging.getLogger(__name__)
 
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240, 360, 600))
-"""The wait after each failed try, about a day in all; one failure more, and the delivery is given up."""
+"""The wait after each failed attempt, about a day in all; after one more failure the delivery is given up."""
 MOST_ATTEMPTS = len(BACK_OFF) + 1
 JITTER = 0.2
-"""By what share a wait is longer or shorter at random, so that what failed together does not come back together."""
+"""The random share by which a wait varies, so that deliveries that failed together are not retried together."""
 PAUSED_AFTER = timedelta(days=3)
-"""An endpoint that took nothing for so long is paused."""
+"""An endpoint that accepted nothing for so long is paused."""
 KEPT = timedelta(days=30)
 SWEEP_SECONDS = 45.0
 TURN = 20
@@ -54,9 +54,8 @@ class Report:
 
 
 def deliver_due(*, seconds: float = SWEEP_SECONDS) -> Report:
-    """Deliver what is due until nothing is or `seconds` are over; returns what happened.
-
-    An endpoint that fails once has no other try in this sweep.
+    """Deliver what is due until nothing is or `seconds` have passed; return the counts. An endpoint that fails
+    is not tried again in this run.
     """
     report = Report(paused=_pause_failing())
     _forget_old()
@@ -78,11 +77,10 @@ def deliver_due(*, seconds: float = SWEEP_SECONDS) -> Report:
 
 
 def _claim(without: set[int]) -> Delivery | None:
-    """Take the next row for this worker, of an endpoint not in `without`; None where there is none.
-
-    An attempt counts from here, so that a delivery that kills its worker is given up as well.
+    """Claim the next row for this worker, of an endpoint not in `without`; None if there is none. The attempt
+    counts from here, so that a delivery that crashes its worker is also given up.
     """
-    # Durable: whoever calls this inside a transaction would hold it open during the POST.
+    # Durable: a caller's transaction would stay open during the POST.
     with transaction.atomic(durable=True):
         due = due_deliveries().exclude(endpoint_id__in=without)
         if connection.features.has_select_for_update_skip_locked:
@@ -158,7 +156,7 @@ def _wait(attempts: int) -> timedelta:
 
 @transaction.atomic
 def _cannot_sign(delivery: Delivery) -> Report:
-    """Give the row back untried: with another SECRET_KEY the receiver could only refuse it."""
+    """Release the row without an attempt: with another SECRET_KEY the receiver would refuse it."""
     result = sending.Result(None, "Not sent: SECRET_KEY is another one than when the secret was made.")
     _finish(delivery, result, state=DeliveryState.QUEUED, attempts=F("attempts") - 1)
     because = "SECRET_KEY is another one than when the secret was made. Rotate the secret, then resume."
@@ -166,7 +164,7 @@ def _cannot_sign(delivery: Delivery) -> Report:
 
 
 def _finish(delivery: Delivery, result: sending.Result, **columns: Any) -> None:
-    """Write the end of our try, unless the claim ran out meanwhile and the row is another worker's."""
+    """Write the result of the attempt, unless the claim expired and another worker has the row."""
     ours = Delivery.objects.filter(
         pk=delivery.pk, state=DeliveryState.SENDING, claimed_at=delivery.claimed_at
     )
@@ -175,7 +173,7 @@ def _finish(delivery: Delivery, result: sending.Result, **columns: Any) -> None:
 
 
 def _pause_failing() -> int:
-    """Pause what took nothing for days, and tell administrators; returns how many endpoints."""
+    """Pause endpoints that accepted nothing for days, and notify administrators; return how many."""
     failing = Endpoint.objects.filter(
         state=EndpointState.ACTIVE, failing_since__lt=timezone.now() - PAUSED_AFTER
     )
@@ -185,7 +183,7 @@ def _pause_failing() -> int:
 
 @transaction.atomic
 def _pause(endpoint: Endpoint, because: str) -> int:
-    """Pause by the portal's own hand; only who changes the state tells, so that people hear once."""
+    """Pause an endpoint on behalf of the portal; only the worker that changes the state sends the email."""
     now: datetime = timezone.now()
     active = Endpoint.objects.filter(pk=endpoint.pk, state=EndpointState.ACTIVE)
     changed = active.update(
@@ -198,6 +196,6 @@ def _pause(endpoint: Endpoint, because: str) -> int:
 
 
 def _forget_old() -> None:
-    """Drop what is over a month old, whatever became of it; the changes themselves are in the timelines."""
+    """Delete deliveries that are over a month old; the changes themselves are in the timelines."""
     old = Delivery.objects.filter(created_at__lt=timezone.now() - KEPT).order_by("created_at")
     Delivery.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:_FORGOTTEN_AT_ONCE])).delete()

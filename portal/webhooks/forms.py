@@ -1,4 +1,4 @@
-"""What an administrator says of an endpoint."""
+"""The forms of endpoints."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from portal.webhooks.models import Endpoint, EventType
 
 
 class WantedForm(forms.Form):
-    """What an endpoint is called, and what it hears."""
+    """The description and the events of an endpoint."""
 
     description = forms.CharField(
         label="What it is for", max_length=200, help_text="Such as: Tickets of the help center."
@@ -28,7 +28,7 @@ class WantedForm(forms.Form):
 
 
 class EndpointForm(WantedForm):
-    """A new endpoint: where it lies as well."""
+    """A new endpoint, with its URL."""
 
     url = forms.CharField(
         label="URL",
@@ -39,7 +39,7 @@ class EndpointForm(WantedForm):
     field_order = ("url", "description", "events")
 
     def clean_url(self) -> str:
-        """The URL in one spelling, of a host that may be reached."""
+        """The URL in canonical form, of a host that may be reached."""
         try:
             target = parse_url(self.cleaned_data["url"])
             check_host(target)

@@ -1,4 +1,4 @@
-"""Secrets of endpoints: derived when they are needed, so that the database alone cannot sign.
+"""Secrets of endpoints: derived when needed, so that the database alone is not enough to sign.
 
 A secret is HKDF-SHA256 (RFC 5869) of SECRET_KEY with a random salt, over the endpoint's own key. The salt is in
 the database and SECRET_KEY in the environment: whoever has one of them has no secret. The digest's 32 bits that
@@ -23,11 +23,11 @@ _PURPOSE = b"techmail-portal webhook secret 1 "
 
 
 class SecretChanged(Exception):
-    """SECRET_KEY is another one than when the endpoint's secret was shown: what it signs, nobody can verify."""
+    """SECRET_KEY changed since the endpoint's secret was shown, so that no receiver could verify a signature."""
 
 
 def new_salt() -> str:
-    """A fresh salt: 16 random bytes in hexadecimal."""
+    """A new salt: 16 random bytes in hexadecimal."""
     return secrets.token_hex(16)
 
 

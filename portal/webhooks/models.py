@@ -1,4 +1,4 @@
-"""Who is told (endpoints), and what they are told (deliveries)."""
+"""Tables of endpoints and deliveries."""
 
 import uuid
 
@@ -11,7 +11,7 @@ USER = settings.AUTH_USER_MODEL
 
 
 class EventType(models.TextChoices):
-    """What a program can be told of. The values are the interface: they never change."""
+    """The types of events. Their values are part of the interface: they never change."""
 
     REQUEST_SUBMITTED = "request.submitted", "A request was submitted"
     REQUEST_DECIDED = "request.decided", "A request was approved or denied"
@@ -38,7 +38,7 @@ class EndpointState(models.TextChoices):
 
 
 class Endpoint(models.Model):
-    """An address of another program, and what it wants to hear. Its secret is derived, never kept (`keys.py`)."""
+    """The URL of another program, and its events. Its secret is derived, never stored (`keys.py`)."""
 
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     """What the secret is derived over, beside the salt."""
@@ -51,7 +51,7 @@ class Endpoint(models.Model):
     state_changed_by = models.ForeignKey(
         USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True
     )
-    """None for what the portal did by itself."""
+    """None for an action of the portal itself."""
     paused_because = models.CharField(max_length=300, blank=True)
     created_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
@@ -95,7 +95,7 @@ class Endpoint(models.Model):
 
 
 class DeliveryState(models.TextChoices):
-    """How far a delivery is."""
+    """The state of a delivery."""
 
     QUEUED = "queued", "Waiting"
     SENDING = "sending", "Being sent"
@@ -104,7 +104,7 @@ class DeliveryState(models.TextChoices):
 
 
 class Delivery(models.Model):
-    """One event on its way to one endpoint. The body is fixed when the change it tells of is made."""
+    """One event for one endpoint. The body is fixed when the change is made."""
 
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries")
     event_id = models.UUIDField()

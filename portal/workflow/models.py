@@ -275,7 +275,7 @@ class Event(models.Model):
     service_request = models.ForeignKey(ServiceRequest, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField(default=timezone.now)
     actor = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
-    """None for what the portal did by itself."""
+    """None for an action of the portal itself."""
     capacity = models.CharField(max_length=100, blank=True, default="")
     """In whose stead the actor acted, such as "for the CIO"; empty for their own office."""
     action = models.CharField(max_length=20)

@@ -1,7 +1,7 @@
-"""Many renewals by one decision: each row by the service and the policies of the decision page, in its own transaction.
+"""Deciding many renewals at once: each row with the service and policies of the decision page, in its own transaction.
 
-A run may be begun twice, carried out twice, or killed in the middle: what was approved stays approved and is
-reported so, and whatever still waits goes on.
+A run may be started twice, carried out twice, or killed in the middle: what was approved stays approved and is
+reported so, and waiting rows continue.
 """
 
 import logging
@@ -31,14 +31,14 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 3
 """Rows that are decided within the request; more go to a worker."""
 INLINE_SECONDS = 8.0
-"""After that the request hands the rest to a worker as well: name servers may be slow, and nobody waits for long."""
+"""After that the web request also leaves the rest to a worker, since name servers may be slow."""
 MOST_ROWS = 100
 Chosen = tuple[str, int]
-"""A reference, and the revision of the request that the list showed."""
+"""A reference and the revision of the request in the list."""
 
 
 def approve_chosen(*, actor: User, key: UUID, reason: str, chosen: Sequence[Chosen]) -> BulkRun:
-    """Begin a run over `chosen` and, if it is short, carry it out; the same `key` again returns the same run.
+    """Start a run over `chosen` and, if it is short, carry it out; the same `key` again returns the same run.
 
     Raises NotAllowed, or ValidationError, keyed `reason` or `chosen`.
     """
@@ -82,13 +82,13 @@ def _rows(actor: User, reason: str, chosen: Sequence[Chosen]) -> list[BulkRow]:
 
 
 def dispatch_run(pk: int) -> None:
-    """Ask a worker to carry the run out; if the broker is away, the sweep comes within two minutes."""
+    """Dispatch the run to a worker; without a broker the periodic job starts it within two minutes."""
     dispatch.start("portal.renewals.tasks.carry_out", pk, otherwise="the sweep will carry the run out")
 
 
 # ---------------------------------------------------------------- carrying out
 def resume_runs() -> int:
-    """Carry out the runs that nobody works on; returns how many there were."""
+    """Carry out the runs that no worker has; return how many there were."""
     left = BulkRun.objects.filter(finished_at__isnull=True, moved_at__lt=timezone.now() - LEASE)
     keys = list(left.order_by("pk").values_list("pk", flat=True))
     for pk in keys:
@@ -97,9 +97,9 @@ def resume_runs() -> int:
 
 
 def carry_out(pk: int, *, within: float | None = None) -> None:
-    """Decide what still waits in a run, row by row; does nothing where somebody else is at it, or it is finished.
+    """Decide the waiting rows of a run, one by one; do nothing if another worker has it, or it is finished.
 
-    `within` are the seconds after which no further row is begun here, and a worker is asked for the rest.
+    `within` are the seconds after which no further row is started here, and the rest is dispatched to a worker.
     """
     token, began = uuid.uuid4().hex, monotonic()
     if not _claim(pk, token):
@@ -136,12 +136,12 @@ def _hold(pk: int, token: str) -> bool:
 
 # ---------------------------------------------------------------- one row
 def _decide(run: BulkRun, row: BulkRow) -> tuple[Result, str]:
-    """Approve one row, or say why not. Never raises: one row stops no other."""
+    """Approve one row, or record why not. Never raises, so that one row stops no other."""
     service_request = ServiceRequest.objects.with_people().get(pk=row.service_request_id)
     if _is_approved_by(run, service_request):
         return _approved(service_request)
     try:
-        # The actor afresh for every row: somebody who lost the role in the middle decides no more.
+        # The actor is read again for every row: somebody who lost the role meanwhile decides nothing more.
         why_not = _approve(run, row, service_request, User.objects.get(pk=run.actor_id))
     except (NotAllowed, WrongState, Stale) as problem:
         result = Result.SKIPPED, str(problem)
@@ -158,7 +158,7 @@ def _decide(run: BulkRun, row: BulkRow) -> tuple[Result, str]:
 
 
 def _approve(run: BulkRun, row: BulkRow, service_request: ServiceRequest, actor: User) -> str:
-    """Approve the row on facts gathered now; returns "" or why it is left to its own page."""
+    """Approve the row on facts collected now; return "" or why it needs its own page."""
     check_action(Action.APPROVE, service_request, actor)
     if service_request.revision != row.revision:
         return "Somebody changed it since the list was shown. Read it again."

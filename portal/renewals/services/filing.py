@@ -1,4 +1,4 @@
-"""The owner's two ways to renew: confirm as it is, or go through the form. Two clicks file one renewal."""
+"""The owner's two ways to renew: confirm as it is, or use the form. Two clicks file one renewal."""
 
 from typing import Any
 
@@ -26,11 +26,11 @@ from portal.workflow.services import requesting
 from portal.workflow.states import State
 
 OF_ONE_GRANT = Rate(times=6, seconds=60)
-"""How often a confirmation looks at one grant afresh: other people's name servers answer."""
+"""Limit on new checks of one grant by confirmations, since they query other people's name servers."""
 
 
 class NotConfirmable(WrongState):
-    """Something changed since the approval, so one confirmation is not enough; `gathered` says what."""
+    """Something changed since the approval, so one confirmation is not enough; `gathered` has the facts."""
 
     def __init__(self, gathered: Gathered) -> None:
         self.gathered = gathered
@@ -38,7 +38,7 @@ class NotConfirmable(WrongState):
 
 
 def confirm(*, grant: Grant, actor: User, revision: int) -> ServiceRequest:
-    """File a renewal that changes nothing; returns it. Whoever confirms again gets the same one.
+    """File a renewal that changes nothing and return it. Confirming again returns the same one.
 
     `revision` is the grant's when the page was drawn. Asks the DNS, outside any transaction. Raises NotAllowed,
     WrongState, Stale, NotConfirmable, TooOften, or ValidationError where an answer no longer fits its form.
@@ -57,7 +57,7 @@ def confirm(*, grant: Grant, actor: User, revision: int) -> ServiceRequest:
 
 
 def begin(*, grant: Grant, actor: User) -> ServiceRequest:
-    """Begin a renewal by its form; returns the draft. Raises NotAllowed or WrongState, which says what is under way."""
+    """Start a renewal by its form and return the draft. Raises NotAllowed, or WrongState, which says what is open."""
     with transaction.atomic():
         held = _locked(grant)
         _check_may_renew(held, actor)
@@ -65,7 +65,7 @@ def begin(*, grant: Grant, actor: User) -> ServiceRequest:
 
 
 def confirmed_before(*, grant: Grant, actor: User) -> ServiceRequest | None:
-    """The actor's own confirmed renewal that is under way, if there is one: its receipt answers a second click."""
+    """The actor's own open confirmed renewal, if there is one; a second click shows its receipt."""
     under_way = renewal_under_way(grant)
     if under_way is None:
         return None
@@ -74,7 +74,7 @@ def confirmed_before(*, grant: Grant, actor: User) -> ServiceRequest | None:
 
 
 def _locked(grant: Grant) -> Grant:
-    """The grant, locked after its kind's counter: the order in which an approval takes the two."""
+    """Lock the grant after its kind's counter, in the same order as an approval."""
     Counter.objects.get_or_create(kind=grant.kind)
     Counter.objects.select_for_update().get(kind=grant.kind)
     return locked_grant(grant.pk)
@@ -119,12 +119,12 @@ def _submit(draft: ServiceRequest, actor: User) -> None:
 
 # ---------------------------------------------------------------- the pages that are answered anew
 def confirmed_steps(kind: GrantingKind) -> list[Step]:
-    """The pages of the form that a renewal answers anew."""
+    """The pages of the form that must be answered again at a renewal."""
     return [step for step in kind.steps if step.key in kind.confirmed_steps]
 
 
 def statements_of(kind: GrantingKind) -> list[str]:
-    """What the owner states anew, in the words of the form."""
+    """The statements that the owner makes again, as in the form."""
     fields = [field for step in confirmed_steps(kind) for field in step.form_class.base_fields.values()]
     return [str(field.label) for field in fields if isinstance(field, forms.BooleanField) and field.required]
 
@@ -142,7 +142,7 @@ def _state(draft: ServiceRequest, actor: User, step: Step) -> None:
 
 
 def _as_typed(step: Step, form: forms.Form) -> QueryDict:
-    """The page as its owner would send it: the answers in force, and every statement made."""
+    """The form data of the page as its owner would send it: the answers in force, and every statement checked."""
     typed = QueryDict(mutable=True)
     for name, field in form.fields.items():
         if isinstance(field, forms.BooleanField):

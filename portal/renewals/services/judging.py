@@ -1,4 +1,4 @@
-"""The judgement of a renewal at its submission: gather, classify, keep. The route reads what was kept."""
+"""Classifying a renewal at its submission: collect, classify, store. The route reads the stored result."""
 
 import logging
 from typing import Any
@@ -16,26 +16,24 @@ _FAILED = "What it rests on could not be looked at."
 
 
 def judge(service_request: ServiceRequest) -> None:
-    """Judge a renewal that is about to be submitted, and keep it. Asks the DNS, outside transactions."""
+    """Classify a renewal that is about to be submitted, and store the result. Queries the DNS, outside transactions."""
     grant = grant_under_renewal(service_request)
     gathered = _gathered(grant, service_request) if grant is not None else None
     verdict = classify(gathered.facts, gathered.use) if gathered else Classification(False, (_FAILED,))
     kept, _ = Judgement.objects.update_or_create(
         service_request=service_request, defaults=_columns(service_request, gathered, verdict)
     )
-    service_request.renewal_judgement = (
-        kept  # whoever read an older one through this object reads this one now
-    )
+    service_request.renewal_judgement = kept  # so that this object no longer returns an older one
 
 
 def is_short(service_request: ServiceRequest) -> bool:
-    """Whether the short route was kept for a renewal; one that nobody judged takes the long one."""
+    """Whether the short route was stored for a renewal; without a classification it takes the full one."""
     kept = judgement_of(service_request)
     return kept is not None and kept.route in (Route.SHORT, Route.EARLIER)
 
 
 def judgement_of(service_request: ServiceRequest) -> Judgement | None:
-    """What was judged of a renewal; None where nobody has."""
+    """The classification of a renewal; None if there is none."""
     try:
         return service_request.renewal_judgement
     except Judgement.DoesNotExist:

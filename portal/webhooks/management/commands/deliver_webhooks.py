@@ -8,7 +8,7 @@ from portal.webhooks.delivering import deliver_due
 
 
 class Command(BaseCommand):
-    """Deliver waiting events once and say what came of them."""
+    """Deliver waiting events once and print the result."""
 
     help = "Deliver the webhook events that are due."
 
