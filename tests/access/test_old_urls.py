@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
         ("/grants/TM-R-1001/renew/", "/permissions/TM-R-1001/renew/"),
         ("/grants/TM-R-1001/do/revoke/", "/permissions/TM-R-1001/do/revoke/"),
         ("/ownerless/", "/permissions/unowned/"),
-        ("/ownerless/claim/abc:def-_/", "/permissions/unowned/claim/abc%3Adef-_/"),
+        ("/ownerless/claim/abc:def-_/", "/permissions/unowned/claim/abc:def-_/"),
         ("/in-force/", "/enforcement/"),
         ("/in-force/unproven/?kind=senders&page=2", "/enforcement/unproven/?kind=senders&page=2"),
     ],

@@ -126,7 +126,7 @@ def test_lists_say_what_the_permissions_page_says(cast: Cast, client: Client) ->
     browser = client_of(cast.requester)
 
     def listed() -> str:
-        return browser.get("/grants/").content.decode()
+        return browser.get("/permissions/mine/").content.decode()
 
     assert "Approved, not live yet: it waits for the next release, within a minute." in listed()
     releasing.release()
@@ -161,9 +161,9 @@ def test_the_owners_list_asks_as_often_for_few_as_for_many(
             approved(cast, address=f"129.118.20.{10 + number}", host=f"h{10 + number}.ttu.edu")
         publish_changes(force=True)
         report(client, token)
-        browser.get("/grants/")
+        browser.get("/permissions/mine/")
         with CaptureQueriesContext(connection) as found:
-            page = browser.get("/grants/").content.decode()
+            page = browser.get("/permissions/mine/").content.decode()
         assert page.count("Live on 1 of 1 host since") == size
         counts.append(len(found))
     assert counts == [18, 18]

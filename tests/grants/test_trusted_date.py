@@ -155,10 +155,10 @@ def test_pages_say_what_is_so(cast: Cast) -> None:
         browser = client_of(cast.requester)
         words = "it stays active until an administrator confirms the date"
         assert words in browser.get(grant.get_absolute_url()).content.decode()
-        assert words in browser.get("/grants/").content.decode()
-        page = client_of(cast.reviewer).get("/in-force/").content.decode()
+        assert words in browser.get("/permissions/mine/").content.decode()
+        page = client_of(cast.reviewer).get("/enforcement/").content.decode()
         assert "no permission ends because its last day is over" in page
         holding.confirm_date(actor=cast.admin)
         assert words not in browser.get(grant.get_absolute_url()).content.decode()
-        assert "Its term is over" in browser.get("/grants/").content.decode()
+        assert "Its term is over" in browser.get("/permissions/mine/").content.decode()
         assert TrustedDate.objects.get().day == timezone.localdate()

@@ -173,7 +173,7 @@ def test_the_link_is_for_people_of_the_department_as_the_directory_has_them(cast
         client = client_of(person)
         page = client.get(path)
         assert page.status_code == 403
-        assert "people of the department" in page.content.decode()
+        assert "people who the directory lists in the department" in page.content.decode()
         assert grant.title not in page.content.decode()
         assert client.post(path).status_code == 403
     assert Grant.objects.get(pk=grant.pk).owner == cast.requester
@@ -284,7 +284,8 @@ def test_it_offers_it_to_somebody_in_place_of_the_offer_before(cast: Cast, grant
 
 
 @pytest.mark.parametrize(
-    ("to", "says"), [("", "required"), ("requester@ttu.edu", "is here"), ("nobody@ttu.edu", "signed in")]
+    ("to", "says"),
+    [("", "required"), ("requester@ttu.edu", "no longer in the directory"), ("nobody@ttu.edu", "signed in")],
 )
 def test_an_offer_to_nobody_is_refused_beside_the_field(cast: Cast, grant: Grant, to: str, says: str) -> None:
     leaves(cast.requester)

@@ -446,7 +446,7 @@ def test_a_domain_that_anybody_can_register_is_taken_out_and_comes_back_by_a_per
     lapse_the_vendor(published)
     assert look(2, clock).alarms == 1
     told = emails("DNS alarm")
-    assert "Whoever registers that domain could send mail as ttu.edu" in told[0].text
+    assert "Whoever registers it could send mail as ttu.edu" in told[0].text
     assert removals() == {NAME}  # at once: the permission is active still
     page = client_of(cast.reviewer).get("/dns-records/").content.decode()
     assert "can be registered" in page
