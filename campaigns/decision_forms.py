@@ -40,7 +40,7 @@ class CampaignApproveForm(ApproveForm):
         day = self.cleaned_data["starts_on"]
         if not self.terms.starts_on <= day <= self.terms.ends_on:
             raise ValidationError(
-                f"The first day must lie between {self.terms.starts_on:%Y-%m-%d} and {self.terms.ends_on:%Y-%m-%d}."
+                f"The first day must be between {self.terms.starts_on:%Y-%m-%d} and {self.terms.ends_on:%Y-%m-%d}."
             )
         return day
 
@@ -49,7 +49,7 @@ class CampaignApproveForm(ApproveForm):
         data = super().clean() or self.cleaned_data
         first, last = data.get("starts_on"), data.get("ends_on")
         if first and last and last < first:
-            self.add_error("ends_on", "The last day lies before the first.")
+            self.add_error("ends_on", "The last day is before the first.")
         return data
 
     def granted(self) -> Terms:

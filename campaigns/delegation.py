@@ -1,4 +1,4 @@
-"""Who decides for the CIO office, from when to when, and which of its requests, whatever their kind."""
+"""Delegations: who decides for the CIO office, on which days, and on which requests of any kind."""
 
 from datetime import date
 from typing import TYPE_CHECKING
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 KIND = "campaign"
 ELIGIBLE = (Role.REVIEWER, Role.POSTMASTER)
-"""Delegates see every request already; a delegation gives the decision, not the sight of other people's cases."""
+"""Who may get a delegation. Reviewers see every request already, so that it adds the decision and no more access."""
 LONGEST_DAYS = 366
 
 
 def delegations_of(actor: User, today: date) -> list[Delegation]:
-    """The delegations to `actor` in force today; asked once for an instance."""
+    """Return the delegations to `actor` in force today; queried once for each instance."""
     cached: tuple[date, list[Delegation]] | None = actor.__dict__.get("_campaign_delegations")
     if cached is None or cached[0] != today:
-        # Few people hold one, and every page of a reviewer asks: first the question that costs least.
+        # Few people have one and every page of a reviewer asks, so the cheap query comes first.
         mine = Delegation.objects.filter(given_to=actor, starts_on__lte=today, ends_on__gte=today)
         held = mine.filter(ended_at__isnull=True).values_list("pk", flat=True)
         cached = (today, list(in_force(today).filter(pk__in=list(held))) if held else [])
@@ -37,7 +37,7 @@ def delegations_of(actor: User, today: date) -> list[Delegation]:
 
 
 def in_force(today: date) -> "QuerySet[Delegation]":
-    """The delegations in force on `today`, given by somebody who still is of the CIO office."""
+    """Return the delegations in force on `today` whose giver is still in the CIO office."""
     office = people_with_role([Role.CIO])
     return Delegation.objects.filter(
         starts_on__lte=today, ends_on__gte=today, ended_at__isnull=True, given_by__in=office
@@ -45,7 +45,7 @@ def in_force(today: date) -> "QuerySet[Delegation]":
 
 
 def covers(delegation: Delegation, service_request: ServiceRequest) -> bool:
-    """Whether a delegation's scope takes in a request that the office decides."""
+    """Whether the scope of a delegation includes a request."""
     if delegation.scope == DelegationScope.ALL:
         return True
     if service_request.kind != KIND:
@@ -56,7 +56,7 @@ def covers(delegation: Delegation, service_request: ServiceRequest) -> bool:
 
 
 def is_the_offices(service_request: ServiceRequest) -> bool:
-    """Whether the stage that has the request, or had it last, is the office's own."""
+    """Whether the current or last stage of the request is one of the CIO office."""
     stage = service_request.current_stage
     return stage is not None and stage.role is Role.CIO
 
@@ -64,7 +64,7 @@ def is_the_offices(service_request: ServiceRequest) -> bool:
 def capacity(service_request: ServiceRequest, actor: User) -> str:
     """ "for the CIO" where `actor` holds a delegation that covers the request at the office's own stage, else "".
 
-    Nobody passes a case on as IT and then decides it for the CIO: those are four eyes.
+    Nobody passes a request on as IT and then decides it for the CIO (four eyes).
     """
     if not is_the_offices(service_request) or not actor.has_role(*ELIGIBLE):
         return ""
@@ -76,7 +76,7 @@ def capacity(service_request: ServiceRequest, actor: User) -> str:
 
 
 def deputies(service_request: ServiceRequest) -> list[User]:
-    """The people who may decide the request for the office today, each once."""
+    """Return the people who may decide the request for the office today, each once."""
     if not is_the_offices(service_request):
         return []
     held = in_force(timezone.localdate())
@@ -90,7 +90,7 @@ def _passed_it_on(service_request: ServiceRequest, actor: User) -> bool:
 
 
 def may_delegate(actor: User) -> bool:
-    """Whether `actor` gives delegations: the CIO office itself."""
+    """Whether `actor` may add and end delegations: the CIO office itself."""
     return actor.has_role(Role.CIO)
 
 
@@ -101,7 +101,7 @@ def may_see_queue(actor: User) -> bool:
 
 
 def candidates() -> "QuerySet[User]":
-    """The people to whom the office may delegate."""
+    """Return the people to whom the office may delegate."""
     office = people_with_role([Role.CIO]).values("pk")
     return people_with_role(ELIGIBLE).exclude(pk__in=office).order_by("name", "email")
 
@@ -110,21 +110,21 @@ def candidates() -> "QuerySet[User]":
 def delegate(
     *, actor: User, to: User, scope: DelegationScope, starts_on: date, ends_on: date, reason: str
 ) -> Delegation:
-    """Let `to` decide for the office from one day to another.
+    """Let `to` decide for the office on the days from `starts_on` to `ends_on`, and return the delegation.
 
-    Raises NotAllowed, or ValidationError keyed by field for days or a person that do not fit.
+    Raises NotAllowed, or ValidationError keyed by field for wrong days, a wrong person or no reason.
     """
     if not may_delegate(actor):
         raise NotAllowed(f"Only the {institution().cio_office} delegates its decisions.")
     errors: dict[str, str] = {}
     if not candidates().filter(pk=to.pk).exists():
-        errors["given_to"] = "Name somebody of IT review who is not of the office."
+        errors["given_to"] = "Choose somebody in IT review who is not in the office."
     if ends_on < max(starts_on, timezone.localdate()):
-        errors["ends_on"] = "The last day lies before the first, or is over."
+        errors["ends_on"] = "The last day is before the first, or in the past."
     elif (ends_on - starts_on).days >= LONGEST_DAYS:
         errors["ends_on"] = "A delegation lasts at most a year. Choose an earlier last day."
     if not reason.strip():
-        errors["reason"] = "Say why."
+        errors["reason"] = "Give a reason."
     if errors:
         raise ValidationError(errors)
     return Delegation.objects.create(
@@ -133,11 +133,11 @@ def delegate(
 
 
 def end(*, delegation: Delegation, actor: User) -> None:
-    """Take a delegation back. Raises NotAllowed, or WrongState where it is over."""
+    """End a delegation before its last day. Raises NotAllowed, or WrongState if it has ended."""
     if not may_delegate(actor):
-        raise NotAllowed(f"Only the {institution().cio_office} takes delegations back.")
+        raise NotAllowed(f"Only the {institution().cio_office} ends delegations.")
     rows = Delegation.objects.filter(
         pk=delegation.pk, ended_at__isnull=True, ends_on__gte=timezone.localdate()
     ).update(ended_at=timezone.now())
     if rows != 1:
-        raise WrongState("This delegation is over already.")
+        raise WrongState("This delegation has already ended.")

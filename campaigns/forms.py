@@ -1,4 +1,4 @@
-"""The pages of the campaign form but the message's. Each refusal names its clause and the next step."""
+"""The first pages of the campaign form. Each refusal names its clause and says what to do."""
 
 from typing import Any
 
@@ -32,32 +32,32 @@ class CampaignStep(StepForm):
 
     @property
     def detail(self) -> CampaignRequest:
-        """The request's own row."""
+        """Return the detail row of the request."""
         return CampaignRequest.of(self.service_request)
 
     def need(self, name: str, sentence: str) -> None:
-        """An error on a field that other answers make necessary."""
+        """Add an error to an empty field that other answers require."""
         if not self.cleaned_data.get(name) and name not in self.errors:
             self.add_error(name, sentence)
 
 
 class SortStep(CampaignStep):
-    """What sort of mail it is, and who sends it (MKT-4, MKT-5)."""
+    """The page for the kind of mail and who sends it (MKT-4, MKT-5)."""
 
     kind = field_for(CampaignRequest.kind, "What is it?", answer="What it is")
     runner = field_for(CampaignRequest.runner, "Who sends it?", answer="Who sends it")
     vendor = field_for(
         CampaignRequest.vendor,
-        "Which third party?",
+        "Which third party sends it?",
         answer="Third party",
         is_searched=True,
         required=False,
-        help_text="The company or body.",
+        help_text="The company or organization.",
         shown_when=("runner", (Runner.THIRD_PARTY.value,)),
     )
 
     def clean(self) -> dict[str, Any]:
-        """A third party has a name."""
+        """Check that a third party has a name."""
         data = super().clean() or self.cleaned_data
         if data.get("runner") == Runner.THIRD_PARTY:
             self.need("vendor", "Name the third party that sends.")
@@ -67,22 +67,22 @@ class SortStep(CampaignStep):
 
 
 class YesNoField(forms.ChoiceField):
-    """A question with yes and no; the value is True, False, or None where it is left open."""
+    """A question with yes and no; the value is True, False, or None for no answer."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(choices=YES_NO, widget=forms.RadioSelect, **kwargs)
 
     def prepare_value(self, value: Any) -> Any:
-        """True and False as the words of the choices."""
+        """Return the choice for True or False."""
         return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
 
     def clean(self, value: Any) -> Any:
-        """The answer as a truth value."""
+        """Return the answer as True, False or None."""
         return {"yes": True, "no": False}.get(super().clean(value))
 
 
 class ContentStep(CampaignStep):
-    """Commercial, transactional or mixed: the five questions of 16 CFR 316.3."""
+    """The page for the primary purpose: the five questions of 16 CFR 316.3."""
 
     promotes = field_for(
         CampaignRequest.promotes,
@@ -93,8 +93,8 @@ class ContentStep(CampaignStep):
     )
     has_transactional = field_for(
         CampaignRequest.has_transactional,
-        "Does it also carry something its readers need because of what they already have with us?",
-        answer="Carries what readers need",
+        "Does it also contain something that readers need because of an existing relationship with us?",
+        answer="Contains what readers need",
         form_class=YesNoField,
         required=False,
         help_text="Such as a receipt, a due date, or a change of an account or a class.",
@@ -102,7 +102,7 @@ class ContentStep(CampaignStep):
     )
     subject_reads_commercial = field_for(
         CampaignRequest.subject_reads_commercial,
-        "Would somebody who sees the subject alone take it for an advertisement?",
+        "Would somebody who sees only the subject think it is an advertisement?",
         answer="Subject reads like advertising",
         form_class=YesNoField,
         required=False,
@@ -110,7 +110,7 @@ class ContentStep(CampaignStep):
     )
     transactional_first = field_for(
         CampaignRequest.transactional_first,
-        "Does what its readers need stand at the beginning?",
+        "Does it begin with what readers need?",
         answer="What readers need comes first",
         form_class=YesNoField,
         required=False,
@@ -126,7 +126,7 @@ class ContentStep(CampaignStep):
     )
 
     def clean(self) -> dict[str, Any]:
-        """What promotes something answers the other questions; what does not leaves them open."""
+        """Check that the other questions are answered if the message promotes something."""
         data = super().clean() or self.cleaned_data
         if not data.get("promotes"):
             return data | dict.fromkeys(name for name in self.fields if name != "promotes")
@@ -140,23 +140,25 @@ class ContentStep(CampaignStep):
 
     def _need_answer(self, name: str) -> None:
         if self.cleaned_data.get(name) is None and name not in self.errors:
-            self.add_error(name, "Answer this as well: together the answers tell what the law asks.")
+            self.add_error(
+                name, "Answer this as well. The law’s requirements depend on all of these answers."
+            )
 
 
 class SenderStep(CampaignStep):
-    """Who stands for it, and what sends it (CS-1, CS-12)."""
+    """The page for the sender of record and the platform (CS-1, CS-12)."""
 
     sender_of_record = field_for(
         CampaignRequest.sender_of_record,
-        "Which unit stands for it?",
-        answer="Unit that stands for it",
+        "Which unit is the sender of record?",
+        answer="Sender of record",
         is_searched=True,
-        help_text="One unit, even where several take part.",
+        help_text="One unit, even if several take part.",
     )
     from_name = field_for(
         CampaignRequest.from_name,
         "Name in From",
-        answer="",  # read with the address
+        answer="",  # Shown with the address.
         help_text="What people see as the sender. It names the unit.",
     )
     from_address = field_for(
@@ -168,13 +170,13 @@ class SenderStep(CampaignStep):
         is_code=True,
         is_searched=True,
         form_class=forms.CharField,
-        help_text="Replies have to be read there.",
+        help_text="Somebody must read the replies there.",
     )
     platform = field_for(
         CampaignRequest.platform,
         "What sends it?",
         answer="Platform",
-        help_text="Nothing else may send such mail in our name.",
+        help_text="Nothing else may send such mail for us.",
     )
     sender_grant = declare(
         forms.ModelChoiceField(
@@ -198,7 +200,7 @@ class SenderStep(CampaignStep):
         choice.error_messages["invalid_choice"] = self._whom_to_ask()
 
     def _whom_to_ask(self) -> str:
-        """The sentence for an authorization that the requester may not use, or that is not in force."""
+        """Return the sentence for an authorization that the requester may not use, or that is not in force."""
         chosen = str(self.data.get(self.add_prefix("sender_grant"), ""))
         found = (
             selectors.sender_grants().filter(pk=chosen).first()
@@ -210,18 +212,18 @@ class SenderStep(CampaignStep):
         return rules.not_theirs(found)
 
     def clean_from_name(self) -> str:
-        """One line."""
+        """Return the name as one line."""
         return one_line(self.cleaned_data["from_name"])
 
     def clean_from_address(self) -> str:
-        """One exact address."""
+        """Return one exact address."""
         try:
             return str(parse_mailbox(self.cleaned_data["from_address"])).lower()
         except MailboxRefused as error:
             raise ValidationError(str(error)) from None
 
     def clean(self) -> dict[str, Any]:
-        """A service has its authorization; the list server sends for our own domain alone."""
+        """Check that a service has an authorization, and that the list server sends for our domain."""
         data = super().clean() or self.cleaned_data
         if data.get("platform") == Platform.AUTHORIZED:
             self.need("sender_grant", self._which_to_choose(data.get("from_address", "")))
@@ -232,7 +234,7 @@ class SenderStep(CampaignStep):
             if address and not address.endswith(f"@{domain}"):
                 self.add_error(
                     "from_address",
-                    f"REL-3: the list server sends for addresses @{domain} only. Use one of those.",
+                    f"REL-3: the list server sends only for addresses @{domain}. Use one of those.",
                 )
         return data
 
@@ -241,10 +243,10 @@ class SenderStep(CampaignStep):
         of_domain = selectors.sender_grants().filter(subject_key__iexact=domain).first() if domain else None
         if of_domain and not selectors.may_use_sender_grant(of_domain, self.service_request.requester):
             return rules.not_theirs(of_domain)
-        return "MKT-4: choose the authorization under which the service sends."
+        return "MKT-4: choose the sender authorization of the service."
 
     def save(self) -> None:
-        """Columns; a composed message gets the new From."""
+        """Save the answers. A composed message gets the new From."""
         detail = CampaignRequest.of(self.service_request)
         before = detail.from_address
         super().save()
@@ -266,7 +268,7 @@ AUDIENCE = Declaration(
 
 
 class AudienceStep(CampaignStep):
-    """To whom, how many, and by which right (CS-6, CS-10)."""
+    """The page for the audience, its size and consent (CS-6, CS-10)."""
 
     made_later = {"audience": AUDIENCE}
     audience_source = field_for(
@@ -276,16 +278,13 @@ class AudienceStep(CampaignStep):
         rows=2,
         help_text="For example: the student information system, or people who signed up on our page.",
     )
-    consent = field_for(
-        CampaignRequest.consent, "Why may they be written to?", answer="Why they may be written to"
-    )
+    consent = field_for(CampaignRequest.consent, "Why may they be emailed?", answer="Why they may be emailed")
     is_list_clean = field_for(
         CampaignRequest.is_list_clean,
-        "The list was neither bought, nor collected from web pages, nor guessed. It leaves out everybody who "
-        "has opted out.",
-        answer="List neither bought nor harvested",
+        "The list was not bought, collected from web pages or guessed. Nobody on it has opted out.",
+        answer="List not bought or harvested",
         error_messages={
-            "required": "MKT-2: mail to such lists is prohibited. Ask for advice before you go on."
+            "required": "MKT-2: mail to such lists is prohibited. Ask for advice before you continue."
         },
     )
 
@@ -309,38 +308,39 @@ class AudienceStep(CampaignStep):
 
     @property
     def people(self) -> dict[str, int]:
-        """The populations that have a number."""
+        """Return the populations with a number."""
         named = {
             entry.key: self.cleaned_data.get(f"people_{entry.key}") for entry in institution().populations
         }
         return {key: count for key, count in named.items() if count}
 
     def clean_consent(self) -> str:
-        """Some right there has to be."""
+        """Refuse mail without any consent or relationship."""
         value: str = self.cleaned_data["consent"]
         if value == Consent.NONE:
             raise ValidationError(
-                "MKT-2: that would be unsolicited bulk mail, which is prohibited. Write only to people who have "
-                "something to do with us."
+                "MKT-2: that would be unsolicited bulk mail, which is prohibited. Send only to people who have "
+                "a relationship with us."
             )
         return value
 
     def clean(self) -> dict[str, Any]:
-        """Somebody gets it; and a survey of people outside is no survey of ours."""
+        """Check that somebody gets it, and that the kind of survey fits the populations."""
         data = super().clean() or self.cleaned_data
         place, people = institution(), self.people
         first = f"people_{place.populations[0].key}"
         if not people and not self.errors:
-            self.add_error(first, "Say how many people of at least one group get it.")
+            self.add_error(first, "Enter how many people of at least one group get it.")
         campus = [entry.label for entry in place.populations if entry.is_campus and entry.key in people]
         if self.detail.kind == CampaignKind.EXTERNAL_SURVEY and campus:
             self.add_error(
-                first, "MKT-5: this is a survey of our own people. Change the first page of this form."
+                first,
+                "MKT-5: this is a survey of faculty, staff or students. Change that on the first page of this form.",
             )
         if self.detail.kind == CampaignKind.SURVEY and people and not campus:
             self.add_error(
                 first,
-                "No faculty, staff or students are named. Change the first page to a survey of "
+                "No faculty, staff or students are entered. Change the first page to a survey of "
                 "people outside.",
             )
         return data | {"audience": list(people.items())}

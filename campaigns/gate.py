@@ -77,20 +77,20 @@ def _judged(message: GatedMessage) -> str:
     try:
         return _use(message, mark, lists, until=begun + MOST_SECONDS)
     except IntegrityError:  # Another message was recorded a moment earlier.
-        return _refusal(f"This message went to {' and '.join(lists)} already.", _new_request())
+        return _refusal(f"This message was already sent to {' and '.join(lists)}.", _new_request())
 
 
 def _read(message: GatedMessage, address: str) -> Fingerprint | str:
     """Return the message's fingerprint, or the sentence why it cannot pass to a large list."""
     if not message.sender:
-        return f"{address} takes no bounces and no automatic replies."
+        return f"{address} accepts no bounces and no automatic replies."
     if len(message.content) > LARGEST:
-        return f"This message is larger than any that {address} takes."
+        return f"This message is larger than {address} accepts."
     try:
         mark = confined.run(fingerprint_of, message.content, seconds=SECONDS, megabytes=MEGABYTES)
     except (UnreadableMessage, confined.Exceeded):
-        return f"This message cannot be read and so is none that was approved for {address}."
-    return f"{address} takes no bounces and no automatic replies." if mark.is_automatic_reply else mark
+        return f"This message cannot be read, so it is not one that was approved for {address}."
+    return f"{address} accepts no bounces and no automatic replies." if mark.is_automatic_reply else mark
 
 
 def _lists_of(recipients: Iterable[str]) -> dict[str, GatedList]:
@@ -159,14 +159,14 @@ def _why_not(
     if not _covers(permission, entry):
         allowed, wanted = _labels(_people(permission)), _labels(entry.populations)
         return _refusal(
-            f"{reference} is approved for {allowed} and {address} reaches {wanted}.", _page(permission)
+            f"{reference} is approved for {allowed} but {address} reaches {wanted}.", _page(permission)
         )
     standing = selectors.standing(permission, today, in_words=date.isoformat)
     if not standing.may_send:
         return _refusal(standing.sentence, _page(permission))
     if use := used.get((permission.pk, address)):
         return _refusal(
-            f"{reference} went to {address} already at {timezone.localtime(use.passed_at):%Y-%m-%d %H:%M} and may go there once.",
+            f"{reference} was already sent to {address} at {timezone.localtime(use.passed_at):%Y-%m-%d %H:%M} and may be sent there once.",
             _page(permission),
         )
     return ""
@@ -209,12 +209,12 @@ def _not_approved(mark: Fingerprint, lists: Lists, today: date) -> str:
             reference = permission.grant.reference
             compare = f"{settings.PUBLIC_URL}{reverse('campaign_verify', args=[reference])}"
             return _refusal(
-                f"This is not the message that {reference} approves: a single changed character counts. "
-                "What differs:",
+                f"This is not the message that {reference} approves. Even one changed character counts. "
+                "Differences:",
                 compare,
             )
     return _refusal(
-        f"{address} takes approved campaign messages alone and exactly as approved. New request:",
+        f"{address} accepts only approved campaign messages, exactly as approved. New request:",
         _new_request(),
     )
 

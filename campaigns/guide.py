@@ -32,17 +32,17 @@ def guide() -> Branch:
     option = Option(
         "Send a survey, a campaign or a notice to many people",
         "campaign",
-        f"The {place.cio_office} signs off the exact message.",
+        f"The {place.cio_office} approves the exact message.",
     )
     return Branch((option,), nodes)
 
 
 def _study(kind: str) -> Question:
     return Question(
-        "Is it to find people who take part in a research study?",
+        "Does it recruit people for a research study?",
         (
             Option("Yes, it recruits for research", "research"),
-            Option("No, its answers are what we want", f"campaign-form-{kind}"),
+            Option("No, we want the answers", f"campaign-form-{kind}"),
         ),
     )
 
@@ -52,9 +52,9 @@ def _form(kind: CampaignKind) -> Answer:
     survey = kind in (CampaignKind.SURVEY, CampaignKind.EXTERNAL_SURVEY)
     need = "the message as an .eml file, how many people get it, and the days of sending"
     if survey:
-        need += ", and what the Institutional Review Board says of it"
+        need += ", and the determination of the Institutional Review Board"
     return Answer(
-        "Ask for a survey’s approval" if survey else "Ask for a campaign’s approval",
+        "Request approval of a survey" if survey else "Request approval of a campaign",
         (
             f"You need {need}.",
             (

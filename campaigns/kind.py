@@ -1,4 +1,4 @@
-"""The registry's entry of the campaigns kind."""
+"""The campaign kind: what it adds to the workflow and to permissions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 def _needs_deliverability(service_request: ServiceRequest) -> bool:
-    """MKT-4: IT looks first, but for a survey of our own people that we send ourselves (MKT-5)."""
+    """Whether IT reviews it first (MKT-4): always, except for a survey of our own people that we send (MKT-5)."""
     detail = CampaignRequest.of(service_request)
     return detail.kind != CampaignKind.SURVEY or detail.runner == Runner.THIRD_PARTY
 
@@ -61,7 +61,7 @@ def _is_survey(service_request: ServiceRequest) -> bool:
 
 
 class CampaignsKind(GrantingKind):
-    """Campaign: one exact message to one audience in one window, signed off by the CIO office (MKT-1 to MKT-5)."""
+    """One exact message to one audience in one window, approved by the CIO office (MKT-1 to MKT-5)."""
 
     key = "campaign"
     prefix = "C"
@@ -97,12 +97,12 @@ class CampaignsKind(GrantingKind):
 
     # ------------------------------------------------------------------ the form
     def prefill(self, service_request: ServiceRequest, answers: str) -> None:
-        """What sort of mail it is, where the guide asked for it."""
+        """Fill in the kind of mail that was chosen in the guide."""
         if answers in CampaignKind.values:
             answering.write_answers(service_request=service_request, answers={"kind": answers})
 
     def summarise(self, service_request: ServiceRequest) -> tuple[str, str]:
-        """The message's subject or the sort of mail; the audience is the subject."""
+        """Return the title, from the message's subject and the unit, and the audience as the subject."""
         detail = CampaignRequest.of(service_request)
         title = " – ".join(
             filter(None, (detail.message.subject if detail.message else "", detail.sender_of_record))
@@ -112,16 +112,16 @@ class CampaignsKind(GrantingKind):
         return truncate(title or detail.get_kind_display() or self.label, 150), truncate(label, 255)
 
     def search_terms(self, service_request: ServiceRequest) -> set[str]:
-        """With the populations, by their keys."""
+        """Return the words that find the request, with the keys of its populations."""
         return super().search_terms(service_request) | set(services.audience_of(service_request))
 
     # ------------------------------------------------------------------ checks and decision
     def check(self, service_request: ServiceRequest) -> list[Finding]:
-        """Run every rule of the kind."""
+        """Return the findings of all checks."""
         return rules.check(service_request)
 
     def would_allow(self, service_request: ServiceRequest) -> str:
-        """What would be sent, to whom and when."""
+        """Return what would be sent, to whom and when."""
         detail = CampaignRequest.of(service_request)
         window = calendar_rules.detail_window(detail)
         return _sentence(detail.sender_of_record, services.audience_of(service_request), window)
@@ -130,14 +130,14 @@ class CampaignsKind(GrantingKind):
         """None: a campaign lasts as long as its window."""
 
     def default_terms(self, service_request: ServiceRequest, today: date) -> Terms:
-        """The window asked for; of a window that has begun, the rest."""
+        """Return the requested window, or its remaining days if it has begun."""
         detail = CampaignRequest.of(service_request)
         first, last = detail.first_send_on or today, detail.last_send_on or today
         starts = max(first, today)
         return Terms(starts, max(last, starts))
 
     def choices(self, service_request: ServiceRequest) -> list[Choice]:
-        """The office may cut populations where there are several."""
+        """Return the populations, from which the office may remove some if there are several."""
         people = services.audience_of(service_request)
         if len(people) < 2:
             return []
@@ -146,7 +146,7 @@ class CampaignsKind(GrantingKind):
         return [Choice("populations", "Who gets it", list(people), labels)]
 
     def decision_note(self, service_request: ServiceRequest) -> str:
-        """What was approved, its window, and what binds it."""
+        """Return what was approved, in which window, and for which digest."""
         grant = grant_of(service_request)
         if grant is None:
             return ""
@@ -172,7 +172,7 @@ class CampaignsKind(GrantingKind):
 
     # ------------------------------------------------------------------ the grant
     def write_permission(self, *, grant: "Grant", service_request: ServiceRequest, terms: Terms) -> None:
-        """The message, the audience and the limits of the grant."""
+        """Write the message, the audience and the limits of the permission."""
         services.write_permission(grant=grant, service_request=service_request, terms=terms)
 
     def granted_answers(self, grant: "Grant") -> Mapping[str, Any]:
@@ -181,14 +181,14 @@ class CampaignsKind(GrantingKind):
         return {"first_send_on": grant.starts_on, "last_send_on": grant.ends_on, "audience": audience}
 
     def permission_sentence(self, grant: "Grant") -> str:
-        """What may be sent, to whom and when."""
+        """Return what may be sent, to whom and when."""
         permission = grant.campaign
         people = {row.population: row.people for row in permission.audiences.all()}
         window = Window(grant.starts_on, grant.ends_on, frozenset(people), permission.is_survey)
         return _sentence(permission.sender_of_record, people, window)
 
     def permission_rows(self, grant: "Grant") -> list[tuple[str, list[str]]]:
-        """Audience, platform, pace, limits, and the message's digest."""
+        """Return audience, platform, rate, limits, and the digest of the message."""
         permission = grant.campaign
         people = {row.population: row.people for row in permission.audiences.all()}
         platform = permission.get_platform_display()
@@ -218,27 +218,27 @@ class CampaignsKind(GrantingKind):
         return [row for row in rows if row[1]]
 
     def standings(self, grants: "Sequence[Grant]") -> Mapping[int, GrantStanding]:
-        """Whether each may send now: its state, its window, its stop limits, the authorization under it."""
+        """Return whether each campaign may send now, from its state, window, stop limits and sender authorization."""
         found = selectors.standings(grants)
         return {key: GrantStanding(one.may_send, one.words) for key, one in found.items()}
 
     def state_note(self, grant: "Grant") -> str:
-        """That a campaign is allowed inside its window alone."""
+        """Return the reminder that a campaign may be sent only in its window."""
         if not grant.is_open:
             return ""
-        return "It may be sent inside its window alone, and as this exact message."
+        return "Only this exact message may be sent, and only in its window."
 
     # ------------------------------------------------------------------ what concerns whom
     def grants_that_allow(self, subject: Subject) -> Iterable[Hit]:
-        """The open permissions that name it now."""
+        """Return the open permissions that name the subject now."""
         return subjects.grants_that_allow(subject)
 
     def requests_that_would_allow(self, subject: Subject) -> Iterable[Hit]:
-        """The requests in review that ask for it."""
+        """Return the requests in review that name the subject."""
         return subjects.requests_that_would_allow(subject)
 
     def dependents(self, basis: Basis) -> Iterable[Hit]:
-        """The campaigns that send under an authorization found."""
+        """Return the campaigns that send under an authorization that was found."""
         return subjects.dependents(basis)
 
     # ------------------------------------------------------------------ the screens
@@ -247,7 +247,7 @@ class CampaignsKind(GrantingKind):
         return demo_requests(people)
 
     def guide(self) -> Branch:
-        """The questions that lead to this form, or away from it."""
+        """Return the questions that lead to this form, or away from it."""
         return guide()
 
     def links(self, service_request: ServiceRequest) -> list[tuple[str, str]]:
@@ -260,5 +260,5 @@ def _sentence(unit: str, people: dict[str, int], window: Window | None) -> str:
     words: Sequence[str] = [
         f"{line.split(': ')[1]} {line.split(': ')[0].lower()}" for line in audience_lines(people)
     ]
-    when = window_label(window) if window is not None else "days still to be named"
+    when = window_label(window) if window is not None else "on days that are not yet entered"
     return f"{unit or 'The unit'} may send one exact message to {sentence_list(list(words)) or 'nobody yet'}, {when}."

@@ -22,7 +22,7 @@ from portal.workflow.states import Action
 if TYPE_CHECKING:
     from portal.workflow.models import ServiceRequest
 
-SIGNED_OFF = "Signed off by"
+SIGNED_OFF = "Approved by"
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def letter_of(service_request: "ServiceRequest") -> Letter | None:
         facts = _facts(grant)
     elif grant is not None:
         facts = [
-            ("Since then", f"The permission was changed: see the letter of {grant.latest_request.reference}.")
+            ("Since then", f"The permission was changed. See the letter of {grant.latest_request.reference}.")
         ]
     place = institution()
     return Letter(
@@ -112,10 +112,10 @@ def letter_of(service_request: "ServiceRequest") -> Letter | None:
         facts=facts,
         stamp=stamp,
         closing=(
-            "The approval is for exactly this message, these people and these days. It can be taken back where "
-            f"deliverability suffers (MKT-5). Hygiene and spam checks of {place.mail_service} stay on (OVR-2, OVR-3)."
+            "The approval is for exactly this message, these people and these days. It can be revoked if it "
+            f"harms deliverability (MKT-5). Malware and spam checks of {place.mail_service} still apply (OVR-2, OVR-3)."
             if approved
-            else "You may file a new request when the reason is gone."
+            else "You may file a new request when this reason no longer applies."
         ),
     )
 
@@ -129,7 +129,7 @@ def _stamp(grant: Grant, *, is_in_use: bool) -> Stamp | None:
     if not is_in_use and not ends_all:
         later = grant.latest_request.reference
         return Stamp(
-            "Replaced", "", f"The permission was changed since: the letter of {later} says what it allows."
+            "Replaced", "", f"The permission was changed later. See the letter of {later} for what it allows."
         )
     if not standing.stamp:
         return None

@@ -37,10 +37,10 @@ def allow_again(request: HttpRequest, reference: str, pk: int) -> HttpResponse:
         raise Http404("There is no such delivery.")
     if not lists.may_allow_again(use.permission, actor):
         raise NotAllowed(
-            "IT review and the CIO office allow one more delivery, and nobody of a campaign of their own."
+            "Only IT review and the CIO office allow one more delivery, and not for their own campaigns."
         )
     if use.released_at is not None:
-        raise WrongState("One more delivery was allowed already. The page of the permission shows by whom.")
+        raise WrongState("One more delivery was already allowed. The page of the permission shows who did.")
     form = AllowAgainForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         lists.allow_again(use=use, actor=actor, reason=form.cleaned_data["reason"])

@@ -34,7 +34,7 @@ def lists_sentence(addresses: list[str]) -> str:
     if not addresses:
         return ""
     return (
-        f"Mail to {sentence_list(addresses)}: the mail system lets exactly the approved message through, "
+        f"Mail to {sentence_list(addresses)}: the mail system passes on only the approved message, "
         f"once{' to each' if len(addresses) > 1 else ''}."
     )
 

@@ -30,13 +30,13 @@ class MessageStep(CampaignStep):
     undeclared = ("how", "eml", "subject", "html", "text")
     file_name = "message.eml"
     how = forms.ChoiceField(
-        label="How do you hand it in?",
+        label="How do you add the message?",
         choices=(
             ("eml", "As a file, saved from the program that sends it"),
             ("parts", "As subject and text"),
         ),
         widget=forms.RadioSelect,
-        help_text="The file is better: it has the headers by which people unsubscribe.",
+        help_text="A file is better because it has the headers for unsubscribing.",
     )
     eml = forms.FileField(
         label="The message as an .eml file",
@@ -53,7 +53,7 @@ class MessageStep(CampaignStep):
         max_length=LARGEST_PART,
         required=False,
         widget=forms.Textarea(attrs={"rows": 8}),
-        help_text="For those who read mail as text. It says the same.",
+        help_text="For people who read email as text. It must say the same.",
     )
     eml.shown_when = ("how", ("eml",))  # type: ignore[attr-defined] # portal.ui.fields
     for _part in (subject, html, text):
@@ -66,7 +66,7 @@ class MessageStep(CampaignStep):
         if present is not None and present.file_name:
             self.fields[
                 "eml"
-            ].help_text = f"“{present.file_name}” is here already. Choose a file only to replace it."
+            ].help_text = f"“{present.file_name}” is already uploaded. Choose a file only to replace it."
 
     def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
         """Return the initial values: the parts of a composed message."""
@@ -82,9 +82,7 @@ class MessageStep(CampaignStep):
         if not upload:
             return None
         if upload.size > LARGEST:
-            raise ValidationError(
-                f"The file has {upload.size / 1_048_576:.1f} MB; at most 2 MB are possible."
-            )
+            raise ValidationError(f"The file has {upload.size / 1_048_576:.1f} MB. The limit is 2 MB.")
         self.file_name = one_line(upload.name or "")[-150:] or "message.eml"
         raw = upload.read()
         self._refuse_what_fails(raw, is_composed=False)
@@ -95,7 +93,7 @@ class MessageStep(CampaignStep):
         wait = seconds_to_wait(f"message-checks:{self.service_request.requester_id}", CHECKS)
         if wait:
             raise ValidationError(
-                f"{CHECKS.times} messages were checked within a minute. Send this one again in {wait} seconds."
+                f"{CHECKS.times} messages were checked within a minute. Try again in {wait} seconds."
             )
         people = services.audience_of(self.service_request)
         try:
@@ -114,9 +112,9 @@ class MessageStep(CampaignStep):
             if not has_file:
                 self.need("eml", "Choose the .eml file.")
         elif data.get("how") == "parts":
-            self.need("subject", "Write the subject.")
+            self.need("subject", "Enter the subject.")
             if not data.get("html"):
-                self.need("text", "Write the message, as HTML, as plain text, or better as both.")
+                self.need("text", "Enter the message as HTML, as plain text, or better as both.")
             if not self.errors:
                 self._check_parts(data)
         return data

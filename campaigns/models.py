@@ -1,4 +1,4 @@
-"""What a campaign request asks, and what a campaign permission allows."""
+"""Campaign requests and their answers, campaign permissions, and what is recorded after an approval."""
 
 from django.conf import settings
 from django.db import models
@@ -15,7 +15,7 @@ USER = settings.AUTH_USER_MODEL
 
 
 class CampaignKind(models.TextChoices):
-    """What sort of mail it is (MKT-4, MKT-5)."""
+    """The kind of mail (MKT-4, MKT-5)."""
 
     MARKETING = "marketing", "Marketing to people outside"
     NOTICE = "notice", "A notice to many people"
@@ -27,47 +27,47 @@ SURVEYS = (CampaignKind.SURVEY, CampaignKind.EXTERNAL_SURVEY)
 
 
 class Runner(models.TextChoices):
-    """Who presses the button."""
+    """Who sends it."""
 
     INTERNAL = "internal", "We send it ourselves"
     THIRD_PARTY = "third_party", "A third party sends it for us"
 
 
 class Platform(models.TextChoices):
-    """What sends it. Anything else is not authorized (MKT-4, AUT-3)."""
+    """The platform that sends it. Anything else is not authorized (MKT-4, AUT-3)."""
 
     LIST_SERVER = "list_server", "The list server"
     AUTHORIZED = "authorized", "A service with a sender authorization in force"
 
 
 class Consent(models.TextChoices):
-    """Why these people may be written to."""
+    """Why the recipients may be emailed."""
 
-    AFFIRMATIVE = "affirmative", "They asked for such mail, or agreed to it"
-    DUTY = "duty", "They study or work here, and it belongs to that"
+    AFFIRMATIVE = "affirmative", "They agreed to get such mail"
+    DUTY = "duty", "They study or work here, and the mail is part of that"
     RELATION = "relation", "They are customers, donors, applicants or alumni"
     NONE = "none", "None of these"
 
 
 class Anonymity(models.TextChoices):
-    """What a survey learns of who answered (S-4)."""
+    """What a survey learns about who answered (S-4)."""
 
     ANONYMOUS = "anonymous", "Anonymous: nobody can find out who answered"
-    CONFIDENTIAL = "confidential", "Confidential: we could find out, and do not tell"
+    CONFIDENTIAL = "confidential", "Confidential: we could find out, but do not disclose it"
     IDENTIFIED = "identified", "By name"
 
 
 class Irb(models.TextChoices):
-    """What the Institutional Review Board said (S-2)."""
+    """The determination of the Institutional Review Board (S-2)."""
 
     NOT_RESEARCH = "not_research", "It is not human-subjects research"
     EXEMPT = "exempt", "Exempt"
     APPROVED = "approved", "Approved"
-    RECRUITMENT = "recruitment", "It looks for people to take part in a research study"
+    RECRUITMENT = "recruitment", "It recruits people for a research study"
 
 
 class CampaignMessage(models.Model):
-    """One message as it was handed in; never changed. A new message is a new row, so that both can be compared."""
+    """One message as uploaded; never changed. A new message is a new row, so that both can be compared."""
 
     service_request = models.ForeignKey(
         ServiceRequest, on_delete=models.CASCADE, related_name="campaign_messages"
@@ -77,12 +77,12 @@ class CampaignMessage(models.Model):
     canonical_sha256 = models.CharField(max_length=64, db_index=True)
     """SHA-256 of the canonical message (docs/message-checks.md), in lower-case hexadecimal."""
     subject = models.CharField(max_length=998, blank=True)
-    """Its subject, decoded, for lists."""
+    """The decoded subject, for lists."""
     html = models.TextField(blank=True)
     text = models.TextField(blank=True)
-    """HTML and text it was composed from; empty for an .eml."""
+    """The HTML and text of a composed message; empty for an .eml."""
     file_name = models.CharField(max_length=150, blank=True)
-    """The .eml's name; empty for a composed message."""
+    """The file name of an .eml; empty for a composed message."""
     added_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
     added_at = models.DateTimeField(default=timezone.now)
 
@@ -106,7 +106,7 @@ class CampaignRequest(Detail, AddressConsent):
     kind = models.CharField(max_length=16, choices=CampaignKind.choices, blank=True)
     runner = models.CharField(max_length=12, choices=Runner.choices, blank=True)
     vendor = models.CharField(max_length=150, blank=True)
-    """The third party, where one sends."""
+    """The third party, if one sends it."""
 
     # Commercial, transactional or mixed: the five questions of 16 CFR 316.3; None is "not answered".
     promotes = models.BooleanField(null=True, blank=True)
@@ -114,26 +114,26 @@ class CampaignRequest(Detail, AddressConsent):
     has_transactional = models.BooleanField(null=True, blank=True)
     """It also carries transactional or relationship content (316.3(c))."""
     subject_reads_commercial = models.BooleanField(null=True, blank=True)
-    """The subject alone reads like an advertisement (316.3(a)(2)(i), (a)(3)(i))."""
+    """The subject by itself reads like an advertisement (316.3(a)(2)(i), (a)(3)(i))."""
     transactional_first = models.BooleanField(null=True, blank=True)
-    """The transactional content stands at the beginning (316.3(a)(2)(ii))."""
+    """The transactional content is at the beginning (316.3(a)(2)(ii))."""
     body_reads_commercial = models.BooleanField(null=True, blank=True)
     """The body as a whole reads like an advertisement (316.3(a)(3)(ii))."""
 
     sender_of_record = models.CharField(max_length=150, blank=True)
-    """The one unit that stands for the mail (CS-12)."""
+    """The one unit that is responsible for the mail (CS-12)."""
     platform = models.CharField(max_length=12, choices=Platform.choices, blank=True)
     sender_grant = models.ForeignKey(
         Grant, on_delete=models.PROTECT, related_name="campaign_requests", null=True, blank=True
     )
-    """The sender authorization, where the platform is one."""
+    """The sender authorization, if the platform is a service."""
     from_name = models.CharField(max_length=150, blank=True)
     from_address = models.EmailField(blank=True)
 
     audience_source = models.TextField(max_length=1000, blank=True)
     consent = models.CharField(max_length=12, choices=Consent.choices, blank=True)
     is_list_clean = models.BooleanField(default=False)
-    """Stated: neither bought, nor harvested, nor guessed (CS-10), and without those who opted out (CS-6)."""
+    """The statement that the list was not bought, harvested or guessed (CS-10), without those who opted out (CS-6)."""
 
     message = models.ForeignKey(
         CampaignMessage, on_delete=models.SET_NULL, related_name="+", null=True, blank=True
@@ -144,7 +144,7 @@ class CampaignRequest(Detail, AddressConsent):
     messages_each = models.PositiveSmallIntegerField(null=True, blank=True)
     """How many messages one person gets, reminders included."""
     hourly_rate = models.PositiveIntegerField(null=True, blank=True)
-    """Messages an hour at most."""
+    """Most messages an hour."""
 
     survey_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
     anonymity = models.CharField(max_length=12, choices=Anonymity.choices, blank=True)
@@ -154,7 +154,7 @@ class CampaignRequest(Detail, AddressConsent):
     irb_number = models.CharField(max_length=60, blank=True)
     irb_expires_on = models.DateField(null=True, blank=True)
     research_office_contact = models.CharField(max_length=200, blank=True)
-    """Who of Institutional Research knows of it (S-6)."""
+    """Who at Institutional Research knows about it (S-6)."""
 
     stop_complaint_percent = models.DecimalField(max_digits=5, decimal_places=2, null=True, blank=True)
     stop_bounce_percent = models.DecimalField(max_digits=5, decimal_places=2, null=True, blank=True)
@@ -185,12 +185,12 @@ class CampaignRequest(Detail, AddressConsent):
 
     @property
     def is_survey(self) -> bool:
-        """Whether it asks people questions."""
+        """Whether it is a survey."""
         return self.kind in SURVEYS
 
 
 class Audience(models.Model):
-    """One population that a request would write to, and how many people of it."""
+    """One population of a request's audience, and how many people of it."""
 
     campaign_request = models.ForeignKey(CampaignRequest, on_delete=models.CASCADE, related_name="audiences")
     population = models.CharField(max_length=30, db_index=True)
@@ -207,7 +207,7 @@ class Audience(models.Model):
 
 
 class CampaignPermission(models.Model):
-    """What a campaign grant allows; its window is the grant's term, and the grant is in force only inside it."""
+    """What a campaign grant allows. Its window is the term of the grant."""
 
     grant = models.OneToOneField(Grant, on_delete=models.CASCADE, primary_key=True, related_name="campaign")
     kind = models.CharField(max_length=16, choices=CampaignKind.choices)
@@ -218,7 +218,7 @@ class CampaignPermission(models.Model):
     )
     message = models.ForeignKey(CampaignMessage, on_delete=models.PROTECT, related_name="permissions")
     canonical_sha256 = models.CharField(max_length=64, db_index=True)
-    """What binds the approval to its message: SHA-256 of the canonical message."""
+    """The SHA-256 of the canonical message: the approval is for this message only."""
     messages_each = models.PositiveSmallIntegerField()
     hourly_rate = models.PositiveIntegerField()
     stop_complaint_percent = models.DecimalField(max_digits=5, decimal_places=2)
@@ -235,12 +235,12 @@ class CampaignPermission(models.Model):
 
     @property
     def is_survey(self) -> bool:
-        """Whether it asks people questions."""
+        """Whether it is a survey."""
         return self.kind in SURVEYS
 
 
 class PermittedAudience(models.Model):
-    """One population that may be written to."""
+    """One population that may be emailed."""
 
     permission = models.ForeignKey(CampaignPermission, on_delete=models.CASCADE, related_name="audiences")
     population = models.CharField(max_length=30, db_index=True)
@@ -251,22 +251,22 @@ class PermittedAudience(models.Model):
 
 
 class ListUse(models.Model):
-    """One delivery of the approved message to a gated list: it counts at once, and a reviewer may let it count no more.
+    """One delivery of the approved message to a gated list. It counts at once, until a reviewer releases it.
 
-    Kept by the digest and not by the message's row: a change that hands in the same content again is no second use.
+    It has the digest and not the message's row, so that uploading the same content again allows no second delivery.
     """
 
     permission = models.ForeignKey(CampaignPermission, on_delete=models.PROTECT, related_name="list_uses")
     canonical_sha256 = models.CharField(max_length=64)
     list_address = models.EmailField()
     queue_id = models.CharField(max_length=64)
-    """The mail server's name for the message; its log has it."""
+    """The queue ID of the message in the mail server's log."""
     client = models.CharField(max_length=45)
     """The IP address that sent it."""
     envelope_sender = models.CharField(max_length=320)
     passed_at = models.DateTimeField()
     released_at = models.DateTimeField(null=True, blank=True)
-    """When a reviewer let it count no more, so that the message may be sent to the list once more."""
+    """When a reviewer released it, so that the message may be sent to the list once more."""
     released_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
     release_reason = models.TextField(max_length=1500, blank=True)
 
@@ -290,7 +290,7 @@ class ListUse(models.Model):
 
 
 class DelegationScope(models.TextChoices):
-    """Which requests a delegate decides."""
+    """The requests that a delegate decides."""
 
     ALL = "all", "Everything that the office decides"
     CAMPAIGNS = "campaigns", "Every campaign and survey"
@@ -299,7 +299,7 @@ class DelegationScope(models.TextChoices):
 
 
 class Delegation(models.Model):
-    """Somebody decides for the CIO office from one day to another; never of a case of their own."""
+    """A person who decides for the CIO office on certain days, but not on requests of their own."""
 
     given_by = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="+")
     given_to = models.ForeignKey(USER, on_delete=models.PROTECT, related_name="campaign_delegations")
@@ -309,7 +309,7 @@ class Delegation(models.Model):
     reason = models.TextField(max_length=1000)
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
-    """When it was taken back before its last day."""
+    """When it was ended before its last day."""
 
     class Meta:
         ordering = ("-starts_on", "-id")

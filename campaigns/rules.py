@@ -61,7 +61,7 @@ def statement(detail: CampaignRequest) -> Finding:
     if not detail.is_attested:
         return found("MKT-1", "statement", Outcome.FAIL, "MKT-1: the requester’s statement is missing.")
     return found(
-        "MKT-1", "statement", Outcome.PASS, "The requester states that the mail is authorized and no spam."
+        "MKT-1", "statement", Outcome.PASS, "The requester states that the mail is authorized and not spam."
     )
 
 
@@ -71,7 +71,9 @@ def platform(detail: CampaignRequest) -> list[Finding]:
     if detail.platform == Platform.AUTHORIZED:
         return _authorized(detail)
     if detail.platform != Platform.LIST_SERVER:
-        return [found("MKT-4", "platform", Outcome.FAIL, "MKT-4: name the platform that sends.", "platform")]
+        return [
+            found("MKT-4", "platform", Outcome.FAIL, "MKT-4: name the platform that sends it.", "platform")
+        ]
     name = f"{institution().mail_service}’s list server"
     return [
         found("MKT-4", "platform", Outcome.PASS, f"{name} sends it.", "platform"),
@@ -101,8 +103,7 @@ def _authorized(detail: CampaignRequest) -> list[Finding]:
                 "MKT-4",
                 "platform",
                 Outcome.FAIL,
-                f"The sender authorization {grant.reference} is not in force. "
-                "Its owner has to put it in order first.",
+                f"The sender authorization {grant.reference} is not in force. Its owner must fix that first.",
                 "sender_grant",
             )
         ]
@@ -123,7 +124,7 @@ def _authorized(detail: CampaignRequest) -> list[Finding]:
             "MKT-4",
             "platform",
             Outcome.PASS,
-            f"{grant.title} sends it, under the sender authorization {grant.reference}.",
+            f"{grant.title} sends it with the sender authorization {grant.reference}.",
             "sender_grant",
             grant=grant.reference,
         )
@@ -164,7 +165,7 @@ def audience(service_request: ServiceRequest) -> list[Finding]:
                 "MKT-2",
                 "audience",
                 Outcome.FAIL,
-                "MKT-2: it is not stated that the list was neither bought nor harvested.",
+                "MKT-2: the requester has not stated that the list was not bought or harvested.",
                 "is_list_clean",
             )
         ]
@@ -175,7 +176,7 @@ def audience(service_request: ServiceRequest) -> list[Finding]:
             "audience",
             Outcome.PASS,
             f"{total:,} people. The requester states that the list was "
-            "neither bought nor harvested, and leaves out who opted out.",
+            "not bought or harvested, and that people who opted out are not on it.",
             "audience",
             source=detail.audience_source,
             people=people,
@@ -187,8 +188,7 @@ def audience(service_request: ServiceRequest) -> list[Finding]:
                 "MKT-2",
                 "consent",
                 Outcome.FAIL,
-                "MKT-2: these people neither asked for the mail nor "
-                "have anything to do with us. That is unsolicited bulk mail.",
+                "MKT-2: these people did not agree to the mail and have no relationship with us. This is unsolicited bulk mail.",
                 "consent",
             )
         )
@@ -204,7 +204,7 @@ def pace(service_request: ServiceRequest) -> list[Finding]:
                 "MKT-4",
                 "pace",
                 Outcome.FAIL,
-                "MKT-4: say how many messages there are and how fast they go.",
+                "MKT-4: enter how many messages are sent and at which rate.",
                 "hourly_rate",
             )
         ]
@@ -220,7 +220,7 @@ def pace(service_request: ServiceRequest) -> list[Finding]:
                 "MKT-4",
                 "pace",
                 Outcome.FAIL,
-                f"{words}: more than the window has. Widen it, or send faster.",
+                f"{words}, which is longer than the window. Extend the window, or send faster.",
                 "hourly_rate",
             )
         ]
@@ -240,8 +240,8 @@ def large_lists(detail: CampaignRequest) -> list[Finding]:
             "large-lists",
             Outcome.WARN,
             f"Each person would get {detail.messages_each} messages, but the "
-            f"mail system lets the approved message through once to {sentence_list(lists)}. A reminder to the whole "
-            "list is a message of its own: file it as a request of its own.",
+            f"mail system accepts the approved message only once for {sentence_list(lists)}. A reminder to the whole "
+            "list is a different message and needs its own request.",
             "messages_each",
             must=False,
         )
@@ -270,7 +270,7 @@ def survey(detail: CampaignRequest) -> list[Finding]:
                 "MKT-5",
                 "S-8",
                 Outcome.WARN,
-                "Addresses of students are no directory information (FERPA): judge where they come from.",
+                "Students’ email addresses are not directory information (FERPA). Check where they come from.",
                 "audience_source",
                 must=False,
                 source=detail.audience_source,
@@ -285,7 +285,7 @@ def _irb(detail: CampaignRequest) -> Finding:
             "MKT-5",
             "S-1",
             Outcome.FAIL,
-            "MKT-5: mass mail may not recruit for research. Announce the study "
+            "MKT-5: mass email may not recruit for research. Announce the study "
             f"through the announcement service: {institution().announcement_url}",
             "irb",
         )
@@ -294,13 +294,13 @@ def _irb(detail: CampaignRequest) -> Finding:
             "MKT-5",
             "S-2",
             Outcome.PASS,
-            "It is not human-subjects research, as the requester states.",
+            "The requester states that it is not human-subjects research.",
             "irb",
             must=False,
         )
     if not detail.irb or not detail.irb_number:
         return found(
-            "MKT-5", "S-2", Outcome.FAIL, "MKT-5: give the IRB’s determination and its number.", "irb"
+            "MKT-5", "S-2", Outcome.FAIL, "MKT-5: enter the IRB’s determination and its number.", "irb"
         )
     until = detail.irb_expires_on
     if detail.irb == Irb.APPROVED and (until is None or _is_past(until, detail.last_send_on)):
@@ -308,7 +308,7 @@ def _irb(detail: CampaignRequest) -> Finding:
             "MKT-5",
             "S-2",
             Outcome.FAIL,
-            "MKT-5: the IRB’s approval must last until the last message.",
+            "MKT-5: the IRB’s approval must be valid until the last message.",
             "irb_expires_on",
         )
     return found(
@@ -331,7 +331,7 @@ def _research_office(detail: CampaignRequest) -> Finding:
             "MKT-5",
             "S-6",
             Outcome.PASS,
-            f"Institutional Research knows of it: {detail.research_office_contact}.",
+            f"Institutional Research knows about it: {detail.research_office_contact}.",
             "research_office_contact",
             must=False,
         )
@@ -339,7 +339,7 @@ def _research_office(detail: CampaignRequest) -> Finding:
         "MKT-5",
         "S-6",
         Outcome.WARN,
-        "Nobody of Institutional Research is named. Ask them whether the answers are known already.",
+        "Nobody at Institutional Research is named. Ask them whether they already have the answers.",
         "research_office_contact",
         must=False,
     )

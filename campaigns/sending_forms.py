@@ -1,4 +1,4 @@
-"""The later pages of the campaign form: when it is sent, the survey, how it is stopped, the statement."""
+"""The later pages of the campaign form: sending, the survey, stopping, and the statement."""
 
 from decimal import Decimal
 from typing import Any
@@ -25,13 +25,13 @@ def _days(detail: CampaignRequest) -> str:
 
 
 class WindowStep(CampaignStep):
-    """When, how often and how fast."""
+    """The page for the days, the number of messages and the rate."""
 
     live_fields = ("first_send_on", "last_send_on")
     first_send_on = field_for(
         CampaignRequest.first_send_on,
         "First day of sending",
-        answer="",  # read with the last day
+        answer="",  # Shown with the last day.
     )
     last_send_on = field_for(
         CampaignRequest.last_send_on,
@@ -39,7 +39,7 @@ class WindowStep(CampaignStep):
         answer="Days of sending",
         key="window",
         composed=_days,
-        help_text="Reminders included. Nothing may be sent after it.",
+        help_text="Reminders included. Nothing may be sent after this day.",
     )
     messages_each = field_for(
         CampaignRequest.messages_each,
@@ -55,18 +55,18 @@ class WindowStep(CampaignStep):
         answer="Messages an hour, at most",
         min_value=1,
         max_value=1_000_000,
-        help_text="A slow start lets mailbox providers get used to the mail.",
+        help_text="With a slow start, mailbox providers learn to accept the mail.",
     )
 
     def clean_first_send_on(self) -> Any:
-        """Still to come."""
+        """Check that the day is not in the past."""
         day = self.cleaned_data["first_send_on"]
         if day < timezone.localdate():
-            raise ValidationError("This day is over. Choose one that is still to come.")
+            raise ValidationError("This day is in the past. Choose a later one.")
         return day
 
     def clean(self) -> dict[str, Any]:
-        """The last day after the first, and not too far off."""
+        """Check that the last day is after the first, and not too long after it."""
         data = super().clean() or self.cleaned_data
         first, last, longest = (
             data.get("first_send_on"),
@@ -74,7 +74,7 @@ class WindowStep(CampaignStep):
             institution().longest_campaign_days,
         )
         if first and last and last < first:
-            self.add_error("last_send_on", "The last day lies before the first.")
+            self.add_error("last_send_on", "The last day is before the first.")
         elif first and last and (last - first).days >= longest:
             self.add_error(
                 "last_send_on", f"A campaign lasts at most {longest} days. Choose an earlier last day."
@@ -82,7 +82,7 @@ class WindowStep(CampaignStep):
         return data
 
     def live_findings(self, field: str) -> list[Finding]:
-        """The window against the calendar, under the last of the two days that is known."""
+        """Return the findings of the window for the live check beside its last day."""
         first, last = self.cleaned_data.get("first_send_on"), self.cleaned_data.get("last_send_on")
         people = frozenset(services.audience_of(self.service_request))
         if not first or not people:
@@ -92,22 +92,22 @@ class WindowStep(CampaignStep):
 
 
 class SurveyStep(CampaignStep):
-    """What a survey needs besides (S-1 to S-9)."""
+    """The page for surveys (S-1 to S-9)."""
 
     survey_minutes = field_for(
-        CampaignRequest.survey_minutes, "Minutes it takes", answer="Minutes", min_value=1, max_value=240
+        CampaignRequest.survey_minutes, "Minutes to complete", answer="Minutes", min_value=1, max_value=240
     )
     anonymity = field_for(
         CampaignRequest.anonymity,
-        "Who finds out who answered what?",
-        answer="Who finds out who answered",
+        "Who can see who answered what?",
+        answer="Who can see who answered",
     )
     incentive = field_for(
         CampaignRequest.incentive,
         "What do people get for taking part?",
         answer="For taking part",
         required=False,
-        help_text="Leave it empty for nothing.",
+        help_text="Leave empty if they get nothing.",
     )
     data_kept = field_for(
         CampaignRequest.data_kept,
@@ -122,7 +122,7 @@ class SurveyStep(CampaignStep):
     )
     irb_number = field_for(
         CampaignRequest.irb_number,
-        "Number of the determination",
+        "Determination number",
         answer="Determination",
         is_code=True,
         required=False,
@@ -137,29 +137,29 @@ class SurveyStep(CampaignStep):
     )
     research_office_contact = field_for(
         CampaignRequest.research_office_contact,
-        "Who of Institutional Research knows of it?",
+        "Who at Institutional Research knows about it?",
         answer="Institutional Research",
         required=False,
         help_text="They may have the answers already, or plan a survey of their own.",
     )
 
     def clean_irb(self) -> str:
-        """Recruiting for research has another route (S-1)."""
+        """Refuse recruitment for research, which has another way (S-1)."""
         value: str = self.cleaned_data["irb"]
         if value == Irb.RECRUITMENT:
             raise ValidationError(
-                "MKT-5: mass mail may not recruit for research. Announce the study through the announcement "
+                "MKT-5: mass email may not recruit for research. Announce the study through the announcement "
                 f"service, with its IRB number: {institution().announcement_url}"
             )
         return value
 
     def clean(self) -> dict[str, Any]:
-        """A determination has its number, an approval its last day."""
+        """Check that a determination has its number, and an approval its last day."""
         data = super().clean() or self.cleaned_data
         if data.get("irb") in (Irb.EXEMPT, Irb.APPROVED):
-            self.need("irb_number", "MKT-5: give the number of the determination.")
+            self.need("irb_number", "MKT-5: enter the number of the determination.")
         if data.get("irb") == Irb.APPROVED:
-            self.need("irb_expires_on", "MKT-5: give the last day of the approval.")
+            self.need("irb_expires_on", "MKT-5: enter the last day of the approval.")
             until, last = data.get("irb_expires_on"), self.detail.last_send_on
             if until and last and until < last:
                 self.add_error(
@@ -171,7 +171,7 @@ class SurveyStep(CampaignStep):
 
 
 class StopStep(CampaignStep):
-    """Who can stop it, and the figures at which it stops (MKT-3, MKT-5)."""
+    """The page for who can stop it and the stop limits (MKT-3, MKT-5)."""
 
     stopper = declare(
         PersonField(
@@ -185,13 +185,13 @@ class StopStep(CampaignStep):
     )
     stopper_phone = field_for(
         CampaignRequest.stopper_phone,
-        "Telephone of that person",
-        answer="",  # read with the person
+        "Phone number of that person",
+        answer="",  # Shown with the person.
     )
     stop_complaint_percent = field_for(
         CampaignRequest.stop_complaint_percent,
         "Stop at how many complaints per hundred messages?",
-        answer="",  # read with the bounces
+        answer="",  # Shown with the bounces.
         min_value=0,
     )
     stop_bounce_percent = field_for(
@@ -204,18 +204,18 @@ class StopStep(CampaignStep):
     )
 
     def answers_now(self, service_request: ServiceRequest) -> dict[str, Any]:
-        """The columns, with the institution's limits and the requester to begin with."""
+        """Return the initial answers: the institution's limits and the requester."""
         now, place = super().answers_now(service_request), institution()
         for name in ("stop_complaint_percent", "stop_bounce_percent"):
             now[name] = now[name] if now[name] is not None else getattr(place, name)
         return now | {"stopper": now["stopper"] or service_request.requester}
 
     def clean_stop_complaint_percent(self) -> Any:
-        """Not above the institution's own limit."""
+        """Check that the limit is not above the institution's."""
         return self._limited("stop_complaint_percent")
 
     def clean_stop_bounce_percent(self) -> Any:
-        """Not above the institution's own limit."""
+        """Check that the limit is not above the institution's."""
         return self._limited("stop_bounce_percent")
 
     def _limited(self, name: str) -> Any:
@@ -226,14 +226,15 @@ class StopStep(CampaignStep):
 
 
 class StatementStep(CampaignStep):
-    """What the requester states (MKT-1, MKT-2, MKT-4)."""
+    """The page for the requester's statement (MKT-1, MKT-2, MKT-4)."""
 
     is_attested = field_for(
         CampaignRequest.is_attested,
-        "I have the authority to send this mail. It is no spam, goes to nobody but the people named, and is sent "
-        "as approved: this message, these people, these days.",
+        "I am authorized to send this mail. It is not spam, and it is sent exactly as approved: this message, to "
+        "these people, on these days.",
         answer="Statement",
-        help_text="MKT-1, MKT-2 and MKT-4. A changed message needs a new approval. Whoever opts out is written to no "
-        "more, at the latest after ten business days. Approval can be taken back. Your name stands with this.",
-        error_messages={"required": "MKT-1: without this statement the request cannot be judged."},
+        help_text="MKT-1, MKT-2 and MKT-4. A changed message needs a new approval. People who opt out get no "
+        "more mail after ten business days at the latest. The approval can be revoked. Your name is recorded with "
+        "this statement.",
+        error_messages={"required": "MKT-1: the request cannot be reviewed without this statement."},
     )

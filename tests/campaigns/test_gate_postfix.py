@@ -100,7 +100,7 @@ def test_it_passes_once_and_nothing_else_does(cast: Cast, postfix: PostfixServer
         send(postfix, STUDENTS, STAFF),
     ):
         assert again.code == 550
-        assert f"{grant.reference} went to {STUDENTS} already at" in again.text
+        assert f"{grant.reference} was already sent to {STUDENTS} at" in again.text
         assert page in again.text
     for spelling in (
         "Students-ALL@ttu.edu",

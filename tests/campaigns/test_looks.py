@@ -79,7 +79,7 @@ def test_the_form_names_the_lists_and_whom_to_ask(cast: Cast, live_server: LiveS
     page = sign_in(browser, live_server.url, cast.requester)
     page.goto(f"/requests/{draft.reference}/edit/audience/")
     expect(page.get_by_label("Students: how many?")).to_have_accessible_description(
-        f"Mail to {STUDENTS}: the mail system lets exactly the approved message through, once."
+        f"Mail to {STUDENTS}: the mail system passes on only the approved message, once."
     )
     assert_accessible(page, "campaign-audience-lists")
     page.goto(f"/requests/{draft.reference}/edit/sender/")

@@ -263,7 +263,7 @@ def test_a_delegation_reaches_no_stage_of_another_office(cast: Cast) -> None:
 def test_the_delegate_is_told_of_relay_mail_that_waits_for_the_office(cast: Cast) -> None:
     delegate(cast, cast.second_reviewer)
     large_relay_mail(cast)
-    told = set(Notification.objects.filter(subject__contains="waits").values_list("recipient", flat=True))
+    told = set(Notification.objects.filter(subject__contains="to review").values_list("recipient", flat=True))
     assert cast.second_reviewer.email in told
 
 
@@ -362,7 +362,7 @@ def test_the_agenda_counts_the_surveys_of_the_year(cast: Cast) -> None:
         approve(cast, submitted(cast, first=date(2027, 2, 1)), actor=cast.cio)
         page = client_of(cast.outsider).get("/calendar/agenda/?population=students").content.decode()
     assert "1 of 6" in page
-    assert "1 February to 3 February 2027" in page
+    assert "Feb 1, 2027 to Feb 3, 2027" in page
     assert "Final examinations" in page
 
 

@@ -61,7 +61,7 @@ def test_of_messages_at_the_same_moment_one_passes_to_a_list(people: Cast) -> No
     )
     assert [one for one in results if isinstance(one, Exception)] == []
     assert results.count("") == 1
-    assert all("may go there once" in one for one in results if one)
+    assert all("may be sent there once" in one for one in results if one)
     assert set(ListUse.objects.values_list("queue_id", flat=True).distinct()) <= {f"Q{n}" for n in range(6)}
     assert ListUse.objects.count() == 2
 

@@ -75,7 +75,7 @@ def test_another_s_is_refused_with_whom_to_ask(cast: Cast) -> None:
     (of_its_domain,) = sender_page(draft, None).errors["sender_grant"]
     assert cast.outsider.email in of_its_domain
     (unknown,) = sender_page(draft, None, address="x@nowhere.ttu.edu").errors["sender_grant"]
-    assert "choose the authorization" in unknown
+    assert "choose the sender authorization" in unknown
     assert cast.outsider.email in failing(draft)[0]
     with pytest.raises(reviewing.ApprovalBlocked):
         approve(cast, submit(draft), actor=cast.cio)
@@ -176,7 +176,7 @@ def test_the_form_and_the_checks_name_the_large_lists(cast: Cast) -> None:
     draft = campaign_draft(cast, people={"students": 100, "alumni": 5})
     fields = AudienceStep(draft).fields
     assert STUDENTS in fields["people_students"].help_text
-    assert "exactly the approved message through, once" in fields["people_students"].help_text
+    assert "only the approved message, once" in fields["people_students"].help_text
     assert FACULTY in fields["people_faculty"].help_text
     assert fields["people_alumni"].help_text == ""
     page = client_of(cast.requester).get(f"/requests/{draft.reference}/edit/audience/").content.decode()
@@ -185,7 +185,7 @@ def test_the_form_and_the_checks_name_the_large_lists(cast: Cast) -> None:
     (found,) = [one for one in draft.kind_entry.check(fresh(draft)) if one.rule == "large-lists"]
     assert (found.outcome, found.blocks) == ("pass", False)
     assert found.sentence == (
-        f"Mail to {STUDENTS}: the mail system lets exactly the approved message through, once."
+        f"Mail to {STUDENTS}: the mail system passes on only the approved message, once."
     )
 
 
@@ -193,7 +193,7 @@ def test_a_reminder_to_a_large_list_is_named_before_it_is_refused(cast: Cast) ->
     request = submitted(cast, people={"students": 100, "faculty": 5})
     (found,) = [one for one in request.kind_entry.check(request) if one.rule == "large-lists"]
     assert (found.outcome, found.must) == ("warn", False)
-    assert f"once to {STUDENTS} and {FACULTY}" in found.sentence
+    assert f"once for {STUDENTS} and {FACULTY}" in found.sentence
     grant = approve(cast, request, actor=cast.cio)
     told = Notification.objects.filter(recipient=cast.requester.email, text__contains="once to each").exists()
     assert told

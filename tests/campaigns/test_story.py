@@ -148,7 +148,7 @@ def test_another_survey_that_week_is_named_and_the_next_free_window_proposed(cas
         found = {one.rule: one for one in second.kind_entry.check(second)}
     assert "Students get another survey that week" in found[f"conflict:{first.reference}"].sentence
     assert found["next-free"].evidence == {"starts_on": "2027-02-08", "ends_on": "2027-02-09"}
-    assert "8 February to 9 February 2027" in found["next-free"].sentence
+    assert "Feb 8, 2027 to Feb 9, 2027" in found["next-free"].sentence
 
 
 def test_the_budget_of_surveys_bars_one_more(cast: Cast, settings: Any) -> None:
@@ -252,7 +252,7 @@ def test_a_change_of_a_campaign_moves_its_window_and_binds_the_new_message(cast:
     assert type(changed.campaign).objects.get(pk=grant.pk).canonical_sha256 != before
     client = client_of(cast.requester)
     first = client.get(f"/campaigns/{grant.reference}/letter/").content.decode()
-    assert f"see the letter of {change.reference}" in first
+    assert f"See the letter of {change.reference}" in first
     assert before not in first
     assert "Window" in client.get(f"/campaigns/{change.reference}/letter/").content.decode()
 
