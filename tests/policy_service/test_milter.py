@@ -116,13 +116,13 @@ def test_a_permitted_message_costs_few_replies_and_no_body(served: Milter) -> No
             CLIENT,
             LAB,
             [("From", "president@ttu.edu")],
-            f"550 5.7.1 TM-R-0007 may show only {LAB} in From. Finding: president@ttu.edu. {PUBLIC}",
+            f"550 5.7.1 TM-R-0007 may show only {LAB} in From. Found: president@ttu.edu. {PUBLIC}",
         ),
         (
             CLIENT,
             LAB,
             [FROM, FROM],
-            f"550 5.7.1 TM-R-0007 may show only {LAB} in From. Here the message has 2 From fields. Finding: Lab <{LAB}> | Lab <{LAB}>. {PUBLIC}",
+            f"550 5.7.1 TM-R-0007 may show only {LAB} in From. Here the message has 2 From fields. Found: Lab <{LAB}> | Lab <{LAB}>. {PUBLIC}",
         ),
         (
             CLIENT,
@@ -134,7 +134,7 @@ def test_a_permitted_message_costs_few_replies_and_no_body(served: Milter) -> No
             CLIENT,
             LAB,
             [FROM, ("sENDER ", "a@b.example")],
-            f"550 5.7.1 TM-R-0007 may show only {LAB} in Sender. Finding: a@b.example. {PUBLIC}",
+            f"550 5.7.1 TM-R-0007 may show only {LAB} in Sender. Found: a@b.example. {PUBLIC}",
         ),
         (CLIENT, LAB, [FROM, ("Sender", f"{LAB}, {LAB}")], "more than one address"),
         (CLIENT, LAB, [FROM, ("Sender", "")], "its Sender has no address"),
@@ -142,13 +142,13 @@ def test_a_permitted_message_costs_few_replies_and_no_body(served: Milter) -> No
             CLIENT,
             LAB,
             [FROM, ("Resent-From", LAB), ("Resent-From", "a@b.example")],
-            "in Resent-From. Finding: a@b.example.",
+            "in Resent-From. Found: a@b.example.",
         ),
         (
             CLIENT,
             LAB,
             [("From", f'"president@ttu.edu" <{LAB}>')],
-            "the name in its From looks like another address. Finding: president@ttu.edu.",
+            "the name in its From looks like another address. Found: president@ttu.edu.",
         ),
         (CLIENT, LAB, [FROM, ("Subject", b"a\rFrom: president@ttu.edu")], "a CR without its LF"),
         (CLIENT, LAB, [FROM, ("Subject", b"a\0From: president@ttu.edu")], "or a NUL"),
@@ -157,8 +157,8 @@ def test_a_permitted_message_costs_few_replies_and_no_body(served: Milter) -> No
         (CLIENT, LAB, [FROM, *[("X-Much", "x" * 100_000)] * 11], "more fields than a message needs"),
         (CLIENT, "president@ttu.edu", [FROM], f"550 5.7.1 TM-R-0007 may send only as {LAB}."),
         (CLIENT, "", [FROM], "may not send without a sender address"),
-        ("2001:db8::25", LAB, [("From", "x@ttu.edu")], "Finding: x@ttu.edu"),
-        ("IPv6:2001:db8::25", LAB, [("From", "x@ttu.edu")], "Finding: x@ttu.edu"),
+        ("2001:db8::25", LAB, [("From", "x@ttu.edu")], "Found: x@ttu.edu"),
+        ("IPv6:2001:db8::25", LAB, [("From", "x@ttu.edu")], "Found: x@ttu.edu"),
         (ENDED, LAB, [FROM], "550 5.7.1 Relay permission TM-R-0008 was revoked on 2026-01-01."),
         (CAMPUS, LAB, [FROM], f"550 5.7.1 {LAB} is for TM-R-0007 and this system has no part in it."),
         (AWAY, "x@example.com", [("From", "president@ttu.edu")], ACCEPT),
@@ -176,7 +176,7 @@ def test_whom_a_person_signed_in_for_is_not_judged_by_the_address_unless_it_has_
     shown = ("From", "person@ttu.edu")
     assert verdict(CAMPUS, served.port, "person@ttu.edu", shown, auth="PLAIN") == ACCEPT
     assert verdict(ENDED, served.port, "person@ttu.edu", shown, auth="PLAIN") == ACCEPT
-    assert "Finding: person@ttu.edu" in verdict(CLIENT, served.port, LAB, shown, auth="PLAIN")
+    assert "Found: person@ttu.edu" in verdict(CLIENT, served.port, LAB, shown, auth="PLAIN")
     with MailServer(served.port) as server:  # The sign-in of one message says nothing of the next.
         server.begin(CAMPUS, "person@ttu.edu", auth="PLAIN")
         assert server.header(shown)[0] == ACCEPT

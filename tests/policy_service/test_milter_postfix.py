@@ -83,7 +83,7 @@ def test_a_permitted_system_cannot_show_itself_as_somebody_else(
     )
     assert refused.code == 550
     assert refused.text == (
-        f"5.7.1 {grant.reference} may show only {SENDER} in From. Finding: president@ttu.edu. "
+        f"5.7.1 {grant.reference} may show only {SENDER} in From. Found: president@ttu.edu. "
         f"http://localhost:8000/permissions/{grant.reference}/"
     )
     for more, field, found in (
@@ -97,7 +97,7 @@ def test_a_permitted_system_cannot_show_itself_as_somebody_else(
     ):
         refused = postfix.send(COPIER, SENDER, INSIDE, mail(shown + more))
         assert refused.code == 550, refused
-        assert f"may show only {SENDER} in {field}. Finding: {found}." in refused.text
+        assert f"may show only {SENDER} in {field}. Found: {found}." in refused.text
 
 
 TRICKS = {

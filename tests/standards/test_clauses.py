@@ -57,7 +57,10 @@ def two_editions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_every_clause_is_there_once_and_in_order() -> None:
-    assert [entry.id for entry in clauses()] == IDS
+    found = [entry.id for entry in clauses()]
+    assert len(found) == len(set(found))
+    # A further kind brings clauses of its own; these are those of the standards as they are.
+    assert [one for one in found if one in IDS] == IDS
 
 
 @pytest.mark.parametrize("clause_id", NEVER_WAIVED)
@@ -65,7 +68,7 @@ def test_a_must_clause_says_so(clause_id: str) -> None:
     assert clause(clause_id).must
 
 
-@pytest.mark.parametrize("clause_id", IDS)
+@pytest.mark.parametrize("clause_id", [entry.id for entry in clauses()])
 def test_a_clause_says_what_it_asks_and_how_it_is_held(clause_id: str) -> None:
     entry = clause(clause_id)
     for words in (entry.title, entry.meaning, entry.held):
@@ -79,7 +82,7 @@ def test_every_clause_that_a_kind_cites_exists() -> None:
     kinds = registry.kinds()
     assert kinds
     for kind in kinds:
-        assert set(kind.clauses) <= set(IDS), kind.key
+        assert set(kind.clauses) <= {entry.id for entry in clauses()}, kind.key
 
 
 def test_an_unknown_clause_is_an_error() -> None:
