@@ -39,7 +39,7 @@ def token(_one_connection: None, cast: Cast, monkeypatch: pytest.MonkeyPatch) ->
     approved(cast)
     submitted(cast, address="129.118.10.21", host="copier-8.ttu.edu")
     # Hundreds of calls a minute are what this test is for.
-    monkeypatch.setattr("portal.api.v1.seconds_to_wait", lambda *args: 0)
+    monkeypatch.setattr("portal.api.v1.refuse_over", lambda *args, **names: None)
     return make_token(actor=cast.admin, name="fuzz", owner=cast.requester, scopes=ALL, days=1)[1]
 
 

@@ -126,7 +126,7 @@ def file_authorization(page: Page, cast: Cast, *, looks: bool = False) -> str:
     page.get_by_label("The contract ends on").fill(str(today + timedelta(days=400)))
     go_on(page)
     expect(page.get_by_label("A subdomain of ours")).to_be_checked()
-    page.get_by_label(re.compile("^Subdomain")).fill(DOMAIN)
+    page.get_by_label(re.compile(r"^\s*Subdomain")).fill(DOMAIN)
     page.get_by_label("From address 1").fill(SENDER)
     page.get_by_label("Envelope domain").fill("bounce.crmvendor.example")
     go_on(page)

@@ -124,7 +124,7 @@ def test_a_list_answers_whatever_a_filter_says(filled: Cast, path: str, name: st
 def test_the_api_answers_whatever_a_filter_says(
     filled: Cast, path: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("portal.api.v1.seconds_to_wait", lambda *_: 0)
+    monkeypatch.setattr("portal.api.v1.refuse_over", lambda *args, **names: None)
     token = make_token(actor=filled.admin, name="fuzz", owner=filled.requester, scopes=ALL, days=1)[1]
     client, wrong = Client(HTTP_AUTHORIZATION=f"Bearer {token}"), {}
     for value in [*map(quote, VALUES), *RAW]:
