@@ -86,7 +86,7 @@ Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class Environment(BaseSettings):
-    """The variables by their names. README, Configuration, says what each is for."""
+    """The variables by their names. docs/configuration.md says what each is for."""
 
     model_config = SettingsConfigDict(
         case_sensitive=True, env_ignore_empty=True, extra="ignore", frozen=True, validate_default=True
@@ -210,7 +210,7 @@ def read_configuration() -> tuple[Environment, Institution]:
         environment = Environment()
     except ValidationError as error:
         problems += [
-            problem.replace(" is not set.", " is not set. Set it in the environment (README, Configuration).")
+            problem.replace(" is not set.", " is not set. Set it in the environment (docs/configuration.md).")
             for problem in problems_of(error)
         ]
     try:

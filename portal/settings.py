@@ -1,4 +1,4 @@
-"""Django settings, read from the environment alone (README, Configuration, has the table).
+"""Django settings, read from the environment alone (docs/configuration.md has the table).
 
 DEBUG is off unless it is set, and nothing starts without a secret: `make setup` writes development values
 into a git-ignored `.env`.
