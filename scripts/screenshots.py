@@ -94,7 +94,23 @@ def demo(folder: Path) -> Iterator[str]:
             "VAR_DIR": str(folder),
         }
         load()
-        with web(port):
+        manage, own = [sys.executable, "manage.py"], f"127.0.0.1:{free_port()}"
+        with (
+            running([*manage, "policy_service", "--listen", own, "--batch-seconds", "1"]),
+            running(
+                [
+                    sys.executable,
+                    "-m",
+                    "gunicorn",
+                    "portal.wsgi",
+                    "--bind",
+                    f"127.0.0.1:{port}",
+                    "--threads",
+                    "4",
+                ]
+            ),
+        ):
+            until(f"http://localhost:{port}/healthz")
             yield f"http://localhost:{port}"
 
 
@@ -132,19 +148,18 @@ def load() -> None:
 
 
 @contextmanager
-def web(port: int) -> Iterator[None]:
-    """The portal on `port`, until the block ends."""
-    command = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}"]
-    process = subprocess.Popen([*command, "--threads", "4", "--log-level", "warning"], cwd=ROOT)
+def running(command: list[str]) -> Iterator[None]:
+    """A process of the checkout, until the block ends."""
+    process = subprocess.Popen(command, cwd=ROOT)
     try:
-        _wait(f"http://localhost:{port}/healthz")
         yield
     finally:
         process.terminate()
         process.wait(timeout=DEADLINE_SECONDS)
 
 
-def _wait(address: str) -> None:
+def until(address: str) -> None:
+    """Wait until the address answers. Raises OSError after `DEADLINE_SECONDS`."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while True:
         try:
