@@ -52,7 +52,7 @@ class RelayApproveForm(ApproveForm):
                 max_value=limit.most,
                 initial=limit.most,
                 required=False,
-                help_text="You may lower it; you cannot raise it. Empty grants what was asked for.",
+                help_text="You may lower it; you cannot raise it. If you leave it empty, the requested limit applies.",
                 error_messages={"max_value": f"At most {limit.most:,}, which is what was asked for."},
             )
         asked = next((choice.values for choice in choices if choice.field == "recipients"), ())
