@@ -162,6 +162,7 @@ class Form(Protocol):
 
     def prefill(self, service_request: "ServiceRequest", answers: str) -> None:
         """Carry an answer of the guide into a fresh draft; unknown words are ignored."""
+        return
 
 
 class Checks(Protocol):

@@ -20,7 +20,7 @@ BLOCK = re.compile(r"^`(maillists/\w+\.py)`[^\n]*\n\n```python\n(.*?)^```$", re.
 LONGEST = 250
 """Lines of a simple kind."""
 LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", "var", "__pycache__", ".pytest_cache", ".ruff_cache", ".env"
+    ".git", ".venv", "var", "__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".env"
 )
 OVER_ALL_KINDS = (
     "tests/fifth_kind/story.py",

@@ -118,7 +118,10 @@ def test_the_edition_is_the_one_in_force_on_the_day(two_editions: None) -> None:
 
 
 def test_a_chapter_holds_until_a_newer_edition_has_another(two_editions: None) -> None:
-    before, after = [[entry.id for entry in clauses(date(year, 5, 5))] for year in (2029, 2031)]
+    # Clauses of a further kind are left out, as above.
+    before, after = [
+        [entry.id for entry in clauses(date(year, 5, 5)) if entry.id in IDS] for year in (2029, 2031)
+    ]
     assert before == IDS
     others = [entry for entry in IDS if entry.startswith(("AUT", "WHT"))]
     assert after == ["REL-2", *others]
