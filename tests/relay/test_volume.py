@@ -9,6 +9,7 @@ from django.apps import apps
 from django.test import Client
 from django.utils import timezone
 
+from portal.accounts.models import DirectoryAddress
 from portal.accounts.roles import Role
 from portal.grants.models import Grant
 from portal.grants.services import issuing
@@ -221,6 +222,7 @@ def test_volume_split_over_several_permissions_is_said_to_the_reviewer(cast: Cas
         requester=cast.outsider, co_owner=None, department="Chemistry"
     )
     RelayRequest.objects.filter(pk=other.pk).update(most_per_day=900)
+    DirectoryAddress.objects.filter(address=cast.outsider.email).update(department="Chemistry")
     assert found(other, "volume-together") is not None
     answering.write_answers(service_request=fresh(other), answers={"senders": ["alerts@ttu.edu"]})
     assert found(other, "volume-together") is None
