@@ -234,24 +234,25 @@ def queries(cast: Cast, request: ServiceRequest) -> int:
     return len(captured)
 
 
-@pytest.mark.parametrize("make", [relay_submitted, submitted])
-def test_the_page_stays_within_fourteen_queries_with_everything_on_it(
-    names: DnsServer, cast: Cast, make: Any
+# Three of a relay request's are what its owner, department and senders may send in all (MKT-4).
+@pytest.mark.parametrize(("make", "least"), [(relay_submitted, 15), (submitted, 12)])
+def test_the_page_costs_two_queries_more_with_everything_on_it(
+    names: DnsServer, cast: Cast, make: Any, least: int
 ) -> None:
     request = make(cast)
-    assert queries(cast, request) == 12
+    assert queries(cast, request) == least
     found = checking.run_checks(request)
     checking.save_check_run(service_request=request, found=found, occasion=CheckRun.Occasion.RECHECK)
-    assert queries(cast, request) == 13  # a run that the timeline does not tell of
+    assert queries(cast, request) == least + 1  # a run that the timeline does not tell of
     checking.recheck(service_request=fresh(request), actor=cast.reviewer)
-    assert queries(cast, request) == 12
+    assert queries(cast, request) == least
     upload = SimpleUploadedFile("note.txt", b"What the vendor wrote.", "text/plain")
     attaching.attach(service_request=fresh(request), actor=cast.requester, upload=upload)
     now = fresh(request)
     reviewing.ask(
         service_request=now, actor=cast.reviewer, revision=now.revision, questions=[("", "Why so?")]
     )
-    assert queries(cast, request) == 14
+    assert queries(cast, request) == least + 2
 
 
 def test_a_kind_that_is_checked_daily_says_so() -> None:
