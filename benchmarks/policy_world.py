@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from portal.grants.services import managing
 from portal.grants.states import GrantAction
 from portal.workflow.models import ServiceRequest
 from portal.workflow.states import State
-from relay.models import PermittedAddress, PermittedSender, RelayPermission, bounds
+from relay.models import PermittedAddress, PermittedSender, RelayPermission
 
 BATCH = 5000
 ENOUGH_AN_HOUR = 1_000_000
@@ -103,11 +104,8 @@ def _write(owner: User, rows: list[tuple[str, str, str, bool]]) -> None:
     )
     found = list(zip(permissions, rows, strict=True))
     PermittedAddress.objects.bulk_create(
-        PermittedAddress(
-            permission=permission, network=network, first=bounds(network)[0], last=bounds(network)[1]
-        )
+        PermittedAddress(permission=permission, network=ip_network(address))
         for permission, (_, address, _, _) in found
-        for network in [f"{address}/{128 if ':' in address else 32}"]
     )
     PermittedSender.objects.bulk_create(
         PermittedSender(permission=permission, address=sender) for permission, (_, _, sender, _) in found

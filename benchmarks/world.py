@@ -8,6 +8,7 @@ import random
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
+from ipaddress import IPv6Network
 from typing import Any
 
 import django
@@ -25,6 +26,7 @@ from portal.accounts.models import AddressKind, DirectoryAddress, User
 from portal.accounts.roles import Role
 from portal.grants.models import Grant, GrantEvent, Reminder
 from portal.grants.states import GrantState
+from portal.lib.networks import shown
 from portal.workflow.models import (
     CheckRun,
     Counter,
@@ -45,7 +47,6 @@ from relay.models import (
     RelayPermission,
     RelayRequest,
     RelaySender,
-    bounds,
 )
 
 TODAY = timezone.localdate()
@@ -118,9 +119,9 @@ def host_of(number: int) -> str:
     return f"{SYSTEMS[number % 5].replace('_', '-')}-{number}.ttu.edu"
 
 
-def network_of(number: int) -> str:
+def network_of(number: int) -> IPv6Network:
     """An address of its own on the campus network, fit to relay."""
-    return f"2001:db8:4000:{number // 0xFFFF:x}::{number % 0xFFFF + 1:x}/128"
+    return IPv6Network(f"2001:db8:4000:{number // 0xFFFF:x}::{number % 0xFFFF + 1:x}")
 
 
 def sender_of(number: int) -> str:
@@ -130,11 +131,9 @@ def sender_of(number: int) -> str:
 
 def reserve_names() -> Iterator[tuple[str, str, str]]:
     """(host, address, reverse name) of the reserve, for the DNS."""
-    from ipaddress import ip_network  # noqa: PLC0415 - settings and path are set up first
-
     for row in ServiceRequest.objects.filter(purpose=RESERVE).values_list("reference", flat=True):
         number = int(row.rpartition("-")[2])
-        address = ip_network(network_of(number)).network_address
+        address = network_of(number).network_address
         yield host_of(number), str(address), address.reverse_pointer
 
 
@@ -347,7 +346,7 @@ def _terms(number: int, row: ServiceRequest) -> set[str]:
         str(number),
         row.subject_key,
         row.title,
-        network_of(number).partition("/")[0],
+        str(network_of(number).network_address),
         sender_of(number),
     }
     for person in (row.requester, row.co_owner):
@@ -360,7 +359,7 @@ def _answers(number: int, row: ServiceRequest) -> list[dict[str, str]]:
     said = {
         "system_kind": "A copier or scanner",
         "capability": "It cannot sign in",
-        "addresses": network_of(number),
+        "addresses": shown(network_of(number)),
         "hostname": row.subject_key,
         "senders": sender_of(number),
         "recipients": "Our own mail domain only",
@@ -429,8 +428,7 @@ def _grant(number: int, row: ServiceRequest) -> Grant:
 
 
 def _permitted(number: int, grant: Grant) -> PermittedAddress:
-    first, last = bounds(network_of(number))
-    return PermittedAddress(permission_id=grant.pk, network=network_of(number), first=first, last=last)
+    return PermittedAddress(permission_id=grant.pk, network=network_of(number))
 
 
 def build(requests: int) -> None:

@@ -23,6 +23,7 @@ from portal.enforcement.targets import NOTHING_HELD, Entry, Export, Held, LintEr
 from portal.grants.links import public_page
 from portal.grants.states import GrantState
 from portal.institution import institution
+from portal.lib.networks import Network
 from portal.lib.text import ascii_word, one_line
 from portal.standards.clauses import current_edition
 from relay import permitted
@@ -92,7 +93,7 @@ class PostfixRelay:
     def facts(self, *, day: date, references: Collection[str]) -> Iterator[tuple[str, Any]]:
         """What is written of `references`."""
         for permission in permitted.in_force(day, references):
-            yield permission.reference, permission._asdict()
+            yield permission.reference, permission.to_keep()
 
     def lint(self, folder: Path) -> None:
         """Our own parser over every line, then Postfix's own reader where it is installed."""
@@ -120,7 +121,7 @@ def _head(what: str) -> list[str]:
 
 def _clients(live: Sequence[Permitted], ended: Iterable[Permitted]) -> str:
     rows: list[tuple[tuple[int, int, int, int], str, str, str]] = []
-    taken = set()
+    taken = set[Network]()
     for permission in live:
         for network in permission.networks:
             taken.add(network)
@@ -132,19 +133,19 @@ def _clients(live: Sequence[Permitted], ended: Iterable[Permitted]) -> str:
                 note = f"# {permission.reference} out of force"
                 rows.append(_row(network, 1, ended_reply(permission), note))
     rows += [
-        _row(str(campus), 2, "tm_no_grant", "# the rest of the campus")
-        for campus in institution().campus_networks
+        _row(campus, 2, "tm_no_grant", "# the rest of the campus") for campus in institution().campus_networks
     ]
     lines = _head("Who may relay: the first match wins")
-    for _, network, result, note in sorted(rows):
-        lines += [note, f"{network}\t{result}"]
+    for _, text, result, note in sorted(rows):
+        lines += [note, f"{text}\t{result}"]
     return "\n".join(lines) + "\n"
 
 
-def _row(network: str, rank: int, result: str, note: str) -> tuple[tuple[int, int, int, int], str, str, str]:
-    parsed = ip_network(network)
-    length = parsed.prefixlen if parsed.version == 6 else parsed.prefixlen + 96
-    return (-length, parsed.version, int(parsed.network_address), rank), str(parsed), result, note
+def _row(
+    network: Network, rank: int, result: str, note: str
+) -> tuple[tuple[int, int, int, int], str, str, str]:
+    length = network.prefixlen if network.version == 6 else network.prefixlen + 96
+    return (-length, network.version, int(network.network_address), rank), str(network), result, note
 
 
 def _note(permission: Permitted) -> str:

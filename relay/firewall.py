@@ -40,7 +40,9 @@ class Firewall:
         """The list for `day`. It names no other file, so `install_path` does not appear in it."""
         lines, entries, last = [",".join(COLUMNS)], list[Entry](), ("", "")
         with gc_pause.paused():
-            for reference, network, ends_on, hostname, owner, sender in _with_kept(_pairs(day), held):
+            for reference, network, ends_on, hostname, owner, sender in _with_kept(
+                _written(_pairs(day)), held
+            ):
                 if sender is not None:  # As every target's entries of the relay: each address as each sender.
                     entries.append(Entry(reference, f"{network} {sender}", ends_on))
                 if last != (reference, network):
@@ -51,7 +53,7 @@ class Firewall:
     def facts(self, *, day: date, references: Collection[str]) -> Iterator[tuple[str, Any]]:
         """What is written of `references`: their rows."""
         rows = _pairs(day).filter(permission__grant__reference__in=references)
-        for reference, own in groupby(rows, key=itemgetter(0)):
+        for reference, own in groupby(_written(rows), key=itemgetter(0)):
             yield reference, list(own)
 
     def lint(self, folder: Path) -> None:
@@ -74,7 +76,13 @@ def _with_kept(pairs: Iterable[_Pair], held: Held) -> Iterable[_Pair]:
     return chain((pair for pair in pairs if pair[0] not in held), kept)
 
 
-def _pairs(day: date) -> "QuerySet[PermittedAddress, _Pair]":
+def _written(rows: Iterable[tuple[Any, ...]]) -> Iterator[_Pair]:
+    """The rows, with each network in CIDR form."""
+    for reference, network, ends_on, hostname, owner, sender in rows:
+        yield reference, str(network), ends_on, hostname, owner, sender
+
+
+def _pairs(day: date) -> "QuerySet[PermittedAddress, Any]":
     """Each network in force on `day` with each of its senders, by grant; with the last day, host and owner."""
     grants = Grant.objects.in_force(day).filter(kind="relay")
     about = "permission__grant__"

@@ -1,6 +1,5 @@
 """The pages of the relay form. Each refusal names its clause and the next step."""
 
-from ipaddress import ip_network
 from typing import Any
 
 from django import forms
@@ -96,11 +95,7 @@ class NetworkStep(StepForm):
             help_text="The address from which the system sends, IPv4 or IPv6, as in 192.0.2.25. "
             "One in each row. It must be fixed and on campus.",
         ),
-        Rows(
-            RelayAddress,
-            value=lambda row: ip_network(row.network),
-            columns=lambda network: {"network": str(network)},
-        ),
+        Rows.of(RelayAddress, "network"),
         "IP address",
         is_code=True,
         is_searched=True,

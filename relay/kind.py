@@ -13,7 +13,7 @@ from portal.grants.models import Grant
 from portal.grants.relay_rules import RelayRule
 from portal.grants.subjects import Hit, Subject
 from portal.institution import institution
-from portal.lib.networks import parse_network, shown
+from portal.lib.networks import shown
 from portal.lib.outcome import Outcome
 from portal.lib.text import sentence_list
 from portal.mailauth.message_intake import Message
@@ -163,7 +163,7 @@ class RelayKind(SampledKind):
     def permission_sentence(self, grant: Grant) -> str:
         """What the grant allows, and how much."""
         permission = _permission(grant)
-        addresses = [shown(parse_network(row.network)) for row in permission.addresses.all()]
+        addresses = [shown(row.network) for row in permission.addresses.all()]
         senders = [row.address for row in permission.senders.all()]
         return _sentence(
             addresses, senders, permission.recipients, permission.recipient_domains, _limits(permission)
@@ -174,7 +174,7 @@ class RelayKind(SampledKind):
         permission = _permission(grant)
         return [
             ("Host", [permission.hostname]),
-            ("May relay from", [shown(parse_network(row.network)) for row in permission.addresses.all()]),
+            ("May relay from", [shown(row.network) for row in permission.addresses.all()]),
             ("May send as", [row.address for row in permission.senders.all()]),
             ("To", recipients_of(permission)),
             ("At most", _limits(permission) or ["No limit: it was approved before there was one."]),

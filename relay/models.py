@@ -1,14 +1,12 @@
 """What a relay request asks, and what a relay permission allows."""
 
-from ipaddress import ip_address, ip_network
-
 from django.db import models
 from django.urls import reverse
 from simple_history.models import HistoricalRecords
 
 from portal.grants.models import Grant
 from portal.lib.domain_index import DomainIndex
-from portal.lib.networks import Network
+from portal.lib.network_field import NetworkField, NetworkIndex
 from portal.workflow.details import Detail
 from portal.workflow.models import AddressConsent, ServiceRequest
 
@@ -110,13 +108,14 @@ class RelayRequest(Detail):
 
 
 class RelayAddress(models.Model):
-    """One address or range a request names, in canonical CIDR form."""
+    """One address or range a request names."""
 
     relay_request = models.ForeignKey(RelayRequest, on_delete=models.CASCADE, related_name="addresses")
-    network = models.CharField(max_length=50)
+    network = NetworkField()
 
     class Meta:
         ordering = ("id",)
+        indexes = (NetworkIndex(fields=("network",), name="relay_requests_by_network"),)
 
 
 class RelaySender(AddressConsent):
@@ -177,15 +176,14 @@ class RelayPermission(models.Model):
 
 
 class PermittedAddress(models.Model):
-    """One address or range that may relay. `first` and `last` are sortable, for overlap by index."""
+    """One address or range that may relay."""
 
     permission = models.ForeignKey(RelayPermission, on_delete=models.CASCADE, related_name="addresses")
-    network = models.CharField(max_length=50)
-    first = models.CharField(max_length=34, db_index=True)
-    last = models.CharField(max_length=34)
+    network = NetworkField()
 
     class Meta:
         ordering = ("id",)
+        indexes = (NetworkIndex(fields=("network",), name="relay_by_network"),)
 
 
 class PermittedSender(models.Model):
@@ -197,16 +195,3 @@ class PermittedSender(models.Model):
     class Meta:
         ordering = ("address",)
         indexes = (DomainIndex(fields=("address",), name="relay_senders_by_domain"),)
-
-
-def sortable(address: str) -> str:
-    """An IP address as text that sorts as the addresses do, its version first."""
-    parsed = ip_address(address)
-    width = 8 if parsed.version == 4 else 32
-    return f"{parsed.version}:{int(parsed):0{width}x}"
-
-
-def bounds(network: Network | str) -> tuple[str, str]:
-    """The first and last address of a network in sortable form."""
-    parsed = ip_network(network) if isinstance(network, str) else network
-    return sortable(str(parsed.network_address)), sortable(str(parsed.broadcast_address))

@@ -6,6 +6,7 @@ A hundred thousand model objects with their rows would take a gigabyte and a min
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
+from ipaddress import ip_network
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
@@ -13,6 +14,7 @@ from django.db.models import QuerySet
 from portal.grants.models import Grant
 from portal.grants.relay_rules import REMEMBERED_DAYS
 from portal.grants.states import GrantState
+from portal.lib.networks import Network
 from relay.models import PermittedAddress, PermittedSender, Recipients, RelayPermission
 
 CHUNK = 5000
@@ -41,7 +43,7 @@ class Permitted(NamedTuple):
     hostname: str
     recipients: str
     recipient_domains: str
-    networks: tuple[str, ...]
+    networks: tuple[Network, ...]
     senders: tuple[str, ...]
     """Sorted."""
 
@@ -50,9 +52,13 @@ class Permitted(NamedTuple):
         """Whether it may not send to just anyone."""
         return self.recipients != Recipients.ANYONE
 
+    def to_keep(self) -> dict[str, Any]:
+        """The permission for a release's JSON."""
+        return self._asdict() | {"networks": [str(network) for network in self.networks]}
+
     @classmethod
     def from_kept(cls, facts: Mapping[str, Any]) -> "Permitted":
-        """The permission as it was when `_asdict` was kept as JSON with a release.
+        """The permission as it was when `to_keep` was kept as JSON with a release.
 
         A field that is added later needs a default, since what was kept before does not have it.
         """
@@ -60,7 +66,7 @@ class Permitted(NamedTuple):
         return cls(**known)._replace(
             ends_on=date.fromisoformat(facts["ends_on"]),
             state_changed_at=datetime.fromisoformat(facts["state_changed_at"]),
-            networks=tuple(facts["networks"]),
+            networks=tuple(map(ip_network, facts["networks"])),
             senders=tuple(facts["senders"]),
         )
 
@@ -84,9 +90,9 @@ def out_of_force(day: date) -> list[Permitted]:
     return _read(grants, "-grant__ends_on", "grant__reference")
 
 
-def grouped(rows: QuerySet[Any], column: str) -> Mapping[int, list[str]]:
+def grouped(rows: QuerySet[Any], column: str) -> Mapping[int, list[Any]]:
     """The values of `column` in `rows` of permissions, by permission, in the order they were written."""
-    found: dict[int, list[str]] = defaultdict(list)
+    found: dict[int, list[Any]] = defaultdict(list)
     wanted = rows.order_by("permission_id", "pk").values_list("permission_id", column)
     for permission, value in wanted.iterator(CHUNK):
         found[permission].append(value)

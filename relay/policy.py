@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from portal.grants.models import Grant
 from portal.grants.relay_rules import RelayRule
 from portal.institution import institution
+from portal.lib.networks import Network
 from relay.models import PermittedAddress, PermittedSender, Recipients, RelayPermission
 from relay.permitted import CHUNK, grouped
 
@@ -38,7 +39,7 @@ def rules_of(grants: QuerySet[Grant]) -> Iterator[RelayRule]:
         yield _rule(row, addresses.get(row[0], ()), senders.get(row[0], ()))
 
 
-def _rule(row: tuple[Any, ...], networks: Iterable[str], senders: Iterable[str]) -> RelayRule:
+def _rule(row: tuple[Any, ...], networks: Iterable[Network], senders: Iterable[str]) -> RelayRule:
     grant_id, reference, state, changed_at, starts_on, ends_on, holder, recipients, domains, *caps = row
     per_hour, per_day, external_per_day = caps
     scope = None

@@ -1,7 +1,9 @@
 """The checks of a relay request. Each finding cites a clause, says one sentence, and keeps its evidence."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
 from ipaddress import IPv4Network
+from operator import or_
 from typing import Any
 
 from django.db.models import Q
@@ -12,11 +14,11 @@ from portal.accounts.mailboxes import Mailbox, Tie, mailboxes_for
 from portal.accounts.roles import Role
 from portal.grants.models import Grant, GrantRequest
 from portal.institution import institution
-from portal.lib.networks import Network, is_inside, overlaps, parse_network, shown
+from portal.lib.networks import Network, is_inside, overlaps, shown
 from portal.lib.outcome import Outcome
 from portal.workflow.findings import Finding, rule_for
 from portal.workflow.mailbox_rules import consent_finding
-from portal.workflow.models import SearchTerm, ServiceRequest
+from portal.workflow.models import ServiceRequest
 from portal.workflow.selectors import filed_earlier
 from portal.workflow.states import LIVE_STATES
 from relay import names, services, together, volume
@@ -25,14 +27,11 @@ from relay.models import (
     Contents,
     PermittedAddress,
     Recipients,
+    RelayAddress,
     RelayRequest,
     SystemKind,
     Tls,
-    bounds,
 )
-
-LARGEST_RANGE = 1 << 7
-"""No range that was ever granted is larger; it bounds the index scan for overlaps."""
 
 
 # ---------------------------------------------------------------- addresses: REL-2, WKS-1, REL-1
@@ -104,7 +103,7 @@ def clashes(service_request: ServiceRequest) -> list[Finding]:
     together.forget(service_request)
     RelayRequest.forget(service_request)
     rows = RelayRequest.of(service_request).addresses.all()
-    taken = _taken(service_request, [parse_network(row.network) for row in rows])
+    taken = _taken(service_request, [row.network for row in rows])
     return taken + _split_meanwhile(service_request)
 
 
@@ -138,11 +137,8 @@ def _own_grant(service_request: ServiceRequest) -> int | None:
 
 
 def _holder_of(network: Network, own_grant: int | None) -> Grant | None:
-    first, last = bounds(network)
-    version, digits = first.split(":")
-    lowest = f"{version}:{max(int(digits, 16) - LARGEST_RANGE, 0):0{len(digits)}x}"
     row = (
-        PermittedAddress.objects.filter(Q(first__gte=lowest) & Q(first__lte=last), last__gte=first)
+        PermittedAddress.objects.filter(network__overlaps=network)
         .filter(permission__grant__in=Grant.objects.in_force(timezone.localdate()))
         .exclude(permission__grant_id=own_grant or 0)
         .select_related("permission__grant__owner")
@@ -156,18 +152,20 @@ def _pending(service_request: ServiceRequest, networks: Sequence[Network]) -> li
     own = _own_grant(service_request)
     # Nobody holds up a renewal by filing a request for what it renews.
     fresh = [network for network in networks if own is None or not _is_held_by(own, network)]
-    names = {shown(other): network for network in fresh for other in _overlapping(network)}
+    if not fresh:
+        return []
     row = (
-        SearchTerm.objects.filter(term__in=names, service_request__kind=service_request.kind)
-        .filter(service_request__state__in=LIVE_STATES)
-        .filter(filed_earlier("service_request__", service_request))
-        .select_related("service_request__requester")
-        .order_by("service_request_id")
+        RelayAddress.objects.filter(reduce(or_, (Q(network__overlaps=network) for network in fresh)))
+        .filter(relay_request__service_request__state__in=LIVE_STATES)
+        .filter(filed_earlier("relay_request__service_request__", service_request))
+        .select_related("relay_request__service_request__requester")
+        .order_by("relay_request_id", "id")
         .first()
     )
     if row is None:
         return []
-    other, name = row.service_request, shown(names[row.term])
+    other = row.relay_request.service_request
+    name = shown(next(network for network in fresh if overlaps(network, row.network)))
     return [
         _fail(
             "REL-1",
@@ -181,19 +179,8 @@ def _pending(service_request: ServiceRequest, networks: Sequence[Network]) -> li
 
 
 def _is_held_by(grant_id: int, network: Network) -> bool:
-    first, last = bounds(network)
     held = PermittedAddress.objects.filter(permission__grant_id=grant_id)
-    return held.filter(first__lte=first, last__gte=last).exists()
-
-
-def _overlapping(network: Network) -> list[Network]:
-    """Every range that a request may name and that shares an address with `network`."""
-    place, bits = institution(), network.max_prefixlen
-    largest = place.largest_ipv4_range if network.version == 4 else place.largest_ipv6_range
-    around = [network.supernet(new_prefix=length) for length in range(largest, network.prefixlen)]
-    # What is larger than that is refused for its size; its parts are not listed.
-    lengths = range(network.prefixlen, bits + 1) if network.prefixlen >= largest else ()
-    return [*around, *(part for length in lengths for part in network.subnets(new_prefix=length))]
+    return held.filter(network__contains_network=network).exists()
 
 
 def _inner_overlaps(networks: Sequence[Network]) -> list[Finding]:
@@ -385,7 +372,7 @@ def check(service_request: ServiceRequest) -> list[Finding]:
     """Every check of a relay request, in the order of the standards."""
     together.forget(service_request)
     detail = RelayRequest.of(service_request)
-    networks = [parse_network(row.network) for row in detail.addresses.all()]
+    networks = [row.network for row in detail.addresses.all()]
     senders = [row.address for row in detail.senders.all()]
     return [
         _system(detail),

@@ -1,7 +1,6 @@
 """Services of relay requests, and small queries that their forms and rules share."""
 
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from portal.accounts.models import User
@@ -19,7 +18,6 @@ from relay.models import (
     RelayPermission,
     RelayRequest,
     RelaySender,
-    bounds,
 )
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 
 def addresses_of(service_request: ServiceRequest) -> list[str]:
     """The networks of the request as people write them."""
-    return [_shown(row.network) for row in RelayRequest.of(service_request).addresses.all()]
+    return [shown(row.network) for row in RelayRequest.of(service_request).addresses.all()]
 
 
 def senders_of(service_request: ServiceRequest) -> list[str]:
@@ -58,10 +56,9 @@ def write_permission(*, grant: Grant, service_request: ServiceRequest, terms: "T
     kept_addresses = terms.keep.get("addresses", addresses_of(service_request))
     kept_senders = terms.keep.get("senders", senders_of(service_request))
     PermittedAddress.objects.bulk_create(
-        PermittedAddress(permission=permission, network=row.network, first=first, last=last)
+        PermittedAddress(permission=permission, network=row.network)
         for row in detail.addresses.all()
-        if _shown(row.network) in kept_addresses
-        for first, last in [bounds(row.network)]
+        if shown(row.network) in kept_addresses
     )
     PermittedSender.objects.bulk_create(
         PermittedSender(permission=permission, address=row.address)
@@ -136,15 +133,11 @@ def number(value: int | None) -> str:
     return "" if value is None else f"{value:,}"
 
 
-def _shown(network: str) -> str:
-    return shown(ip_network(network))
-
-
 def granted_answers(grant: Grant) -> dict[str, Any]:
     """What a renewal begins with: the addresses and senders of the permission, to whom and how much it allows."""
     permission = grant.relay
     return {
-        "addresses": [ip_network(row.network) for row in permission.addresses.all()],
+        "addresses": [row.network for row in permission.addresses.all()],
         "senders": [row.address for row in permission.senders.all()],
         **_mail_in_force(permission, RelayRequest.of(grant.latest_request)),
     }

@@ -1,6 +1,6 @@
 """Whether what a relay grant was approved on still holds: its senders, and the name of its host."""
 
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 
 from portal.accounts.directory import DirectoryUnavailable, directory
 from portal.lib.outcome import Outcome
@@ -41,7 +41,7 @@ def _host(permission: RelayPermission) -> Finding:
     forward = look_up(permission.hostname, ()).forward
     if forward is None:
         return found(Outcome.UNKNOWN, f"The DNS did not say where {permission.hostname} leads.")
-    networks = [ip_network(row.network) for row in permission.addresses.all()]
+    networks = [row.network for row in permission.addresses.all()]
     if any(ip_address(address) in network for address in forward for network in networks):
         return found(Outcome.PASS, f"{permission.hostname} leads to the system.")
     leads = f"now leads to {sentence_list(forward)}" if forward else "no longer leads to any address"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from portal.grants.states import OPEN_STATES
 from portal.grants.subjects import (
@@ -16,7 +16,6 @@ from portal.grants.subjects import (
     at_or_below,
     mailbox_at_or_below,
 )
-from portal.lib.networks import Network, parse_network
 from portal.workflow.states import LIVE_STATES
 from relay.models import (
     PermittedAddress,
@@ -25,7 +24,6 @@ from relay.models import (
     RelayPermission,
     RelayRequest,
     RelaySender,
-    bounds,
 )
 
 _OF_PERMISSION = {"permission__grant__state__in": OPEN_STATES}
@@ -35,8 +33,7 @@ _OF_REQUEST = {"relay_request__service_request__state__in": LIVE_STATES}
 def grants_that_allow(subject: Subject) -> Iterator[Hit]:
     """The open permissions: by address, sender and host."""
     if isinstance(subject, NetworkSubject):
-        # By the index on `first`: a network overlaps another only where one of them contains the other.
-        rows = PermittedAddress.objects.filter(_overlap(subject.network), **_OF_PERMISSION)
+        rows = PermittedAddress.objects.filter(network__overlaps=subject.network, **_OF_PERMISSION)
         yield from _of_networks(subject, rows.values_list("permission_id", "network"))
         return
     hosts = RelayPermission.objects.filter(grant__state__in=OPEN_STATES)
@@ -47,23 +44,17 @@ def grants_that_allow(subject: Subject) -> Iterator[Hit]:
 def requests_that_would_allow(subject: Subject) -> Iterator[Hit]:
     """The requests in review, in the same way."""
     if isinstance(subject, NetworkSubject):
-        rows = RelayAddress.objects.filter(**_OF_REQUEST)
-        yield from _of_networks(subject, rows.values_list("relay_request_id", "network").iterator())
+        requested = RelayAddress.objects.filter(network__overlaps=subject.network, **_OF_REQUEST)
+        yield from _of_networks(subject, requested.values_list("relay_request_id", "network"))
         return
     hosts = RelayRequest.objects.filter(service_request__state__in=LIVE_STATES)
     senders = RelaySender.objects.filter(**_OF_REQUEST)
     yield from _of_names(subject, hosts, senders, "relay_request_id")
 
 
-def _overlap(network: Network) -> Q:
-    first, last = bounds(network)
-    around = [bounds(network.supernet(new_prefix=length))[0] for length in range(network.prefixlen + 1)]
-    return Q(first__in=around, last__gte=last) | Q(first__gte=first, first__lte=last)
-
-
 def _of_networks(subject: NetworkSubject, rows: Any) -> Iterator[Hit]:
-    for pk, text in rows:
-        if why := subject.allowed_by(parse_network(text)):
+    for pk, network in rows:
+        if why := subject.allowed_by(network):
             yield Hit(pk, why)
 
 

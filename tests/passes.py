@@ -20,6 +20,7 @@ ON_SQLITE: dict[str, str] = {
     "tests/outbox/test_trouble.py": "a deliverer of another process on the same rows",
     "tests/policy_service/test_changes.py": "how a change is noticed: by LISTEN, or by asking",
     "tests/policy_service/test_process.py": "the same by a process of its own",
+    "tests/relay/test_networks.py": "networks are a type of PostgreSQL and text on SQLite",
     "tests/webhooks/test_delivering.py": "rows that others hold",
     # Migrations and the demo
     "tests/campaigns/test_migrations.py": "data that migrations carry over",
@@ -48,6 +49,7 @@ STORIES = {
 BY_ENGINE = {
     "portal/enforcement/guard.py": "tests/enforcement/test_restoring.py",
     "portal/lib/domain_index.py": "tests/incidents/test_indexes.py",
+    "portal/lib/network_field.py": "tests/relay/test_networks.py",
     "portal/incidents/services.py": "tests/incidents/test_finding.py",
     "portal/policy_service/follower.py": "tests/policy_service/test_changes.py",
     "portal/policy_service/running.py": "tests/policy_service/test_process.py",

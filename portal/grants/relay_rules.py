@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from portal.grants.states import GrantState
+from portal.lib.networks import Network
 
 REMEMBERED_DAYS = 400
 """How long the address of a grant that is out of force gets a specific refusal."""
@@ -23,8 +24,7 @@ class RelayRule:
     """The last day in force."""
     is_held_open: bool
     """Whether an open renewal keeps it in force past `ends_on`."""
-    networks: tuple[str, ...]
-    """Canonical CIDR, IPv4 or IPv6."""
+    networks: tuple[Network, ...]
     senders: tuple[str, ...]
     """Exact envelope senders in lower case; the null sender is never among them."""
     recipient_domains: tuple[str, ...] | None

@@ -8,7 +8,6 @@ its last day.
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
-from ipaddress import ip_network
 from socket import AF_INET, AF_INET6, inet_pton
 
 from portal.grants.relay_rules import RelayRule
@@ -66,7 +65,7 @@ class Index:
         self.drop(rule.grant_id)
         self._rules[rule.grant_id] = rule
         for network in rule.networks:
-            self._slot(ip_network(network)).append(rule)
+            self._slot(network).append(rule)
         for sender in rule.senders:
             self._by_sender.setdefault(sender, {})[rule.grant_id] = rule
 
@@ -77,8 +76,7 @@ class Index:
             self._holders.clear()
         if rule is None:
             return
-        for text in rule.networks:
-            network = ip_network(text)
+        for network in rule.networks:
             slot = self._slot(network)
             slot[:] = [other for other in slot if other is None or other.grant_id != grant_id]
             if not slot:

@@ -129,7 +129,7 @@ class Rows(Store):
 
     @classmethod
     def of(cls, model: type[models.Model], column: str, *, keeps_known: bool = False, **where: Any) -> "Rows":
-        """Rows whose values are those of one column, as text."""
+        """Rows whose values are those of one column."""
         return cls(model, attrgetter(column), lambda value: {column: value}, where, keeps_known)
 
     @property

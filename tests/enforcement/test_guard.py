@@ -5,6 +5,7 @@ import io
 import json
 import tarfile
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -222,7 +223,7 @@ def test_entries_that_come_or_change_by_nobodys_act_stay_out(cast: Cast, way: Wa
     way.run()
     Grant.objects.filter(pk=revoked.pk).update(state=GrantState.ACTIVE)  # no event: a fault
     PermittedSender.objects.filter(permission__grant=narrowed).update(address="alerts@ttu.edu")
-    PermittedAddress.objects.create(permission=widened.relay, network="129.118.99.0/24")
+    PermittedAddress.objects.create(permission=widened.relay, network=ip_network("129.118.99.0/24"))
     Grant.objects.filter(pk=extended.pk).update(ends_on=extended.ends_on + timedelta(days=900))
     type(scoped.relay).objects.filter(pk=scoped.relay.pk).update(recipients="anyone")
     other = many(cast, 1, start=70)[0]
@@ -238,7 +239,7 @@ def test_entries_that_come_or_change_by_nobodys_act_stay_out(cast: Cast, way: Wa
     assert "+ 129.118.99.0/24" in lines
     # Put right by itself, nothing is held any more.
     Grant.objects.filter(pk=revoked.pk).update(state=GrantState.REVOKED)
-    PermittedAddress.objects.filter(network="129.118.99.0/24").delete()
+    PermittedAddress.objects.filter(network=ip_network("129.118.99.0/24")).delete()
     way.run()
     assert held("addition") == []
     assert widened.reference not in held("change")
@@ -459,11 +460,11 @@ def test_an_administrator_releases_what_is_held_with_a_reason(cast: Cast, way: W
 def test_what_became_another_change_is_not_released_by_the_old_word(cast: Cast, way: Way) -> None:
     grant, _ = many(cast, 2)
     way.run()
-    extra = PermittedAddress.objects.create(permission=grant.relay, network="129.118.99.0/24")
+    extra = PermittedAddress.objects.create(permission=grant.relay, network=ip_network("129.118.99.0/24"))
     way.run()
     row = HeldChange.objects.get(target="postfix", closed_at__isnull=True)
     holding.release_anyway(actor=cast.admin, change=row, reason="Meant.")
-    PermittedAddress.objects.filter(pk=extra.pk).update(network="129.118.0.0/17")
+    PermittedAddress.objects.filter(pk=extra.pk).update(network=ip_network("129.118.0.0/17"))
     way.run()
     assert "129.118.0.0/17" not in way.clients()
     fresh_row = HeldChange.objects.get(target="postfix", closed_at__isnull=True)

@@ -6,6 +6,7 @@ import json
 import tarfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -188,7 +189,7 @@ class World:
 
     def widen(self, grant: Grant) -> None:
         PermittedAddress.objects.get_or_create(
-            permission_id=grant.pk, network=f"129.118.{grant.pk % 200}.128/25"
+            permission_id=grant.pk, network=ip_network(f"129.118.{grant.pk % 200}.128/25")
         )
 
     def change(self, number: int) -> None:
@@ -291,9 +292,7 @@ class World:
         today, out = dating.today(), list[Grant]()
         for grant in grants:
             found = said[grant.reference]
-            allowed = set(
-                PermittedAddress.objects.filter(permission_id=grant.pk).values_list("network", flat=True)
-            )
+            allowed = {str(row.network) for row in PermittedAddress.objects.filter(permission_id=grant.pk)}
             have = {host.name: host.networks(grant.reference) for host in self.hosts}
             shown = {row.host: row.holds for target in found.targets for row in target.hosts}
             for name, networks in have.items():

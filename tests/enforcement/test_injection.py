@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Field, Model
 
 from portal.enforcement.targets import EXPORT_TARGETS, Export, LintError, Target
@@ -45,7 +45,6 @@ FIELDS: list[tuple[type[Model], str]] = [
     (RelayPermission, "hostname"),
     (RelayPermission, "recipient_domains"),
     (PermittedSender, "address"),
-    (PermittedAddress, "network"),
     (WhitelistPermission, "vendor"),
     (PermittedEntry, "value"),
 ]
@@ -110,6 +109,21 @@ def test_no_field_of_a_grant_breaks_out(
                 assert_harmless(target, export, folder)
             except LintError:
                 continue
+
+
+@pytest.mark.parametrize("evil", EVIL)
+def test_what_is_no_network_is_neither_kept_nor_written(grants: None, evil: str) -> None:
+    rows = PermittedAddress.objects.filter(pk=PermittedAddress.objects.latest("pk").pk)
+    with pytest.raises(ValueError, match="does not appear to be"), transaction.atomic():
+        rows.update(network=evil)
+    if connection.vendor == "postgresql":
+        return  # its column takes networks alone
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE relay_permittedaddress SET network = %s", [evil])
+    for target in EXPORT_TARGETS:
+        if target.kind == "relay":
+            with pytest.raises(ValueError, match="invalid literal"):
+                target.render(day=Grant.objects.earliest("pk").starts_on, install_path="/etc/portal")
 
 
 @pytest.mark.parametrize("evil", EVIL)

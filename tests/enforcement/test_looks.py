@@ -1,5 +1,6 @@
 """The pages of mail hosts in a real browser: accessible, and whole at 320 pixels."""
 
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -53,7 +54,9 @@ def test_what_is_held_back(live_server: Any, browser: Any, settings: Any) -> Non
     releasing.release()
     lose(lost)
     for number in range(12):
-        PermittedAddress.objects.create(permission=grant.relay, network=f"2001:db8:4000:10::{number:x}/128")
+        PermittedAddress.objects.create(
+            permission=grant.relay, network=ip_network(f"2001:db8:4000:10::{number:x}")
+        )
     releasing.release()
     TrustedDate.objects.update(doubtful_day="2027-01-15")
     row = HeldChange.objects.filter(target="postfix", reference=grant.reference).get()

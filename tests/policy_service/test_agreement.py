@@ -23,7 +23,7 @@ from portal.workflow import registry
 from portal.workflow.models import ServiceRequest
 from portal.workflow.services import requesting
 from relay import exports
-from relay.models import PermittedAddress, PermittedSender, RelayPermission, bounds
+from relay.models import PermittedAddress, PermittedSender, RelayPermission
 from tests.cast import Cast
 from tests.policy_service.maps import Maps
 from tests.support.policy import request
@@ -125,9 +125,9 @@ def make(owner: Any, about: ServiceRequest, facts: Facts) -> Grant:
     permission = RelayPermission.objects.create(
         grant=grant, hostname="h.ttu.edu", recipients=facts.recipients, recipient_domains=facts.domains
     )
-    for network in facts.networks:
-        first, last = bounds(network)
-        PermittedAddress.objects.create(permission=permission, network=network, first=first, last=last)
+    PermittedAddress.objects.bulk_create(
+        PermittedAddress(permission=permission, network=ip_network(text)) for text in facts.networks
+    )
     PermittedSender.objects.bulk_create(
         PermittedSender(permission=permission, address=sender) for sender in facts.senders
     )
@@ -139,7 +139,7 @@ def of_the_database(client: str, sender: str, recipient: str, day: date) -> str:
     live = Grant.objects.in_force(day)
     narrowest: list[tuple[int, int, RelayPermission | None]] = []
     for row in PermittedAddress.objects.select_related("permission__grant"):
-        network, grant = ip_network(row.network), row.permission.grant
+        network, grant = row.network, row.permission.grant
         if network.version != ip_address(client).version or ip_address(client) not in network:
             continue
         if live.filter(pk=grant.pk).exists():

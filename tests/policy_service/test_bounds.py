@@ -36,7 +36,7 @@ def rule(**facts: object) -> RelayRule:
         "starts_on": date(2026, 1, 1),
         "ends_on": date(2099, 1, 1),
         "is_held_open": False,
-        "networks": (f"{CLIENT}/32",),
+        "networks": (ip_network(CLIENT),),
         "senders": ("noreply-lab@ttu.edu",),
         "recipient_domains": None,
         "per_hour": None,

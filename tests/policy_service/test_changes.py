@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from ipaddress import ip_network
 
 import pytest
 from django.db import connection, transaction
@@ -58,7 +59,7 @@ def test_every_change_is_seen_once(cast: Cast) -> None:
     assert serial.changed_grants() == {grant.pk}
     rule = rules_for([grant.pk, 0])[grant.pk]
     assert rule is not None
-    assert (rule.state, rule.networks, rule.senders) == ("suspended", (f"{ADDRESS}/32",), (SENDER,))
+    assert (rule.state, rule.networks, rule.senders) == ("suspended", (ip_network(ADDRESS),), (SENDER,))
     assert rules_for([0]) == {0: None}
 
 

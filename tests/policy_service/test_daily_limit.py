@@ -41,7 +41,7 @@ def rule(**facts: Any) -> RelayRule:
         "starts_on": FIRST,
         "ends_on": date(2099, 1, 1),
         "is_held_open": False,
-        "networks": (f"{CLIENT}/32",),
+        "networks": (ip_network(CLIENT),),
         "senders": (SENDER,),
         "recipient_domains": None,
         "per_hour": None,

@@ -39,7 +39,7 @@ def rule(**facts: object) -> RelayRule:
         "starts_on": date(2026, 1, 1),
         "ends_on": date(2099, 1, 1),
         "is_held_open": False,
-        "networks": (f"{CLIENT}/32", "2001:db8::25/128"),
+        "networks": (ip_network(CLIENT), ip_network("2001:db8::25")),
         "senders": (LAB,),
         "recipient_domains": None,
         "per_hour": None,
@@ -49,7 +49,7 @@ def rule(**facts: object) -> RelayRule:
 
 def answering(*, max_age: float = 600.0, shared: Any = None, **facts: object) -> Answering:
     made = Answering(max_age=max_age, shared=shared)
-    ended = rule(grant_id=8, reference="TM-R-0008", state="revoked", networks=(f"{ENDED}/32",))
+    ended = rule(grant_id=8, reference="TM-R-0008", state="revoked", networks=(ip_network(ENDED),))
     index = Index([rule(**facts), ended], [ip_network("129.118.0.0/16")])
     made.install(index, time.monotonic())
     return made

@@ -55,7 +55,7 @@ def test_no_value_breaks_out_of_an_answer(  # noqa: PLR0917 - one argument for e
         starts_on=date(2020, 1, 1),
         ends_on=date(2099, 1, 1),
         is_held_open=False,
-        networks=(f"{CLIENT}/32",),
+        networks=(ip_network(CLIENT),),
         senders=tuple(senders),
         recipient_domains=None,
         per_hour=per_hour,
