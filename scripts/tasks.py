@@ -9,6 +9,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -139,20 +140,30 @@ def packages() -> list[str]:
     return sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
 
 
-PROCESSES = "3"
-"""One more than the cores that the suite is measured on: while one test waits for a server, another computes."""
-
-
 def test() -> None:
-    """`check`, then the suite on PostgreSQL and Redis, then `tests/passes.py` on SQLite and the broker of files."""
+    """`check`, and the suite on PostgreSQL and Redis; beside both, `tests/passes.py` on SQLite and the broker of files.
+
+    Four processes for the two cores that the suite is measured on: while one test waits for a server, another computes.
+    """
     setup()
     system_programs()
-    check()
-    suite: list[str | Path] = [BIN / "pytest", "-q", "-p", "no:cacheprovider"]
     # A file's tests share what they set up; the order of the files is `tests/conftest.py`'s.
-    spread = ["-n", PROCESSES, "--dist", "loadfile", "--no-loadscope-reorder"]
-    call([*suite, *spread, "-p", "tests.support.servers"])
-    call([*suite, *spread, "-m", "sqlite"])
+    suite = [BIN / "pytest", "-q", "-p", "no:cacheprovider", "--dist", "loadfile", "--no-loadscope-reorder"]
+    with tempfile.TemporaryFile("w+") as said:
+        on_sqlite = subprocess.Popen(
+            [*suite, "-n", "1", "-m", "sqlite"], cwd=ROOT, stdout=said, stderr=subprocess.STDOUT
+        )
+        try:
+            check()
+            call([*suite, "-n", "3", "-p", "tests.support.servers"])
+            code = on_sqlite.wait()
+        finally:
+            on_sqlite.terminate()
+            on_sqlite.wait()
+            said.seek(0)
+            print(f"\nOn SQLite and the broker of files:\n{said.read()}", flush=True)
+    if code:
+        raise SystemExit(code)
 
 
 PROGRAMS = {
