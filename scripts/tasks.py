@@ -148,7 +148,15 @@ def test() -> None:
     setup()
     system_programs()
     # A file's tests share what they set up; the order of the files is `tests/conftest.py`'s.
-    suite = [BIN / "pytest", "-q", "-p", "no:cacheprovider", "--dist", "loadfile", "--no-loadscope-reorder"]
+    suite: list[str | Path] = [
+        BIN / "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--dist",
+        "loadfile",
+        "--no-loadscope-reorder",
+    ]
     with tempfile.TemporaryFile("w+") as said:
         on_sqlite = subprocess.Popen(
             [*suite, "-n", "1", "-m", "sqlite"], cwd=ROOT, stdout=said, stderr=subprocess.STDOUT
