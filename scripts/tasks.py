@@ -125,7 +125,7 @@ def check() -> None:
     call([BIN / "ruff", "format", "--check", "--quiet", "."])
     call([BIN / "mypy", *packages(), "scripts", "manage.py"])
     call([BIN / "djlint", "templates", "--lint", "--quiet"])
-    call([BIN / "djlint", "templates", "--check", "--quiet"])
+    call([BIN / "djlint", "templates", "--check"])
     call([PYTHON, "scripts/import_layers.py"], secret)
     call([PYTHON, "scripts/check_words.py"])
     manage("check", "--deploy", "--fail-level", "WARNING", extra=PRODUCTION | secret)
